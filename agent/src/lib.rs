@@ -1,0 +1,2 @@
+#![no_std]
+//! The library that unfreed preloads into a traced process.

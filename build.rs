@@ -1,0 +1,3 @@
+//! Builds what the one binary carries inside.
+
+fn main() {}

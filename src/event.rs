@@ -1,0 +1,451 @@
+//! The vocabulary: what any source, live or recorded, can say of a traced process.
+//!
+//! Sources yield events in time order; the ledger folds them; the native trace stores them
+//! unchanged. An event never holds a name that had to be looked up: frames are a module and
+//! an offset, and naming happens later, elsewhere, for the few stacks that survive. The one
+//! exception is [`What::Name`], by which a trace carries names for a machine without symbols.
+
+use serde::{Deserialize, Serialize};
+use unfreed_symbols::ModuleIdentity;
+
+/// Nanoseconds since the trace began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// The time in seconds.
+    pub fn seconds(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+}
+
+/// A process image within one trace. A pid can be reused and an exec replaces the image; both
+/// get a new id. Ids are small and count up from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u32);
+
+/// An operating-system thread id; 0 where the source does not know it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tid(pub u32);
+
+/// A virtual address in the traced process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(pub u64);
+
+/// A size in bytes, as the program asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+/// A module identity within one trace; the same file mapped by two processes has one id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(pub u32);
+
+/// A node of the stack tree. The ids below [`StackId::FIRST`] are roots that need no definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId(pub u32);
+
+impl StackId {
+    /// The root of stacks that were walked to their outermost caller.
+    pub const COMPLETE: StackId = StackId(0);
+    /// The root of stacks that end early: no unwind table, a depth limit, unreadable memory.
+    pub const TRUNCATED: StackId = StackId(1);
+    /// The stack was taken but lost on its way, or its definition was.
+    pub const LOST: StackId = StackId(2);
+    /// The source takes no stack here.
+    pub const NOT_TAKEN: StackId = StackId(3);
+    /// The first id that a [`What::Stack`] may define.
+    pub const FIRST: StackId = StackId(4);
+
+    /// Whether this is one of the four roots.
+    pub fn is_root(self) -> bool {
+        self < Self::FIRST
+    }
+}
+
+/// A heap within a process (Windows); [`HeapId::DEFAULT`] where the system has only one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HeapId(pub u64);
+
+impl HeapId {
+    /// The one heap of systems that have one, and of sources that name none.
+    pub const DEFAULT: HeapId = HeapId(0);
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When. Times never go backwards within a source's stream.
+    pub time: Time,
+    /// Where.
+    pub process: ProcessId,
+    /// On which thread.
+    pub thread: Tid,
+    /// What.
+    pub what: What,
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A block was allocated. A realloc that moved is a [`What::Free`] by
+    /// [`Function::Realloc`] when it began and an `Alloc` by [`Function::Realloc`] when it ended.
+    Alloc(Alloc),
+    /// A block was released.
+    Free(Free),
+    /// A block changed its size in place (`old == new`), or a source knows only that it moved.
+    Realloc(Realloc),
+    /// Defines the next stack node; ids count up from [`StackId::FIRST`].
+    Stack(StackNode),
+    /// A module was mapped.
+    Module(Box<Module>),
+    /// The module mapped at this base was unmapped.
+    ModuleUnload(Address),
+    /// A process image began, or was found running.
+    Process(Box<Process>),
+    /// The process ended.
+    ProcessExit(Exit),
+    /// A thread began; a name where known.
+    Thread(Box<str>),
+    /// The event's thread ended.
+    ThreadExit,
+    /// A heap was created, with the stack that did so.
+    HeapCreate(HeapCreate),
+    /// A heap was destroyed, and with it every block in it.
+    HeapDestroy(HeapId),
+    /// Something was lost.
+    Loss(Loss),
+    /// A mark set by the user.
+    Mark(Box<Mark>),
+    /// Blocks that were counted, not listed.
+    Tally(Box<Tally>),
+    /// The live set of one stack at this time, without addresses (UMDH).
+    Snapshot(Box<Snapshot>),
+    /// A measured quantity of the process.
+    Sample(Sample),
+    /// A fact about the target, read on it.
+    Fact(Box<Fact>),
+    /// A point at which verdicts may be computed. Sources place these, never the reader.
+    Epoch,
+    /// Names of one frame, so that a trace can be read without symbols.
+    Name(Box<Name>),
+}
+
+/// How a block was allocated or freed.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each is the function it is named after")]
+pub enum Function {
+    /// The source does not say.
+    #[default]
+    Unknown = 0,
+    Malloc = 1,
+    Calloc = 2,
+    Realloc = 3,
+    Reallocarray = 4,
+    PosixMemalign = 5,
+    AlignedAlloc = 6,
+    Memalign = 7,
+    Valloc = 8,
+    Pvalloc = 9,
+    /// C++ `operator new` and its aligned and nothrow forms.
+    New = 10,
+    /// C++ `operator new[]`.
+    NewArray = 11,
+    Free = 12,
+    /// C++ `operator delete`.
+    Delete = 13,
+    /// C++ `operator delete[]`.
+    DeleteArray = 14,
+    RtlAllocateHeap = 15,
+    RtlReAllocateHeap = 16,
+    RtlFreeHeap = 17,
+    VirtualAlloc = 18,
+    VirtualFree = 19,
+    Mmap = 20,
+    Munmap = 21,
+}
+
+/// A block was allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is its type")]
+pub struct Alloc {
+    pub address: Address,
+    pub size: Bytes,
+    pub stack: StackId,
+    pub function: Function,
+    pub heap: HeapId,
+}
+
+/// A block was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// The block's address; never NULL.
+    pub address: Address,
+    /// Where it was freed; mostly [`StackId::NOT_TAKEN`].
+    pub stack: StackId,
+    /// The function that freed it.
+    pub function: Function,
+    /// The heap it was freed to.
+    pub heap: HeapId,
+}
+
+/// A block changed its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realloc {
+    /// Address before.
+    pub old: Address,
+    /// Address after; the same where the block did not move.
+    pub new: Address,
+    /// The new size.
+    pub size: Bytes,
+    /// The stack of the call; the block belongs to this site from now on.
+    pub stack: StackId,
+    /// The function called.
+    pub function: Function,
+    /// The heap.
+    pub heap: HeapId,
+}
+
+/// One node of the stack tree: a frame and its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StackNode {
+    /// The caller's node, or a root.
+    pub caller: StackId,
+    /// The frame.
+    pub frame: Frame,
+}
+
+/// One frame: a place in a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The module, or `None` for code outside any (JIT).
+    pub module: Option<ModuleId>,
+    /// Offset from the module's base (for ELF: the address in the file's own terms, as symbols
+    /// have it); the plain address where there is no module. It is the return address: look up
+    /// `offset - 1`, except where `trust` is [`Trust::Context`].
+    pub offset: u64,
+    /// How this frame was found.
+    pub trust: Trust,
+}
+
+/// How a frame was found, best first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Trust {
+    /// The interrupted instruction itself, not a return address.
+    Context = 0,
+    /// By unwind tables (`.eh_frame`, `.pdata`), or the caller of the traced function.
+    Table = 1,
+    /// By the frame pointer, where no table was found.
+    FramePointer = 2,
+    /// As the recorded source gives it, which does not say how.
+    #[default]
+    Recorded = 3,
+}
+
+/// A module was mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// Its id in this trace.
+    pub id: ModuleId,
+    /// What it is. Said again for the same id when more became known.
+    pub identity: ModuleIdentity,
+    /// First address of the mapping.
+    pub base: Address,
+    /// Length of the mapping.
+    pub size: Bytes,
+}
+
+/// A process image began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// The system's number for it.
+    pub pid: u32,
+    /// The parent's number; 0 where unknown.
+    pub parent: u32,
+    /// Name, as in `mosquitto` or `Inetinfo.exe`.
+    pub name: String,
+    /// Command line, arguments apart.
+    pub command: Vec<String>,
+    /// Whether allocations are seen from the process's beginning. If not, blocks may be older than
+    /// the trace.
+    pub from_start: bool,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// It exited with this status.
+    Status(i32),
+    /// It was ended by this signal.
+    Signal(i32),
+    /// It ended; how is not known.
+    Unknown,
+    /// It was replaced by another image (exec).
+    Replaced,
+    /// It still ran when tracing ended.
+    StillRunning,
+}
+
+/// A heap was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is its type")]
+pub struct HeapCreate {
+    pub heap: HeapId,
+    pub stack: StackId,
+}
+
+/// Something was lost. Never silent, never zero when not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What was lost.
+    pub what: Lost,
+    /// How many.
+    pub count: u64,
+}
+
+/// What can be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Lost {
+    /// Allocations that were not recorded: their blocks are unknown.
+    Allocations = 0,
+    /// Frees that were not recorded: their blocks may look alive.
+    Frees = 1,
+    /// Stacks of recorded allocations.
+    Stacks = 2,
+    /// Events of unknown kind (a lost buffer).
+    Events = 3,
+    /// Bytes of a recording that could not be read or written.
+    Bytes = 4,
+}
+
+/// A mark set by the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Free text.
+    pub text: String,
+    /// How many of what the text says ("1,000 messages sent"), since the last mark.
+    pub count: Option<u64>,
+}
+
+/// Blocks of one site and interval that were counted where they happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Their stack.
+    pub stack: StackId,
+    /// The interval began at this time and ends at the event's.
+    pub since: Time,
+    /// Blocks allocated.
+    pub allocated: u64,
+    /// Bytes allocated.
+    pub allocated_bytes: Bytes,
+    /// Blocks freed.
+    pub freed: u64,
+    /// Bytes freed.
+    pub freed_bytes: Bytes,
+    /// Blocks freed by lifetime: index n counts those that lived at least 2^n ns and less than
+    /// 2^(n+1) ns (index 0 also those below 1 ns). At most 64.
+    pub lifetimes: Vec<u64>,
+    /// Whether the counts are estimates from sampling.
+    pub estimated: bool,
+}
+
+/// The live set of one stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which snapshot: all entries of one carry the same number, counting up from 0.
+    pub number: u32,
+    /// The stack.
+    pub stack: StackId,
+    /// Live blocks.
+    pub blocks: u64,
+    /// Live bytes, as requested.
+    pub bytes: Bytes,
+}
+
+/// A measured quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Which quantity.
+    pub metric: Metric,
+    /// Its value, in the metric's unit.
+    pub value: u64,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Metric {
+    /// Resident bytes.
+    Rss = 0,
+    /// Private bytes (committed, not shared).
+    PrivateBytes = 1,
+    /// Virtual bytes.
+    VirtualBytes = 2,
+    /// Open handles or file descriptors.
+    Handles = 3,
+    /// Threads.
+    Threads = 4,
+    /// CPU time used, nanoseconds.
+    CpuTime = 5,
+}
+
+/// A fact about the target: a setting, a package, a product level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What kind of fact.
+    pub kind: FactKind,
+    /// Of what (a registry value's path, a package's or product's name).
+    pub subject: String,
+    /// Its value; `None` states that it was looked for and is absent.
+    pub value: Option<String>,
+}
+
+/// What kinds of fact there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum FactKind {
+    /// A setting: a registry value, a configuration option.
+    Setting = 0,
+    /// An installed package and its version.
+    Package = 1,
+    /// A product and its level: subject `Exchange Server 5.5`, value `SP4`.
+    Product = 2,
+    /// Something of the machine: kernel, distribution, processors.
+    System = 3,
+    /// How the trace was taken: agent version, sampling.
+    Capture = 4,
+}
+
+/// The names at one frame, innermost inlined function first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The module.
+    pub module: ModuleId,
+    /// The frame's offset, as [`Frame::offset`] has it.
+    pub offset: u64,
+    /// Its functions: the last is the real one, those before it were inlined into it.
+    pub functions: Vec<NamedFunction>,
+}
+
+/// A named function at a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFunction {
+    /// Demangled name.
+    pub function: String,
+    /// Source file, where known.
+    pub file: Option<String>,
+    /// Source line, where known.
+    pub line: Option<u32>,
+}

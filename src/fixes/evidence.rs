@@ -1,0 +1,46 @@
+//! What the matcher is told of one suspect: everything it may rest a conclusion on.
+
+use unfreed_symbols::ModuleIdentity;
+
+use crate::event::{Fact, Function};
+
+/// What kind of suspect this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceKind {
+    /// Blocks accumulate at a site.
+    Accumulation,
+    /// A block was freed more often than allocated.
+    OverRelease,
+}
+
+/// One suspect, as the matcher sees it.
+#[derive(Clone, Debug)]
+pub struct Evidence<'a> {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// The process's name (`Inetinfo.exe`, `mosquitto`).
+    pub process: &'a str,
+    /// The blame frame's index in `stack`, where there is one.
+    pub blame: Option<usize>,
+    /// The allocation stack, innermost first, allocator frames included.
+    pub stack: Vec<EvidenceFrame<'a>>,
+    /// Every module mapped into the process.
+    pub modules: Vec<&'a ModuleIdentity>,
+    /// The function that allocated.
+    pub function: Function,
+    /// Bytes per allocation: least, median, most.
+    pub bytes_per_call: Option<(u64, u64, u64)>,
+    /// Blocks that stay per marked event; `None` without marks that carry counts.
+    pub blocks_per_event: Option<f64>,
+    /// Facts read on the target.
+    pub facts: &'a [Fact],
+}
+
+/// One frame of a suspect's stack.
+#[derive(Clone, Debug)]
+pub struct EvidenceFrame<'a> {
+    /// Its module, where known.
+    pub module: Option<&'a ModuleIdentity>,
+    /// Its function, demangled, where known.
+    pub function: Option<&'a str>,
+}

@@ -1,0 +1,1 @@
+//! The ledger: live blocks and, per site, counts, bytes, lifetimes and growth.

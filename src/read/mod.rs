@@ -1,0 +1,1 @@
+//! Recorded sources: readers that turn bytes into events and counted faults.

@@ -1,0 +1,3 @@
+//! The report: one model, and pure functions from it to bytes.
+
+pub mod model;

@@ -1,0 +1,239 @@
+//! The report's model: what every rendering and the JSON are made of, in the order in which
+//! people ask. `docs/json-schema.md` documents it; the field names are a contract.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Exit, Trust};
+use crate::fixes::Match;
+
+/// The version of the JSON schema.
+pub const SCHEMA: u32 = 1;
+
+/// Everything a report says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Where the events came from.
+    pub source: Source,
+    /// The processes traced.
+    pub target: Vec<Target>,
+    /// Seconds from the first event to the last epoch mark.
+    pub duration_s: f64,
+    /// What was lost.
+    pub losses: Losses,
+    /// What could not be read, with offsets.
+    pub faults: Vec<Fault>,
+    /// Sums over all processes.
+    pub totals: Totals,
+    /// Every module seen, with its identity.
+    pub modules: Vec<Module>,
+    /// The suspects, most important first.
+    pub suspects: Vec<Suspect>,
+    /// How many sites were dismissed, by verdict.
+    pub dismissed: Dismissed,
+    /// The smallest leak that would have been a suspect; `None` where nothing could be seen.
+    pub smallest_detectable_bytes_per_s: Option<f64>,
+}
+
+/// Where the events came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// `agent`, `ebpf`, `etw`, `etl`, `umdh`, `heaptrack`.
+    pub kind: String,
+    /// Version of the unfreed that took the trace.
+    pub version: String,
+    /// When the trace began: seconds since 1970-01-01 UTC.
+    pub started_unix_s: f64,
+    /// Minutes east of UTC on the traced machine.
+    pub utc_offset_minutes: i32,
+    /// Whether the blocks older than the trace are unknown (attached to a running process).
+    pub from_start: bool,
+}
+
+/// One traced process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The system's number for it.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// Its command line.
+    pub command: Vec<String>,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// What was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Allocation and free events.
+    pub events: u64,
+    /// Of those, frees: each can make a freed block look alive.
+    pub frees: u64,
+    /// Stacks of recorded allocations.
+    pub stacks: u64,
+    /// Bytes of the recording.
+    pub bytes: u64,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where in the file, in bytes from its start.
+    pub offset: u64,
+    /// What was found there and what was done about it.
+    pub what: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Sums over all processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Blocks allocated.
+    pub allocations: u64,
+    /// Blocks freed.
+    pub frees: u64,
+    /// Blocks never freed.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Frees of blocks whose allocation was not seen.
+    pub frees_unmatched: u64,
+}
+
+/// A module, as the JSON names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// File name.
+    pub name: String,
+    /// Path on the traced machine.
+    pub path: String,
+    /// File version, else the package's.
+    pub version: Option<String>,
+    /// Owning package.
+    pub package: Option<String>,
+    /// ELF build-id.
+    pub build_id: Option<String>,
+    /// PDB: name, GUID and age.
+    pub pdb: Option<String>,
+}
+
+/// What a suspect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Accumulates and was found unreferenced.
+    Leak,
+    /// Accumulates.
+    Growth,
+    /// Freed more often than allocated.
+    OverRelease,
+}
+
+/// Whether blocks are still referenced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// Nothing refers to them.
+    Lost,
+    /// Something does.
+    Referenced,
+    /// No reachability scan was made.
+    #[default]
+    NotMeasured,
+}
+
+/// One suspect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Suspect {
+    /// What it is.
+    pub kind: Kind,
+    /// The site's verdict: the words of the design.
+    pub verdict: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What the verdict rests on.
+    pub evidence: Vec<Evidence>,
+    /// Which process: its pid.
+    pub pid: u32,
+    /// The blame frame's function, or `module+0xoffset`.
+    pub function: String,
+    /// The blame frame's module.
+    pub module: Module,
+    /// Live blocks.
+    pub live_blocks: u64,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Bytes per allocation.
+    pub bytes_per_call: Option<BytesPerCall>,
+    /// Blocks that stayed per marked event ("1,000 messages sent"), where marks carry counts.
+    pub blocks_per_event: Option<f64>,
+    /// Rate at which the site's live bytes grow.
+    pub growth_bytes_per_s: f64,
+    /// Seconds after the trace's beginning at which the first of the live blocks was allocated.
+    pub since_s: f64,
+    /// Whether the blocks are still referenced.
+    pub held: Held,
+    /// The stack, innermost frame first; the blame frame is marked.
+    pub stack: Vec<StackFrame>,
+    /// Whether the stack reaches the outermost caller.
+    pub stack_complete: bool,
+    /// Known fixes, best first.
+    pub fixes: Vec<Match>,
+}
+
+/// One number a verdict rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which, as `docs/verdicts.md` names it.
+    pub fact: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: String,
+}
+
+/// Bytes per allocation at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is its name")]
+pub struct BytesPerCall {
+    pub min: u64,
+    pub median: u64,
+    pub max: u64,
+}
+
+/// One frame of a suspect's stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// Module name, or `None` outside any.
+    pub module: Option<String>,
+    /// Function, or `None`: then `module+0xoffset` is all that is known.
+    pub function: Option<String>,
+    /// Source file.
+    pub file: Option<String>,
+    /// Source line.
+    pub line: Option<u32>,
+    /// Offset within the module (the plain address outside any), hexadecimal.
+    pub address: String,
+    /// How the frame was found.
+    pub trust: Trust,
+    /// Whether this function was inlined into the next frame's.
+    pub inlined: bool,
+    /// Whether this is the blame frame.
+    pub blame: bool,
+}
+
+/// How many sites are no suspects, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is a verdict")]
+pub struct Dismissed {
+    pub cache: u64,
+    pub steady: u64,
+    #[serde(rename = "one-off")]
+    pub one_off: u64,
+    pub undecided: u64,
+    /// Sites judged to accumulate, below the confidence bound.
+    pub below_bound: u64,
+}

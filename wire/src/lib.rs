@@ -1,0 +1,2 @@
+#![no_std]
+//! Record layouts shared by the agent, the probe and the readers.
