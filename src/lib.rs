@@ -7,6 +7,7 @@
 
 pub mod event;
 
+#[cfg(target_os = "linux")]
 pub mod collect;
 pub mod read;
 
