@@ -68,7 +68,7 @@ fn view(base: *mut u8, process: u32) -> Joined {
 #[cold]
 fn register_child(base: *mut u8) -> Option<Joined> {
     let forked_from = FORKED_FROM.load(Relaxed);
-    register(base, forked_from, Refusal::None)
+    register(base, forked_from, null_mut(), Refusal::None)
 }
 
 impl Joined {
@@ -111,8 +111,8 @@ impl Joined {
 /// nothing where that cannot be done: the collector notices that nobody registered.
 ///
 /// # Safety
-/// `value` points to a string that ends with 0.
-pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
+/// `value` points to a string that ends with 0, `argv0` to another or nowhere.
+pub(crate) unsafe fn join(value: *const u8, argv0: *const u8, refusal: Refusal) {
     let mut length = 0usize;
     let mut at = value;
     // SAFETY: reads up to the first byte that is no digit, at the latest the final 0.
@@ -143,7 +143,7 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
             return;
         };
         IDENTITY.store(identity, Relaxed);
-        if register(base.cast(), 0, refusal).is_some() {
+        if register(base.cast(), 0, argv0, refusal).is_some() {
             BASE.store(base.cast(), Release);
         }
     }
@@ -171,7 +171,12 @@ fn wiped_on_fork() -> Option<*mut Identity> {
     }
 }
 
-fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined> {
+fn register(
+    base: *mut u8,
+    forked_from: u32,
+    argv0: *const u8,
+    refusal: Refusal,
+) -> Option<Joined> {
     // SAFETY: as in `view`; IDENTITY is set.
     let (session, identity) = unsafe { (&*base.cast::<Session>(), &*IDENTITY.load(Relaxed)) };
     let index = session.claimed_processes.fetch_add(1, Relaxed);
@@ -185,6 +190,16 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     entry.pid.store(unsafe { sys::getpid() } as u32, Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
+    if !argv0.is_null() {
+        for n in 0..Process::ARGV0_WORDS * 8 {
+            // SAFETY: stops at the final 0.
+            let byte = unsafe { *argv0.add(n) };
+            if byte == 0 {
+                break;
+            }
+            entry.argv0[n / 8].fetch_or((byte as u64) << (n % 8 * 8), Relaxed);
+        }
+    }
     entry.began.store(crate::ring::stamp(), Relaxed);
     let refused = refusal != Refusal::None;
     let state = if refused { ProcessState::Refused } else { ProcessState::Ready };

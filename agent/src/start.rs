@@ -1,6 +1,7 @@
 //! What happens once, when the loader starts us.
 
 use core::ffi::{c_char, c_int};
+use core::ptr::null;
 use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
@@ -26,9 +27,12 @@ unsafe extern "C" {
 static START: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) = start;
 
 /// glibc hands a library's constructors the program's arguments and environment.
+///
+/// # Safety
+/// Called by the loader alone.
 unsafe extern "C" fn start(
     _: c_int,
-    _: *const *const c_char,
+    arguments: *const *const c_char,
     environment: *const *const c_char,
 ) {
     // SAFETY: the environment is an array of strings that ends with NULL; the stack's end is
@@ -48,7 +52,8 @@ unsafe extern "C" fn start(
         };
         record::find_thread_id();
         record::find_thread_ends();
-        session::join(value, refusal);
+        let argv0 = if arguments.is_null() { null() } else { (*arguments).cast() };
+        session::join(value, argv0, refusal);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// One entry of the table of processes. Entries are claimed in order and never reused.
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub struct Process {
     /// A [`ProcessState`]; the fields below hold once it is not `Free`.
     pub state: AtomicU32,
@@ -19,6 +19,15 @@ pub struct Process {
     pub lost_allocations: AtomicU64,
     /// Frees not recorded because no writer was free.
     pub lost_frees: AtomicU64,
+    reserved: [u64; 2],
+    /// The first bytes of `argv[0]`, padded with 0: a process may be gone before anybody can ask
+    /// the system for its name. All 0 in a forked child, which has its parent's.
+    pub argv0: [AtomicU64; Process::ARGV0_WORDS],
+}
+
+impl Process {
+    /// Words kept of `argv[0]`.
+    pub const ARGV0_WORDS: usize = 8;
 }
 
 /// Where an entry is in its life.

@@ -100,6 +100,8 @@ struct Watched {
 
 struct Traced {
     pid: u32,
+    name: String,
+    program: String,
     ended: bool,
     refused: Option<Refusal>,
     lost: [u64; 3],
@@ -251,9 +253,10 @@ impl Collector<'_> {
             let refusal = refused.then(|| Refusal::from_u32(entry.refusal.load(Relaxed)));
             let pid = entry.pid.load(Relaxed);
             let forked_from = entry.forked_from.load(Relaxed).checked_sub(1);
-            new.push((index, pid, forked_from, Stamp(entry.began.load(Relaxed)), refusal));
+            let stamp = Stamp(entry.began.load(Relaxed));
+            new.push((index, pid, forked_from, stamp, refusal, argv0(entry)));
         }
-        for (index, pid, forked_from, stamp, refused) in new {
+        for (index, pid, forked_from, stamp, refused, argv0) in new {
             let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
             if let Some(replaced) = before {
                 self.processes[replaced].ended = true;
@@ -262,7 +265,17 @@ impl Collector<'_> {
             }
             let mut began = procfs::describe(pid);
             began.forked_from = forked_from;
-            self.processes.push(Traced { pid, ended: false, refused, lost: [0; 3] });
+            if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
+                // A child is its parent's image, whatever it has executed since.
+                began.name = parent.name.clone();
+                began.program = parent.program.clone();
+            } else if began.name.is_empty() {
+                // It has gone already: what it was called must do.
+                began.name = argv0;
+            }
+            let (name, program) = (began.name.clone(), began.program.clone());
+            let lost = [0; 3];
+            self.processes.push(Traced { pid, name, program, ended: false, refused, lost });
             self.control(stamp, index, Payload::ProcessBegan(Box::new(began)));
             if index == 0 {
                 self.say_facts(stamp);
@@ -452,6 +465,15 @@ fn losses(writer: &Writer) -> [u64; 3] {
 
 fn unclaimed(entry: &Process) -> [u64; 3] {
     [entry.lost_allocations.load(Relaxed), entry.lost_frees.load(Relaxed), 0]
+}
+
+/// The file name in what a process was called with.
+fn argv0(entry: &Process) -> String {
+    let bytes: Vec<u8> =
+        entry.argv0.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = text.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// Makes a writer free for the next thread.

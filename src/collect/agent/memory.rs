@@ -14,7 +14,9 @@ use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
-const GEOMETRY: Geometry = Geometry { processes: 4096, writers: 1024, ring_bytes: 1 << 20 };
+/// A ring holds about 100,000 allocations: the collector may be away for tens of milliseconds, as
+/// happens on a busy machine. Only rings that are used take memory.
+const GEOMETRY: Geometry = Geometry { processes: 4096, writers: 512, ring_bytes: 4 << 20 };
 
 /// A session that this process made.
 pub(super) struct SessionMemory {

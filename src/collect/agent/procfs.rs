@@ -18,7 +18,7 @@ pub(super) fn describe(pid: u32) -> ProcessBegan {
         Some((last, rest)) if last.is_empty() => rest.to_vec(),
         _ => command,
     };
-    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let program = program(pid).unwrap_or_default();
     let name = program
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -32,6 +32,11 @@ pub(super) fn describe(pid: u32) -> ProcessBegan {
         program: program.to_string_lossy().into_owned(),
         forked_from: None,
     }
+}
+
+/// The path of the program that a process executes.
+pub(super) fn program(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
 /// Field 4 of `stat`; field 2 is a name in parentheses that may hold anything.

@@ -299,7 +299,12 @@ impl<'a> Translator<'a> {
             return;
         }
         let pid = traced.pid;
-        for seen in procfs::modules(pid) {
+        let modules = procfs::modules(pid);
+        if procfs::program(pid).is_none_or(|program| program != traced.program) {
+            // It has executed another program, and this is that one's map.
+            return;
+        }
+        for seen in modules {
             if self.find(origin, seen.start).is_none() {
                 self.module(stamp, origin, &seen);
             }
