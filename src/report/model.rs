@@ -32,6 +32,8 @@ pub struct Report {
     pub suspects: Vec<Suspect>,
     /// How many sites were dismissed, by verdict.
     pub dismissed: Dismissed,
+    /// The least confidence at which an accumulating site is a suspect, 0 to 1.
+    pub min_confidence: f64,
     /// The smallest leak that would have been a suspect; `None` where nothing could be seen.
     pub smallest_detectable_bytes_per_s: Option<f64>,
 }
