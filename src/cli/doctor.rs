@@ -73,17 +73,8 @@ fn render(diagnosis: &Diagnosis, style: Style) -> String {
             State::Missing => ("missing", Ink::Alarm),
             State::Unknown => ("unknown", Ink::Warning),
         };
-        page.hanging(
-            0,
-            10,
-            &[
-                words(format!("{state:<9}").trim_end().to_owned()).ink(ink),
-                words(" "),
-                words(check.title),
-                words(": "),
-                name(check.found.as_str()),
-            ],
-        );
+        let found = [words(check.title), words(": "), name(check.found.as_str())];
+        page.row_inked(0, 10, words(state).ink(ink), &found);
         if let Some(advice) = &check.advice {
             page.paragraph(10, &[words(advice.as_str())]);
         }

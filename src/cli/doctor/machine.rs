@@ -123,7 +123,7 @@ fn find(image: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// `2.36.` as glibc's banner has it.
 fn version(text: &[u8]) -> Option<(u32, u32)> {
-    let text = std::str::from_utf8(text.get(..16)?).ok()?;
+    let text = std::str::from_utf8(text.get(..text.len().min(8))?).ok()?;
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
