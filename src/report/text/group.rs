@@ -18,6 +18,11 @@ impl Group<'_> {
         self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_blocks))
     }
 
+    /// Blocks ever allocated, of all stacks.
+    pub fn allocations(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.allocations))
+    }
+
     /// Bytes that are live, of all stacks.
     pub fn live_bytes(&self) -> u64 {
         self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_bytes))

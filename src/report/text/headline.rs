@@ -3,7 +3,7 @@
 use super::fix::{best, status_words};
 use super::group::Group;
 use super::page::{Ink, Page, Span, name, words};
-use super::units::{percent, rate};
+use super::units::{counted, percent, rate};
 use crate::report::model::{Kind, Module, Report};
 
 /// Writes the conclusion.
@@ -49,20 +49,23 @@ fn nothing(page: &mut Page, report: &Report) {
 
 fn conclusion(page: &mut Page, group: &Group<'_>) {
     let lead = group.lead;
-    let (says, does) = match lead.kind {
-        Kind::Leak => ("Leak:", " loses blocks that "),
-        Kind::Growth => ("Growth, likely a leak:", " keeps blocks that "),
-        Kind::OverRelease => ("Freed too often:", " frees again blocks that "),
+    let confidence = format!(" (confidence {}).", percent(lead.confidence));
+    let function = name(lead.function.as_str()).ink(Ink::Strong);
+    let mut spans = match lead.kind {
+        Kind::Leak => vec![words("Leak:").ink(Ink::Alarm), words(" ")],
+        Kind::Growth => vec![words("Growth, likely a leak:").ink(Ink::Alarm), words(" ")],
+        Kind::OverRelease => vec![words("Freed too often:").ink(Ink::Alarm), words(" blocks of ")],
     };
-    let mut spans = vec![words(says).ink(Ink::Alarm), words(" ")];
     spans.extend(whose(&lead.module));
-    spans.push(words(does));
-    spans.push(name(lead.function.as_str()).ink(Ink::Strong));
-    spans.push(words(" allocates"));
-    if lead.kind != Kind::OverRelease {
-        spans.push(words(format!(", {}", rate(group.growth()))));
+    if let Some(over) = &lead.over_release {
+        let times = counted(over.count, "time", "times");
+        spans.extend([words(", allocated in "), function, words(format!(", {times}"))]);
+    } else {
+        let does = if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
+        let rate = rate(group.growth());
+        spans.extend([words(does), function, words(format!(" allocates, {rate}"))]);
     }
-    spans.push(words(format!(" (confidence {}).", percent(lead.confidence))));
+    spans.push(words(confidence));
     page.paragraph(0, &spans);
     fix_line(page, group);
 }

@@ -9,6 +9,9 @@ use crate::report::model::{Report, Target};
 /// Faults that are listed; the rest is counted.
 const FAULTS_SHOWN: usize = 3;
 
+/// Reasons for being undecided that are listed.
+const UNDECIDED_SHOWN: usize = 2;
+
 /// Writes what was traced and what of it is missing.
 pub fn write(page: &mut Page, report: &Report) {
     for target in &report.target {
@@ -118,6 +121,11 @@ pub fn write_dismissed(page: &mut Page, report: &Report) {
         .collect();
     if !said.is_empty() {
         page.paragraph(0, &[words(format!("Other sites: {}.", said.join(", ")))]);
+    }
+    for undecided in report.undecided.iter().take(UNDECIDED_SHOWN) {
+        let sites = counted(undecided.sites, "site", "sites");
+        let text = format!("Undecided: {sites} ({}). ", bytes(undecided.live_bytes));
+        page.hanging(0, 2, &[words(text), words(undecided.decided_by.as_str())]);
     }
     if dismissed.below_bound > 0 {
         page.paragraph(

@@ -6,7 +6,7 @@ use super::headline::whose;
 use super::page::{Ink, Page, name, words};
 use super::stack;
 use super::style::Detail;
-use super::units::{bytes, counted, duration, number, per_day, percent, rate};
+use super::units::{bytes, count, duration, number, per_day, rate};
 use crate::report::model::{Held, Kind, Suspect};
 
 /// Where the text beside a label begins.
@@ -62,8 +62,9 @@ fn pace(page: &mut Page, group: &Group<'_>) {
             text.push_str(&format!("{} a day; ", per_day(group.growth())));
         }
         text.push_str(&format!(
-            "{} ({}) now",
-            counted(group.live_blocks(), "block", "blocks"),
+            "{} of {} blocks ({}) never freed",
+            count(group.live_blocks()),
+            count(group.allocations()),
             bytes(group.live_bytes())
         ));
         if let Some(per_event) = group.blocks_per_event() {
@@ -75,78 +76,70 @@ fn pace(page: &mut Page, group: &Group<'_>) {
     page.row(2, COLUMN, "Since", &[words(since)]);
 }
 
-/// Two sentences: what stayed, and what that says.
+/// The verdict's own two sentences; every number behind them in full detail.
 fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
     let lead = group.lead;
-    let mut text = stayed(group);
-    text.push(' ');
-    text.push_str(&meaning(lead));
-    page.row(2, COLUMN, "Why", &[words(text)]);
-    if detail == Detail::Full {
-        for evidence in &lead.evidence {
-            let value = format!("{} {}", number(evidence.value), evidence.unit);
-            page.row(4, COLUMN - 2, "", &[words(evidence.fact.as_str()), words(format!(": {value}"))]);
-        }
+    page.row(2, COLUMN, "Why", &[words(lead.explanation.as_str())]);
+    if let Some(text) = held(lead) {
+        page.row(2, COLUMN, "Held", &[words(text)]);
     }
-}
-
-fn stayed(group: &Group<'_>) -> String {
-    let lead = group.lead;
-    if lead.kind == Kind::OverRelease {
-        return "A block was freed that had been freed before, without a new allocation seen in \
-                between."
-            .to_owned();
+    if lead.estimated {
+        let text = "The counts are estimates from sampling.";
+        page.row(2, COLUMN, "", &[words(text).ink(Ink::Warning)]);
     }
-    let sizes = match lead.bytes_per_call {
-        Some(sizes) if sizes.min == sizes.max => format!(" of {} each", bytes(sizes.min)),
-        Some(sizes) => format!(
-            " of {} to {} (median {})",
+    if detail < Detail::Full {
+        return;
+    }
+    if let Some(sizes) = lead.bytes_per_call {
+        let text = format!(
+            "{} to {}, median {}",
             bytes(sizes.min),
             bytes(sizes.max),
             bytes(sizes.median)
-        ),
-        None => String::new(),
-    };
-    format!(
-        "{} allocated here{sizes} {} never freed.",
-        counted(group.live_blocks(), "block", "blocks"),
-        if group.live_blocks() == 1 { "was" } else { "were" },
-    )
-}
-
-fn meaning(lead: &Suspect) -> String {
-    let confidence = percent(lead.confidence);
-    match (lead.kind, lead.held) {
-        (Kind::OverRelease, _) => {
-            format!("Its use count went wrong somewhere; confidence {confidence}.")
-        }
-        (_, Held::Lost) => {
-            format!("Nothing in the process refers to them any more; confidence {confidence}.")
-        }
-        (_, Held::Referenced) => format!(
-            "Something in the process still refers to them, so it may mean to keep them; \
-             confidence {confidence}."
-        ),
-        (_, Held::NotMeasured) => format!(
-            "Whether anything still refers to them was not measured; that they accumulate has \
-             confidence {confidence}."
-        ),
+        );
+        page.row(2, COLUMN, "Block sizes", &[words(text)]);
+    }
+    for evidence in &lead.evidence {
+        let value = format!(": {} {}", number(evidence.value), evidence.unit);
+        page.row(2, COLUMN, "", &[words(evidence.fact.as_str()), words(value)]);
     }
 }
 
+fn held(lead: &Suspect) -> Option<&'static str> {
+    if lead.kind == Kind::OverRelease {
+        return None;
+    }
+    Some(match lead.held {
+        Held::Lost => "nothing in the process refers to the blocks any more",
+        Held::Referenced => {
+            "something in the process still refers to the blocks, it may mean to keep them"
+        }
+        Held::NotMeasured => "not measured: whether anything still refers to the blocks",
+    })
+}
+
 fn stacks(page: &mut Page, group: &Group<'_>, detail: Detail) {
+    let lead = group.lead;
+    let which = if lead.kind == Kind::OverRelease { "Allocated" } else { "Stack" };
     let shown = if detail == Detail::Full { group.all.len() } else { STACKS_SHOWN };
     for (at, suspect) in group.all.iter().take(shown).enumerate() {
         let label = match group.all.len() {
-            1 => "Stack, innermost first; > is to blame:".to_owned(),
+            1 => format!("{which}, innermost first; > is to blame:"),
             of => format!(
-                "Stack {} of {of} ({}), innermost first; > is to blame:",
+                "{which} {} of {of} ({}), innermost first; > is to blame:",
                 at + 1,
                 bytes(suspect.live_bytes)
             ),
         };
         page.paragraph(2, &[words(label).ink(Ink::Faint)]);
         stack::write(page, 4, &suspect.stack, suspect.stack_complete, detail);
+    }
+    if let Some(over) = &lead.over_release {
+        let frees = [("Freed first:", &over.first_free), ("Freed again:", &over.second_free)];
+        for (label, frames) in frees {
+            page.paragraph(2, &[words(label).ink(Ink::Faint)]);
+            stack::write(page, 4, frames, true, detail);
+        }
     }
     let hidden = group.all.len().saturating_sub(shown);
     if hidden > 0 {
