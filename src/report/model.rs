@@ -2,6 +2,7 @@
 //! people ask. `docs/json-schema.md` documents it; the field names are a contract.
 
 use serde::{Deserialize, Serialize};
+use unfreed_symbols::Found;
 
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
@@ -232,6 +233,8 @@ pub struct StackFrame {
     pub address: String,
     /// How the frame was found.
     pub trust: Trust,
+    /// How the name was found; `None` where there is none.
+    pub found: Option<Found>,
     /// Whether this function was inlined into the next frame's.
     pub inlined: bool,
     /// Whether this is the blame frame.
