@@ -7,6 +7,8 @@
 
 pub mod event;
 
+pub mod names;
+
 pub mod collect;
 pub mod read;
 
