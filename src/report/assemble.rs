@@ -14,7 +14,7 @@ use super::blamed::{Survivor, Survivors, survivors};
 use super::modules;
 use super::stacks::shown;
 use crate::event::{Exit, Fact, Process, ProcessId, StackId, Time};
-use crate::fixes::{self, Catalogue, EvidenceFrame, EvidenceKind};
+use crate::fixes::{self, EvidenceFrame, EvidenceKind};
 use crate::ledger::{Image, Ledger, Site, StackEnd};
 use crate::names::Namer;
 use crate::read;
@@ -36,8 +36,11 @@ pub struct Material<'a> {
     pub min_confidence: f64,
 }
 
+/// Holds one suspect against the catalogue: the fixes that match, best first.
+pub type Matcher<'a> = &'a dyn Fn(&fixes::Evidence<'_>) -> Vec<fixes::Match>;
+
 /// Puts a report together.
-pub fn assemble(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue) -> Report {
+pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>) -> Report {
     let Material { header, ledger, assessment, faults, min_confidence } = material;
     let growing = assessment.suspects(min_confidence);
     let released = assessment.over_releases.iter().filter(|over| over.confidence >= min_confidence);
@@ -48,7 +51,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue
     );
     let survivors = survivors(ledger, namer, wanted);
     let facts: Vec<Fact> = ledger.facts().cloned().collect();
-    let assembler = Assembler { ledger, catalogue, facts, survivors };
+    let assembler = Assembler { ledger, matcher, facts, survivors };
     let growing = growing.into_iter().map(|judged| assembler.growth(judged));
     let released = released.map(|over| assembler.over_release(over));
     let mut suspects: Vec<Suspect> = growing.chain(released).collect();
@@ -86,7 +89,7 @@ fn weight(suspect: &Suspect) -> (u8, u8) {
 /// Makes suspects of what was judged.
 struct Assembler<'a> {
     ledger: &'a Ledger,
-    catalogue: &'a Catalogue,
+    matcher: Matcher<'a>,
     facts: Vec<Fact>,
     survivors: Survivors<'a>,
 }
@@ -196,7 +199,7 @@ impl<'a> Assembler<'a> {
             .map(|step| EvidenceFrame { module: step.module, function: step.function() })
             .collect();
         let sizes = common.site.and_then(bytes_per_call);
-        self.catalogue.match_suspect(&fixes::Evidence {
+        (self.matcher)(&fixes::Evidence {
             kind: common.kind,
             process: self.process(common.process).map_or("", |process| process.name.as_str()),
             blame: survivor.blame,
