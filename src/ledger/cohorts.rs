@@ -26,11 +26,11 @@ pub struct Cohort {
 
 impl Cohort {
     fn merge(&mut self, later: &Cohort) {
-        self.born += later.born;
+        self.born = self.born.saturating_add(later.born);
         self.born_bytes = self.born_bytes.saturating_add(later.born_bytes);
-        self.alive += later.alive;
+        self.alive = self.alive.saturating_add(later.alive);
         self.alive_bytes = self.alive_bytes.saturating_add(later.alive_bytes);
-        self.died += later.died;
+        self.died = self.died.saturating_add(later.died);
         self.low = self.low.min(later.low);
         self.high = self.high.max(later.high);
     }
@@ -97,12 +97,12 @@ impl Cohorts {
     pub(super) fn dense(&self, grid: &Grid, len: usize) -> Vec<Cohort> {
         let mut followed = self.clone();
         followed.follow(grid);
-        let mut live = 0;
+        let mut live: u64 = 0;
         let mut stored = followed.epochs.iter().peekable();
         (0..len)
             .map(|epoch| match stored.next_if(|(at, _)| usize::from(*at) == epoch) {
                 Some((_, cohort)) => {
-                    live = (live + cohort.born).saturating_sub(cohort.died);
+                    live = live.saturating_add(cohort.born).saturating_sub(cohort.died);
                     *cohort
                 }
                 None => Cohort { low: live, high: live, ..Cohort::default() },

@@ -80,8 +80,8 @@ impl Ledger {
         let at = self.image_index(process);
         let image = &mut self.images[at];
         let (epoch, activity) = image.epoch(now);
-        activity.allocations += 1;
-        image.allocations += 1;
+        activity.allocations = activity.allocations.saturating_add(1);
+        image.allocations = image.allocations.saturating_add(1);
         let id = site_of(image, &mut self.sites, stack, now);
         let heap = image.heaps.number(alloc.heap);
         let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
@@ -109,8 +109,8 @@ impl Ledger {
             return;
         };
         let (epoch, activity) = image.epoch(now);
-        activity.frees += 1;
-        image.frees += 1;
+        activity.frees = activity.frees.saturating_add(1);
+        image.frees = image.frees.saturating_add(1);
         let site = &mut self.sites[block.site.0 as usize];
         site.died(&image.grid, epoch, block.born, block.size, Some(now));
         let stack = self.stacks.resolve(free.stack);
@@ -138,8 +138,8 @@ impl Ledger {
         let Some(number) = image.heaps.destroy(heap) else { return };
         let gone = image.blocks.extract(|block| block.heap() == number);
         let (epoch, activity) = image.epoch(now);
-        activity.frees += gone.len() as u64;
-        image.frees += gone.len() as u64;
+        activity.frees = activity.frees.saturating_add(gone.len() as u64);
+        image.frees = image.frees.saturating_add(gone.len() as u64);
         for block in gone {
             let site = &mut self.sites[block.site.0 as usize];
             site.died(&image.grid, epoch, block.born, block.size, Some(now));

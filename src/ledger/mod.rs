@@ -138,9 +138,9 @@ impl Ledger {
         let mut activity = vec![Activity::default(); len];
         for (epoch, of) in image.activity.iter().enumerate() {
             if let Some(into) = activity.get_mut(epoch >> by) {
-                into.allocations += of.allocations;
-                into.frees += of.frees;
-                into.unmatched += of.unmatched;
+                into.allocations = into.allocations.saturating_add(of.allocations);
+                into.frees = into.frees.saturating_add(of.frees);
+                into.unmatched = into.unmatched.saturating_add(of.unmatched);
             }
         }
         activity

@@ -170,9 +170,9 @@ impl Image {
         let old = std::mem::replace(&mut self.activity, [Activity::default(); EPOCHS]);
         for (epoch, activity) in old.into_iter().enumerate() {
             let into = &mut self.activity[epoch >> by];
-            into.allocations += activity.allocations;
-            into.frees += activity.frees;
-            into.unmatched += activity.unmatched;
+            into.allocations = into.allocations.saturating_add(activity.allocations);
+            into.frees = into.frees.saturating_add(activity.frees);
+            into.unmatched = into.unmatched.saturating_add(activity.unmatched);
         }
     }
 

@@ -104,13 +104,13 @@ impl Site {
     pub(super) fn born(&mut self, grid: &Grid, epoch: u8, time: Time, size: Bytes, by: Function) {
         self.cohorts.follow(grid);
         let cohort = self.cohorts.current(epoch, self.live_blocks);
-        cohort.born += 1;
+        cohort.born = cohort.born.saturating_add(1);
         cohort.born_bytes = cohort.born_bytes.saturating_add(size.0);
-        cohort.alive += 1;
+        cohort.alive = cohort.alive.saturating_add(1);
         cohort.alive_bytes = cohort.alive_bytes.saturating_add(size.0);
-        self.live_blocks += 1;
+        self.live_blocks = self.live_blocks.saturating_add(1);
         cohort.high = cohort.high.max(self.live_blocks);
-        self.allocations += 1;
+        self.allocations = self.allocations.saturating_add(1);
         self.allocated_bytes = self.allocated_bytes.saturating_add(size.0);
         self.live_bytes = self.live_bytes.saturating_add(size.0);
         self.peak_blocks = self.peak_blocks.max(self.live_blocks);
@@ -135,7 +135,7 @@ impl Site {
         self.live_blocks = live.saturating_sub(1);
         self.live_bytes = self.live_bytes.saturating_sub(size.0);
         let now = self.cohorts.current(epoch, live);
-        now.died += 1;
+        now.died = now.died.saturating_add(1);
         now.low = now.low.min(self.live_blocks);
         if let Some(cohort) = self.cohorts.at(grid.index(born)) {
             cohort.alive = cohort.alive.saturating_sub(1);
@@ -143,7 +143,7 @@ impl Site {
         }
         match time {
             Some(time) => {
-                self.frees += 1;
+                self.frees = self.frees.saturating_add(1);
                 self.lifetimes.record(time.0.saturating_sub(born.0), 1);
             }
             None => self.frees_unseen += 1,
