@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::{Event, Exit, Mark};
+use crate::read::trace::Header;
 
 /// What to run, and how to watch it.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,11 @@ impl Session {
     /// Starts the program.
     pub fn start(_options: &RunOptions) -> Result<Self, CollectError> {
         Err(CollectError::NotWired)
+    }
+
+    /// What a trace of this session says of itself.
+    pub fn header(&self) -> Header {
+        match self.never {}
     }
 
     /// Hands out events, in time order, until the program ends or the time is over.

@@ -74,8 +74,8 @@ fn of_process<'a>(
                 let mut others = Vec::new();
                 for frame in ledger.stacks().frames(site.stack).take(INNERMOST) {
                     match frame.module.filter(|module| modules.contains(module)) {
-                        Some(_) => others.extend(name(ledger, namer, frame)),
-                        None => others.push(unnamed(ledger, frame)),
+                        Some(_) => others.extend(name(ledger, namer, *frame)),
+                        None => others.push(unnamed(ledger, *frame)),
                     }
                 }
                 all.push((others, site.allocations));

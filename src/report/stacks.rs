@@ -1,7 +1,7 @@
 //! Stacks with names: each function on a trace's stack, its module's identity, its name. Inlined
 //! functions are frames of their own, in front of the one they were inlined into.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use unfreed_symbols::{ModuleIdentity, ModuleOffset, NamedFrame, OffsetKind};
 
@@ -18,7 +18,7 @@ pub struct Step<'a> {
     /// Its module; `None` outside any.
     pub module: Option<&'a ModuleIdentity>,
     /// The functions at the frame, and which of them this is; `None` where nothing is known.
-    named: Option<(Rc<[NamedFrame]>, usize)>,
+    named: Option<(Arc<[NamedFrame]>, usize)>,
     /// Where the function begins, where only that is known.
     start: Option<ModuleOffset>,
 }
@@ -72,7 +72,7 @@ impl<'a> Step<'a> {
 
 /// A stack's functions, innermost first.
 pub fn steps<'a>(ledger: &'a Ledger, namer: &mut Namer, stack: StackId) -> Vec<Step<'a>> {
-    ledger.stacks().frames(stack).flat_map(|frame| name(ledger, namer, frame)).collect()
+    ledger.stacks().frames(stack).flat_map(|frame| name(ledger, namer, *frame)).collect()
 }
 
 /// The functions at one frame; never none.
@@ -89,7 +89,7 @@ pub fn name<'a>(ledger: &'a Ledger, namer: &mut Namer, frame: Frame) -> Vec<Step
         namer.record(module, offset, recorded);
     }
     let kind = match frame.trust {
-        Trust::Context => OffsetKind::Instruction,
+        Trust::Context => OffsetKind::Exact,
         _ => OffsetKind::Return,
     };
     let functions = namer.name(module, offset, kind);
@@ -97,7 +97,7 @@ pub fn name<'a>(ledger: &'a Ledger, namer: &mut Namer, frame: Frame) -> Vec<Step
         let start = namer.function(module, offset, kind).map(|extent| extent.start);
         return vec![Step { start, ..Step::bare(frame, Some(module)) }];
     }
-    let named = (0..functions.len()).map(|at| Some((Rc::clone(&functions), at)));
+    let named = (0..functions.len()).map(|at| Some((Arc::clone(&functions), at)));
     named.map(|named| Step { named, ..Step::bare(frame, Some(module)) }).collect()
 }
 

@@ -23,13 +23,19 @@ pub fn compare(
 ) -> DiffReport {
     let old = sum(before_sites);
     let new = sum(after_sites);
+    let new_ran = ran_only(&new);
+    let least = after.smallest_detectable_bytes_per_s;
     let mut changes = Vec::new();
     let mut told: Vec<&SiteKey> = Vec::new();
     for (key, site) in &old {
         let Some(shown) = site.suspect() else { continue };
         let (found, matched_by) = find(&new, key);
         told.extend(found.iter().map(|(key, _)| *key));
-        changes.push(change(key, shown, matched_by, Some(site.clone()), merge(&found)));
+        let (found, matched_by) = match matched_by {
+            MatchedBy::Nothing => find(&new_ran, key),
+            _ => (found, matched_by),
+        };
+        changes.push(change(key, shown, matched_by, Some(site.clone()), merge(&found), least));
     }
     for (key, site) in &new {
         let Some(shown) = site.suspect() else { continue };
@@ -37,7 +43,7 @@ pub fn compare(
             continue;
         }
         let (found, matched_by) = find(&old, key);
-        changes.push(change(key, shown, matched_by, merge(&found), Some(site.clone())));
+        changes.push(change(key, shown, matched_by, merge(&found), Some(site.clone()), least));
     }
     let weight = |change: &Change| {
         let growth = |side: &Option<Measure>| side.map_or(0.0, |side| side.growth_bytes_per_s);
@@ -112,6 +118,21 @@ fn find<'a>(sites: &'a BTreeMap<SiteKey, Sum>, key: &SiteKey) -> (Found<'a>, Mat
     (found, matched_by)
 }
 
+/// Blocks of a site that were freed too often before may be freed once now: the site ran, and is
+/// no suspect of this kind. Whether it grows is another suspect's matter.
+fn ran_only(sites: &BTreeMap<SiteKey, Sum>) -> BTreeMap<SiteKey, Sum> {
+    let ran = sites.iter().filter(|(key, _)| !key.over_release).map(|(key, sum)| {
+        let key = SiteKey { over_release: true, ..key.clone() };
+        let measure = Measure {
+            live_blocks: sum.measure.live_blocks,
+            live_bytes: sum.measure.live_bytes,
+            ..Measure::default()
+        };
+        (key, Sum { measure, ..sum.clone() })
+    });
+    ran.collect()
+}
+
 fn merge(found: &Found<'_>) -> Option<Sum> {
     let ((_, first), rest) = found.split_first()?;
     let mut all = (*first).clone();
@@ -125,9 +146,10 @@ fn change(
     matched_by: MatchedBy,
     before: Option<Sum>,
     after: Option<Sum>,
+    least: Option<f64>,
 ) -> Change {
     let measure = |side: &Option<Sum>| side.as_ref().map(|sum| sum.measure);
-    let (outcome, basis) = judge(measure(&before), measure(&after));
+    let (outcome, basis) = judge(measure(&before), measure(&after), least);
     Change {
         outcome,
         kind: shown.kind,
@@ -144,13 +166,24 @@ fn change(
     }
 }
 
-fn judge(before: Option<Measure>, after: Option<Measure>) -> (Outcome, Basis) {
+/// `least` is the smallest leak that would have been seen in the later trace.
+fn judge(
+    before: Option<Measure>,
+    after: Option<Measure>,
+    least: Option<f64>,
+) -> (Outcome, Basis) {
     let (Some(before), Some(after)) = (before, after) else {
         let gone = before.is_some_and(|side| side.suspect);
         return (if gone { Outcome::NotSeen } else { Outcome::New }, Basis::Verdict);
     };
     match (before.suspect, after.suspect) {
-        (true, false) => return (Outcome::Fixed, Basis::Verdict),
+        (true, false) => {
+            let visible = least.is_some_and(|least| least <= before.growth_bytes_per_s);
+            // An over-release has no pace.
+            let seen = visible || before.growth_bytes_per_s == 0.0;
+            let outcome = if seen { Outcome::Fixed } else { Outcome::Undecided };
+            return (outcome, Basis::Verdict);
+        }
         (false, _) => return (Outcome::New, Basis::Verdict),
         (true, true) => {}
     }
@@ -181,6 +214,8 @@ mod tests {
         let quiet = Measure::default();
         for (before, after, outcome) in [
             (Some(grows(100.0)), Some(quiet), Outcome::Fixed),
+            (Some(grows(5.0)), Some(quiet), Outcome::Undecided),
+            (Some(grows(0.0)), Some(quiet), Outcome::Fixed),
             (Some(grows(100.0)), Some(grows(50.0)), Outcome::Improved),
             (Some(grows(100.0)), Some(grows(80.0)), Outcome::Unchanged),
             (Some(grows(100.0)), Some(grows(120.0)), Outcome::Unchanged),
@@ -189,14 +224,14 @@ mod tests {
             (None, Some(grows(1.0)), Outcome::New),
             (Some(quiet), Some(grows(1.0)), Outcome::New),
         ] {
-            assert_eq!(judge(before, after).0, outcome, "{before:?} {after:?}");
+            assert_eq!(judge(before, after, Some(10.0)).0, outcome, "{before:?} {after:?}");
         }
     }
 
     #[test]
     fn marks_make_load_irrelevant() {
         let at = |rate, per_event| Measure { blocks_per_event: Some(per_event), ..grows(rate) };
-        let verdict = judge(Some(at(100.0, 1.0)), Some(at(1000.0, 1.0)));
+        let verdict = judge(Some(at(100.0, 1.0)), Some(at(1000.0, 1.0)), None);
         assert_eq!(verdict, (Outcome::Unchanged, Basis::BlocksPerEvent));
     }
 }

@@ -1,15 +1,18 @@
 //! Two traces held against each other: is the fix working? Sites are the same where their stacks
 //! are, by module name and function, not by offset, so that a new build of a plug-in is still
 //! the same plug-in. [`compare`] is pure: it is given what was measured at the sites of either
-//! trace and says what became of each suspect. A site that ran in neither trace says nothing.
+//! trace and says what became of each suspect. "Fixed" is only what ran, and could have been
+//! seen to grow had it grown.
 
 mod compare;
 mod key;
+mod sites;
 
 use serde::{Deserialize, Serialize};
 
 pub use compare::compare;
 pub use key::{FrameKey, SiteKey};
+pub use sites::sites;
 
 use super::model::{Fault, Kind, Losses, Report, Source, StackFrame, Target};
 
@@ -100,6 +103,9 @@ pub enum Outcome {
     Improved,
     /// Its site was not seen in the later trace: it did not run, or no longer allocates.
     NotSeen,
+    /// It is no suspect any more, but at its old pace it would not have been seen in the later
+    /// trace.
+    Undecided,
     /// Its site ran and is no suspect any more.
     Fixed,
 }

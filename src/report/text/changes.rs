@@ -35,6 +35,7 @@ fn headline(page: &mut Page, diff: &DiffReport) {
         (Outcome::Worse, "worse"),
         (Outcome::New, "new"),
         (Outcome::NotSeen, "not seen again"),
+        (Outcome::Undecided, "undecided"),
     ]
     .iter()
     .filter(|(outcome, _)| with(*outcome) > 0)
@@ -85,6 +86,7 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
         Outcome::Worse => ("Worse: ", Ink::Alarm),
         Outcome::New => ("New: ", Ink::Alarm),
         Outcome::NotSeen => ("Not seen again: ", Ink::Warning),
+        Outcome::Undecided => ("Undecided: ", Ink::Warning),
     };
     page.paragraph(
         0,
@@ -104,6 +106,11 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
     if change.outcome == Outcome::NotSeen {
         let text = "The code did not run in the later trace, or it no longer allocates: repeat the \
                     load that made it grow before calling it fixed.";
+        page.paragraph(2, &[words(text).ink(Ink::Warning)]);
+    }
+    if change.outcome == Outcome::Undecided {
+        let text = "It is no suspect any more, but the later trace could not have shown a leak of \
+                    its old pace: record longer, or under more load.";
         page.paragraph(2, &[words(text).ink(Ink::Warning)]);
     }
     if detail == Detail::Brief {
