@@ -65,7 +65,8 @@ pub fn write(page: &mut Page, indent: usize, group: &Group<'_>, detail: Detail) 
     }
 }
 
-fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
+/// Writes one fix.
+pub fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
     let (says, ink) = status_words(fix.status);
     page.row(
         indent,

@@ -15,6 +15,8 @@ pub mod style;
 mod suspect;
 pub mod units;
 
+pub use fix::one as write_fix;
+
 use super::diff::DiffReport;
 use super::model::Report;
 use group::groups;
