@@ -4,7 +4,9 @@
 use super::stack_ids::StackIds;
 use super::tags::{ALLOC_SHORT, FREE_SHORT, FUNCTIONS, hot};
 use super::varint::{Cursor, Sink, Skip, unzigzag, zigzag};
-use crate::event::{Address, Alloc, Bytes, Free, Function, HeapId, ProcessId, Tid, Time, What};
+use crate::event::{
+    Address, Alloc, Bytes, Event, Free, Function, HeapId, ProcessId, Tid, Time, What,
+};
 
 /// What records are stored as differences to. It begins anew with each chunk.
 #[derive(Clone, Copy, Default)]
@@ -115,14 +117,15 @@ pub(super) fn take_context(cursor: &mut Cursor<'_>, state: &mut State) -> Result
     Ok(())
 }
 
-/// Reads an allocation or a free whose tag has been read; the state has its time and context.
+/// Reads an allocation or a free whose tag has been read, and appends it.
 #[inline]
 pub(super) fn take(
     tag: u8,
     cursor: &mut Cursor<'_>,
     state: &mut State,
     stacks: &mut StackIds,
-) -> Result<What, Skip> {
+    events: &mut Vec<Event>,
+) -> Result<(), Skip> {
     if tag & hot::CONTEXT != 0 {
         take_context(cursor, state)?;
     }
@@ -139,15 +142,19 @@ pub(super) fn take(
         Some(function) => *function,
         None => cursor.code(&FUNCTIONS, Function::Unknown)?,
     };
-    let (address, heap) = (state.address, state.heap);
-    if free {
-        let stack = stacks.resolve(cursor.varint()?);
-        Ok(What::Free(Free { address, stack, function, heap }))
-    } else {
-        let size = Bytes(cursor.varint()?);
-        let stack = stacks.resolve(cursor.varint()?);
-        Ok(What::Alloc(Alloc { address, size, stack, function, heap }))
+    let size = if free { Bytes(0) } else { Bytes(cursor.varint()?) };
+    let stack = stacks.resolve(cursor.varint()?);
+    if !cursor.within() {
+        return Err(Skip::Malformed);
     }
+    let State { time, process, thread, address, heap } = *state;
+    let what = if free {
+        What::Free(Free { address, stack, function, heap })
+    } else {
+        What::Alloc(Alloc { address, size, stack, function, heap })
+    };
+    events.push(Event { time, process, thread, what });
+    Ok(())
 }
 
 #[inline]

@@ -171,53 +171,51 @@ pub(super) fn decode(
     // The shortest record has three bytes.
     events.reserve((count as usize).min(len / 3 + 1));
     for done in 0..count {
-        let what = match record(&mut cursor, &mut state, stacks) {
-            Ok(what) if cursor.within() => what,
-            _ => {
+        match record(&mut cursor, &mut state, stacks, events) {
+            Ok(Told::Yes) => {}
+            Ok(Told::No(Skip::Newer)) => untold.newer += 1,
+            Ok(Told::No(Skip::Malformed)) => untold.malformed += 1,
+            Err(_) => {
                 untold.malformed += u64::from(count - done);
                 return untold;
             }
-        };
-        let what = match what {
-            Ok(what) => what,
-            Err(Skip::Newer) => {
-                untold.newer += 1;
-                continue;
-            }
-            Err(Skip::Malformed) => {
-                untold.malformed += 1;
-                continue;
-            }
-        };
-        let State { time, process, thread, .. } = state;
-        events.push(Event { time, process, thread, what });
+        }
     }
     untold.codes = cursor.unknown_codes;
     untold.trailing = !cursor.at_end();
     untold
 }
 
-/// Reads one record. The outer error says that the next record cannot be found; the inner, that
-/// only this one is not told.
+/// Whether a record was told; the next one can be found either way.
+enum Told {
+    Yes,
+    No(Skip),
+}
+
+/// Reads one record and appends it. The error says that the next record cannot be found.
 #[inline]
 fn record(
     cursor: &mut Cursor<'_>,
     state: &mut State,
     stacks: &mut StackIds,
-) -> Result<Result<What, Skip>, Skip> {
+    events: &mut Vec<Event>,
+) -> Result<Told, Skip> {
     let tag = cursor.byte()?;
     if tag & HOT != 0 {
-        return hot::take(tag, cursor, state, stacks).map(Ok);
+        hot::take(tag, cursor, state, stacks, events).map(|()| Told::Yes)
+    } else {
+        cold_record(tag, cursor, state, stacks, events)
     }
-    cold_record(tag, cursor, state, stacks)
 }
 
+#[inline(never)]
 fn cold_record(
     tag: u8,
     cursor: &mut Cursor<'_>,
     state: &mut State,
     stacks: &mut StackIds,
-) -> Result<Result<What, Skip>, Skip> {
+    events: &mut Vec<Event>,
+) -> Result<Told, Skip> {
     let kind = tag & cold::KIND;
     if kind == 0 {
         return Err(Skip::Malformed);
@@ -228,18 +226,23 @@ fn cold_record(
     state.time = Time(state.time.0.wrapping_add(cursor.varint()?));
     let len = cursor.varint()?;
     let mut body = cursor.split(len)?;
-    if kind == cold::STACK {
-        let node = stack::take_node(&mut body, stacks);
-        // Nodes are counted, so one that cannot be told still takes its id.
-        let node = node.ok().filter(|_| body.within()).unwrap_or(stack::UNREADABLE_NODE);
-        cursor.unknown_codes += body.unknown_codes;
-        return if stacks.define() { Ok(Ok(What::Stack(node))) } else { Err(Skip::Malformed) };
-    }
     let what = take_body(kind, &mut body, state, stacks);
-    cursor.unknown_codes += body.unknown_codes;
     let what = if body.within() { what } else { Err(Skip::Malformed) };
-    // Later addresses are counted from this record's.
-    if kind == cold::REALLOC && what.is_err() { Err(Skip::Malformed) } else { Ok(what) }
+    cursor.unknown_codes += body.unknown_codes;
+    let what = match (kind, what) {
+        // Later addresses are counted from this record's.
+        (cold::REALLOC, Err(skip)) => return Err(skip),
+        // Nodes are counted, so one that cannot be told still takes its id.
+        (cold::STACK, Err(_)) => What::Stack(stack::UNREADABLE_NODE),
+        (_, Err(skip)) => return Ok(Told::No(skip)),
+        (_, Ok(what)) => what,
+    };
+    if kind == cold::STACK && !stacks.define() {
+        return Err(Skip::Malformed);
+    }
+    let State { time, process, thread, .. } = *state;
+    events.push(Event { time, process, thread, what });
+    Ok(Told::Yes)
 }
 
 fn take_body(
@@ -250,6 +253,7 @@ fn take_body(
 ) -> Result<What, Skip> {
     Ok(match kind {
         cold::REALLOC => What::Realloc(stack::take_realloc(body, state, stacks)?),
+        cold::STACK => What::Stack(stack::take_node(body, stacks)?),
         cold::MODULE => What::Module(Box::new(target::take_module(body)?)),
         cold::MODULE_UNLOAD => What::ModuleUnload(Address(body.varint()?)),
         cold::PROCESS => What::Process(Box::new(target::take_process(body)?)),
