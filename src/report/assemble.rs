@@ -181,10 +181,14 @@ impl<'a> Assembler<'a> {
             since_s: 0.0,
             held: Held::NotMeasured,
             stack: shown(&survivor.steps, survivor.blame),
-            stack_complete: self.ledger.stacks().end(stack) == StackEnd::Complete,
+            stack_complete: self.complete(stack),
             over_release: None,
             fixes: self.fixes(common, survivor),
         }
+    }
+
+    fn complete(&self, stack: StackId) -> bool {
+        self.ledger.stacks().end(stack) == StackEnd::Complete
     }
 
     fn survivor(&self, process: ProcessId, stack: StackId) -> &Survivor<'a> {
@@ -204,6 +208,7 @@ impl<'a> Assembler<'a> {
             process: self.process(common.process).map_or("", |process| process.name.as_str()),
             blame: survivor.blame,
             stack,
+            stack_complete: self.complete(common.stack),
             modules: self.modules_of(common.process),
             function: common.site.map_or_else(Default::default, Site::function),
             bytes_per_call: sizes.map(|sizes| (sizes.min, sizes.median, sizes.max)),
