@@ -56,7 +56,11 @@ fn rustc(
         .status()
         .map_err(|e| format!("cannot start {}: {e}", compiler.display()))?;
     if !status.success() {
-        return Err(format!("{} could not compile {}: {status}", compiler.display(), source.display()));
+        return Err(format!(
+            "{} could not compile {}: {status}",
+            compiler.display(),
+            source.display()
+        ));
     }
     Ok(())
 }

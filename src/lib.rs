@@ -14,6 +14,8 @@ pub mod read;
 pub mod ledger;
 pub mod verdict;
 
+pub mod names;
+
 pub mod fixes;
 
 pub mod report;

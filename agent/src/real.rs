@@ -48,7 +48,8 @@ impl Real {
     #[inline(never)]
     fn look_up(&self) -> Option<*mut c_void> {
         // SAFETY: the name ends with 0. A thread that looks up already is served by the arena.
-        let address = LOOKING_UP.during(|| unsafe { sys::dlsym(sys::RTLD_NEXT, self.name.as_ptr()) })?;
+        let address =
+            LOOKING_UP.during(|| unsafe { sys::dlsym(sys::RTLD_NEXT, self.name.as_ptr()) })?;
         if address.is_null() {
             return None;
         }
@@ -244,7 +245,9 @@ pub(crate) unsafe fn free(block: *mut u8) {
 /// As in POSIX.
 pub(crate) unsafe fn posix_memalign(out: *mut *mut u8, alignment: usize, size: usize) -> c_int {
     // SAFETY: the caller's.
-    unsafe { POSIX_MEMALIGN.get::<PosixMemalign>().map_or(sys::ENOMEM, |f| f(out, alignment, size)) }
+    unsafe {
+        POSIX_MEMALIGN.get::<PosixMemalign>().map_or(sys::ENOMEM, |f| f(out, alignment, size))
+    }
 }
 
 /// # Safety

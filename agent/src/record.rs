@@ -197,8 +197,7 @@ fn append_realloc(
         words: words::REALLOC as u16,
         detail: 0,
     };
-    let record =
-        [header.pack(), before, stamp(), old as u64, new as u64, size as u64, hash];
+    let record = [header.pack(), before, stamp(), old as u64, new as u64, size as u64, hash];
     if ring.append(&record, Need::Other) {
         return;
     }
@@ -267,8 +266,7 @@ fn count_reentrant(thread: *mut Thread, session: Joined, free: bool) {
         return count_unclaimed(session, free, !free);
     }
     let counters = session.writer(writer - 1);
-    let counter =
-        if free { &counters.reentrant_frees } else { &counters.reentrant_allocations };
+    let counter = if free { &counters.reentrant_frees } else { &counters.reentrant_allocations };
     counter.fetch_add(1, Relaxed);
 }
 

@@ -127,8 +127,12 @@ fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
 /// Writes the record that the thread began (0) or ended (1).
 pub(crate) fn announce(thread: &mut Thread, session: Joined, detail: u32) {
     if let Some(ring) = Ring::open(thread, session) {
-        let header =
-            RecordHeader { kind: Kind::Thread as u8, function: 0, words: words::THREAD as u16, detail };
+        let header = RecordHeader {
+            kind: Kind::Thread as u8,
+            function: 0,
+            words: words::THREAD as u16,
+            detail,
+        };
         ring.append(&[header.pack(), stamp()], Need::Free);
         ring.close();
     }

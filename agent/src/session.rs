@@ -45,8 +45,13 @@ pub(crate) fn joined() -> Option<Joined> {
         return None;
     }
     let identity = IDENTITY.load(Relaxed);
-    // SAFETY: set before BASE, never unmapped.
-    let process = unsafe { (*identity).process.load(Relaxed) };
+    // SAFETY: both are set before BASE is, and never unmapped.
+    let (process, closed) = unsafe {
+        ((*identity).process.load(Relaxed), (*base.cast::<Session>()).closed.load(Relaxed))
+    };
+    if closed != 0 {
+        return None;
+    }
     match process {
         OFF => None,
         0 => register_child(base),
@@ -152,14 +157,8 @@ pub(crate) unsafe fn join(value: *const u8, argv0: *const u8, refusal: Refusal) 
 fn wiped_on_fork() -> Option<*mut Identity> {
     // SAFETY: a fresh private mapping; advice on it concerns nobody else.
     unsafe {
-        let page = sys::mmap(
-            null_mut(),
-            4096,
-            sys::PROT_READ_WRITE,
-            sys::MAP_PRIVATE_ANONYMOUS,
-            -1,
-            0,
-        );
+        let page =
+            sys::mmap(null_mut(), 4096, sys::PROT_READ_WRITE, sys::MAP_PRIVATE_ANONYMOUS, -1, 0);
         if sys::map_failed(page) {
             return None;
         }
@@ -171,12 +170,7 @@ fn wiped_on_fork() -> Option<*mut Identity> {
     }
 }
 
-fn register(
-    base: *mut u8,
-    forked_from: u32,
-    argv0: *const u8,
-    refusal: Refusal,
-) -> Option<Joined> {
+fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal) -> Option<Joined> {
     // SAFETY: as in `view`; IDENTITY is set.
     let (session, identity) = unsafe { (&*base.cast::<Session>(), &*IDENTITY.load(Relaxed)) };
     let index = session.claimed_processes.fetch_add(1, Relaxed);

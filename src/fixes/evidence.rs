@@ -1,11 +1,13 @@
 //! What the matcher is told of one suspect: everything it may rest a conclusion on.
 
+use serde::{Deserialize, Serialize};
 use unfreed_symbols::ModuleIdentity;
 
 use crate::event::{Fact, Function};
 
 /// What kind of suspect this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EvidenceKind {
     /// Blocks accumulate at a site.
     Accumulation,
@@ -24,6 +26,9 @@ pub struct Evidence<'a> {
     pub blame: Option<usize>,
     /// The allocation stack, innermost first, allocator frames included.
     pub stack: Vec<EvidenceFrame<'a>>,
+    /// Whether `stack` reaches the outermost caller. If not, what is missing from it may still
+    /// have been on the call path.
+    pub stack_complete: bool,
     /// Every module mapped into the process.
     pub modules: Vec<&'a ModuleIdentity>,
     /// The function that allocated.

@@ -41,6 +41,8 @@ pub struct Session {
     pub claimed_processes: AtomicU32,
     /// A hint where a free writer may be found.
     pub writer_hint: AtomicU32,
+    /// Not 0 once nobody reads any more: the agents fall silent.
+    pub closed: AtomicU32,
 }
 
 /// Where the tables and rings of a session lie.

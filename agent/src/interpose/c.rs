@@ -57,12 +57,7 @@ unsafe extern "C" fn reallocarray_traced(
 }
 
 #[inline(always)]
-unsafe fn resize(
-    block: *mut u8,
-    size: usize,
-    function: Function,
-    registers: Registers,
-) -> *mut u8 {
+unsafe fn resize(block: *mut u8, size: usize, function: Function, registers: Registers) -> *mut u8 {
     if block.is_null() || real::in_arena(block) {
         // SAFETY: as above.
         let new = unsafe { real::realloc(block, size) };

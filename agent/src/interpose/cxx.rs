@@ -54,8 +54,7 @@ unsafe extern "C" fn enter_new(index: usize, sp: u64) -> Entered {
 }
 
 unsafe extern "C" fn leave_new(block: *mut u8, size: usize, sp: u64, bp: u64, function: u8) {
-    let function =
-        if function == Function::New as u8 { Function::New } else { Function::NewArray };
+    let function = if function == Function::New as u8 { Function::New } else { Function::NewArray };
     record::leave_wrapped(block, size, function, Registers { sp, bp });
 }
 
@@ -164,13 +163,21 @@ macro_rules! delete {
     ($name:ident, $traced:ident, $function:expr) => {
         entry!($name(*mut u8, usize, usize) -> (), "rcx", "r8", $traced);
 
-        unsafe extern "C" fn $traced(block: *mut u8, second: usize, third: usize, sp: u64, bp: u64) {
-            static REAL: Real = Real::new(match core::ffi::CStr::from_bytes_with_nul(
-                concat!(stringify!($name), "\0").as_bytes(),
-            ) {
-                Ok(name) => name,
-                Err(_) => c"",
-            });
+        unsafe extern "C" fn $traced(
+            block: *mut u8,
+            second: usize,
+            third: usize,
+            sp: u64,
+            bp: u64,
+        ) {
+            static REAL: Real = Real::new(
+                match core::ffi::CStr::from_bytes_with_nul(
+                    concat!(stringify!($name), "\0").as_bytes(),
+                ) {
+                    Ok(name) => name,
+                    Err(_) => c"",
+                },
+            );
             if block.is_null() || real::in_arena(block) {
                 return;
             }

@@ -83,11 +83,7 @@ impl Row {
 /// The rule at the description's address; `None` where the program needs what we do not keep.
 pub(super) fn run(description: &Description) -> Option<Rule> {
     let mut machine = Machine {
-        row: Row {
-            cfa: Cfa::Unset,
-            rbp: Value::Unchanged,
-            return_address: Value::Undefined,
-        },
+        row: Row { cfa: Cfa::Unset, rbp: Value::Unchanged, return_address: Value::Undefined },
         initial: None,
         remembered: [None; REMEMBERED],
         depth: 0,

@@ -80,7 +80,12 @@ impl Rule {
             return Rule::UNKNOWN;
         }
         let field = |offset: i32| offset as u32 as u64 & ((1 << OFFSET_BITS) - 1);
-        Rule(1 | base_kind << 2 | saved_kind << 4 | field(base_offset) << 8 | field(saved_offset) << 36)
+        Rule(
+            1 | base_kind << 2
+                | saved_kind << 4
+                | field(base_offset) << 8
+                | field(saved_offset) << 36,
+        )
     }
 
     /// What the rule says.

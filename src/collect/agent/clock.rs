@@ -1,6 +1,6 @@
 //! The time stamp counter, and nanoseconds made of it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::error::CollectError;
 use crate::event::Time;
@@ -37,6 +37,11 @@ impl Clock {
         Ok(Measuring { at: Instant::now(), stamp: now() })
     }
 
+    /// Ticks per second.
+    pub(super) fn hertz(&self) -> u64 {
+        (1e9 / self.nanoseconds_per_tick) as u64
+    }
+
     /// The time of a stamp. What was stamped before the trace began is at its beginning.
     pub(super) fn time(&self, stamp: Stamp) -> Time {
         let ticks = stamp.0.saturating_sub(self.began.0);
@@ -61,4 +66,19 @@ impl Measuring {
         let ticks = stamp.0.saturating_sub(self.stamp.0).max(1);
         Clock { began: stamp, nanoseconds_per_tick: elapsed.as_nanos() as f64 / ticks as f64 }
     }
+}
+
+/// Minutes east of UTC on this machine at a time; 0 where the system does not know.
+pub(super) fn utc_offset_minutes(at: SystemTime) -> i32 {
+    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let Ok(seconds) = libc::time_t::try_from(seconds) else { return 0 };
+    let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: room for the answer; zeroed is a valid tm.
+    let offset = unsafe {
+        if libc::localtime_r(&seconds, local.as_mut_ptr()).is_null() {
+            return 0;
+        }
+        local.assume_init().tm_gmtoff
+    };
+    i32::try_from(offset / 60).unwrap_or(0)
 }

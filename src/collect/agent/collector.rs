@@ -1,12 +1,14 @@
-//! Running a program under the agent: one loop that drains, orders, translates and watches.
+//! Running a program under the agent: a session is prepared, then watched by one loop that drains,
+//! orders, translates and looks after the program.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use unfreed_wire::{Process, ProcessState, Refusal, Writer, WriterState};
 
-use super::clock::{Clock, Stamp, now};
+use super::clock::{Clock, Stamp, now, utc_offset_minutes};
 use super::drain::drain;
 use super::embedded::AgentFile;
 use super::error::CollectError;
@@ -21,23 +23,6 @@ use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Fact, FactKind, Lost, Metric};
 
-/// What to run.
-pub struct Options<'a> {
-    /// Program and arguments.
-    pub command: &'a [OsString],
-    /// After this long the program is asked to end (SIGTERM). `None`: when it ends by itself.
-    pub duration: Option<Duration>,
-    /// Reads the identity of a module's file. It is asked often and should remember.
-    pub identify: Identify<'a>,
-}
-
-/// How it went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// How the program itself ended; what it started may have lived longer.
-    pub exit: Exit,
-}
-
 /// Records handed on between two readings of the rings, so that these never fill meanwhile.
 const SLICE: usize = 4096;
 /// Most records that may wait; beyond it the rings are left to fill, and count what they drop.
@@ -51,40 +36,108 @@ const ALIVE_EVERY: Duration = Duration::from_millis(20);
 const STANDSTILL: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
 
-/// Runs the program and hands on every event until it, and every traced process it started, has
-/// ended.
-///
-/// # Errors
-/// See [`CollectError`]. What was handed on before stays true.
-pub fn run(options: Options<'_>, sink: Sink<'_>) -> Result<Outcome, CollectError> {
-    let name = options.command.first().map(OsString::as_os_str).unwrap_or_default();
-    let program = find_program(name)?;
-    if let Some((path, obstacle)) = obstacle(&program) {
-        return Err(CollectError::Obstacle { path, obstacle });
+/// A program that is ready to be run under the agent.
+pub struct Session {
+    program: PathBuf,
+    command: Vec<OsString>,
+    agent: AgentFile,
+    memory: SessionMemory,
+    marks: Option<MarkListener>,
+    clock: Clock,
+    started: SystemTime,
+}
+
+/// A program that outlived the watching of it.
+pub struct Unwatched {
+    target: Target,
+    signals: Signals,
+    // The loader needs it for as long as the program may start others.
+    _agent: AgentFile,
+}
+
+impl Session {
+    /// Finds the program, makes sure that it can be traced, and prepares everything but itself.
+    ///
+    /// # Errors
+    /// See [`CollectError`]; nothing has been run.
+    pub fn prepare(command: &[OsString]) -> Result<Session, CollectError> {
+        let name = command.first().map(OsString::as_os_str).unwrap_or_default();
+        let program = find_program(name)?;
+        if let Some((path, obstacle)) = obstacle(&program) {
+            return Err(CollectError::Obstacle { path, obstacle });
+        }
+        let measuring = Clock::measure()?;
+        let agent = AgentFile::create()?;
+        let memory =
+            SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
+        let marks = MarkListener::open()
+            .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
+            .ok();
+        let (clock, started) = (measuring.finish(), SystemTime::now());
+        let command = command.to_vec();
+        Ok(Session { program, command, agent, memory, marks, clock, started })
     }
-    let measuring = Clock::measure()?;
-    let agent = AgentFile::create()?;
-    let memory = SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
-    let marks = MarkListener::open()
-        .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
-        .ok();
-    let signals = Signals::take_over();
-    let clock = measuring.finish();
-    let target = Target::start(&program, options.command, &agent.path(), &memory.variable())?;
-    let writers = memory.writers().map(|_| Watched::default()).collect();
-    let mut collector = Collector {
-        translator: Translator::new(clock, options.identify, sink),
-        merge: Merge::default(),
-        memory,
-        writers,
-        processes: Vec::new(),
-        target,
-        marks,
-        watermark: Stamp(0),
-        began: Instant::now(),
-        due: Due::default(),
-    };
-    collector.run(&signals, options.duration)
+
+    /// When time 0 of the events is.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// Minutes east of UTC on this machine.
+    pub fn utc_offset_minutes(&self) -> i32 {
+        utc_offset_minutes(self.started)
+    }
+
+    /// Ticks per second of the clock that the events' times were made from.
+    pub fn hertz(&self) -> u64 {
+        self.clock.hertz()
+    }
+
+    /// Runs the program and hands on every event until it, and every traced process it started,
+    /// has ended, or `duration` is over; then the program, if it still runs, is what remains.
+    ///
+    /// # Errors
+    /// See [`CollectError`]. What was handed on before stays true.
+    pub fn watch(
+        self,
+        duration: Option<Duration>,
+        identify: Identify<'_>,
+        sink: Sink<'_>,
+    ) -> Result<(Exit, Unwatched), CollectError> {
+        let signals = Signals::take_over();
+        let Session { program, command, agent, memory, marks, clock, .. } = self;
+        let target = Target::start(&program, &command, &agent.path(), &memory.variable())?;
+        let writers = memory.writers().map(|_| Watched::default()).collect();
+        let mut collector = Collector {
+            translator: Translator::new(clock, identify, sink),
+            merge: Merge::default(),
+            memory,
+            writers,
+            processes: Vec::new(),
+            target,
+            marks,
+            watermark: Stamp(0),
+            began: Instant::now(),
+            due: Due::default(),
+        };
+        let exit = collector.run(&signals, duration)?;
+        Ok((exit, Unwatched { target: collector.target, signals, _agent: agent }))
+    }
+}
+
+impl Unwatched {
+    /// Waits until the program has ended, passing signals on.
+    pub fn wait(mut self) -> Exit {
+        loop {
+            if let Some(status) = self.target.ended() {
+                return exit(status);
+            }
+            for signal in self.signals.take().0 {
+                self.target.signal(signal);
+            }
+            std::thread::sleep(PAUSES.1);
+        }
+    }
 }
 
 /// What the collector remembers of a writer.
@@ -131,12 +184,7 @@ struct Collector<'a> {
 const LOST: [Lost; 3] = [Lost::Allocations, Lost::Frees, Lost::Stacks];
 
 impl Collector<'_> {
-    fn run(
-        &mut self,
-        signals: &Signals,
-        duration: Option<Duration>,
-    ) -> Result<Outcome, CollectError> {
-        let mut asked_to_end = None;
+    fn run(&mut self, signals: &Signals, duration: Option<Duration>) -> Result<Exit, CollectError> {
         let mut silence_told = false;
         loop {
             let drained = self.pass();
@@ -145,14 +193,10 @@ impl Collector<'_> {
                 self.target.signal(signal);
             }
             let elapsed = self.began.elapsed();
-            if asked_to_end.is_none() && duration.is_some_and(|duration| elapsed >= duration) {
-                self.target.signal(libc::SIGTERM);
-                asked_to_end = Some(elapsed);
-            }
             let target_ended = self.target.ended().is_some();
             let all_ended = self.processes.iter().all(|process| process.ended);
-            let out_of_time = asked_to_end.is_some() && target_ended;
-            if target_ended && (all_ended || interrupted || out_of_time)
+            if target_ended && (all_ended || interrupted)
+                || duration.is_some_and(|duration| elapsed >= duration)
                 || self.translator.has_failed()
             {
                 break;
@@ -319,7 +363,8 @@ impl Collector<'_> {
             }
             self.control(at, 0, Payload::Epoch);
         }
-        let counted: Vec<[u64; 3]> = self.memory.processes().map(|(_, entry)| unclaimed(entry)).collect();
+        let counted: Vec<[u64; 3]> =
+            self.memory.processes().map(|(_, entry)| unclaimed(entry)).collect();
         for (index, lost) in counted.into_iter().enumerate().take(self.processes.len()) {
             let before = std::mem::replace(&mut self.processes[index].lost, lost);
             let origin = Origin { process: index as u32, tid: 0 };
@@ -406,8 +451,10 @@ impl Collector<'_> {
         self.merge.push(Lane(0), Record { stamp, origin, payload });
     }
 
-    fn finish(&mut self) -> Result<Outcome, CollectError> {
+    fn finish(&mut self) -> Result<Exit, CollectError> {
         let at = now();
+        self.memory.close();
+        barrier();
         for index in 0..self.processes.len() {
             self.read_all_of(index as u32, at);
         }
@@ -428,8 +475,8 @@ impl Collector<'_> {
             return Err(CollectError::NeverReported {
                 exit: describe(exit),
                 why: String::from(
-                    "it may clear its environment, change its privileges, or be a program \
-                     of another kind; try unfreed attach",
+                    "it, or a program it started, may clear its environment, change its privileges, or \
+                     run where this one's files are not seen",
                 ),
             });
         }
@@ -445,7 +492,7 @@ impl Collector<'_> {
                 Refusal::None => "no reason was given",
             }));
         }
-        Ok(Outcome { exit })
+        Ok(exit)
     }
 }
 

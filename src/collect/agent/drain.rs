@@ -119,8 +119,7 @@ fn parse(
                 path.extend_from_slice(&word(n as u64).to_le_bytes());
             }
             path.truncate((word(5) as usize).min(room));
-            let seen =
-                ModuleSeen { path, load_bias: word(2), start: word(3), end: word(4) };
+            let seen = ModuleSeen { path, load_bias: word(2), start: word(3), end: word(4) };
             hand_on(stamp, Payload::Module(Box::new(seen)));
         }
         Kind::Thread if length == words::THREAD => {

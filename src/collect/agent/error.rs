@@ -15,11 +15,13 @@ pub enum CollectError {
     NoAgent,
     #[error("cannot find {command} to run: {cause}")]
     NotFound { command: String, cause: io::Error },
-    #[error("{path} cannot be traced by preloading: {obstacle}", path = path.display())]
+    #[error("{path} cannot be traced by preloading: {obstacle}; {advice}", path = path.display(), advice = obstacle.advice())]
     Obstacle { path: PathBuf, obstacle: Obstacle },
     #[error("{what}: {cause}")]
     System { what: &'static str, cause: io::Error },
-    #[error("no directory for the agent: each of {tried} is missing, full or mounted noexec; set TMPDIR to one that is not")]
+    #[error(
+        "no directory for the agent: each of {tried} is missing, full or mounted noexec; set TMPDIR to one that is not"
+    )]
     NoDirectory { tried: String },
     #[error(
         "the program ran ({exit}) but the agent never reported from it, so nothing was seen: {why}"
@@ -27,7 +29,9 @@ pub enum CollectError {
     NeverReported { exit: String, why: String },
     #[error("the agent was loaded but cannot trace here: {0}")]
     Refused(&'static str),
-    #[error("this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered")]
+    #[error(
+        "this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered"
+    )]
     NoInvariantClock,
     #[error("the events could not be passed on: {0}")]
     Sink(io::Error),

@@ -48,6 +48,7 @@ impl SessionMemory {
             geometry: GEOMETRY,
             claimed_processes: AtomicU32::new(0),
             writer_hint: AtomicU32::new(0),
+            closed: AtomicU32::new(0),
         };
         // SAFETY: the mapping begins with the header and nobody else has it yet.
         unsafe { session.map.as_mut_ptr().cast::<Session>().write(header) };
@@ -62,6 +63,12 @@ impl SessionMemory {
             std::process::id(),
             self.file.as_raw_fd()
         )
+    }
+
+    /// Tells every agent that nobody reads any more.
+    pub(super) fn close(&self) {
+        // SAFETY: as in `processes`.
+        unsafe { (*self.map.as_ptr().cast::<Session>()).closed.store(1, Ordering::Release) };
     }
 
     /// The processes that have registered so far.

@@ -19,7 +19,7 @@ mod signals;
 mod target;
 mod translate;
 
-pub use collector::{Options, Outcome, run};
+pub use collector::{Session, Unwatched};
 pub use error::CollectError;
 pub use obstacle::{Obstacle, obstacle};
 pub use translate::{Identify, Sink};

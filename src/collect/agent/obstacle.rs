@@ -27,25 +27,39 @@ pub enum Obstacle {
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const INSTEAD: &str = "attach to it while it runs instead (unfreed attach)";
         match self {
-            Obstacle::Static => {
-                write!(f, "it is statically linked, so no library can be preloaded; {INSTEAD}")
-            }
+            Obstacle::Static => f.write_str("it is statically linked: no library can be preloaded"),
             Obstacle::OwnAllocator(function) => write!(
                 f,
-                "it defines {function} itself, and its own definition comes before any preloaded \
-                 one; {INSTEAD}, or start a build of it without its own allocator"
+                "it defines {function} itself, and its own definition comes before any preloaded one"
             ),
-            Obstacle::Privileged(how) => write!(
-                f,
-                "it is {how}, and the loader ignores preloading for such programs; run it as the \
-                 user it changes to, or {INSTEAD}"
-            ),
+            Obstacle::Privileged(how) => {
+                write!(f, "it is {how}, and the loader ignores preloading for such programs")
+            }
             Obstacle::UnknownLoader(loader) => {
-                write!(f, "its loader {loader} is not glibc's, which the agent needs; {INSTEAD}")
+                write!(f, "its loader {loader} is not glibc's, which the agent needs")
             }
             Obstacle::Foreign(what) => write!(f, "it is {what}"),
+        }
+    }
+}
+
+impl Obstacle {
+    /// What to use instead.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Obstacle::Static => {
+                "trace a dynamically linked build of it; where there is none, \
+                 `valgrind --leak-check=full --soname-synonyms=somalloc=NONE` works, slowly"
+            }
+            Obstacle::OwnAllocator(_) => {
+                "trace a build without its own allocator (often a configure option, as \
+                 --without-jemalloc); where there is none, \
+                 `valgrind --leak-check=full --soname-synonyms=somalloc=NONE` works, slowly"
+            }
+            Obstacle::Privileged(_) => "run it as the user that it changes to",
+            Obstacle::UnknownLoader(_) => "trace it on a system with glibc 2.35 or later",
+            Obstacle::Foreign(_) => "name a 64-bit x86 Linux program, or a script for one",
         }
     }
 }

@@ -25,9 +25,22 @@ pub(super) struct StackHash(pub(super) u64);
 
 #[derive(Debug)]
 pub(super) enum Payload {
-    Alloc { address: Address, size: Bytes, stack: StackHash, function: Function },
-    Free { address: Address, function: Function },
-    Resize { address: Address, size: Bytes, stack: StackHash, function: Function },
+    Alloc {
+        address: Address,
+        size: Bytes,
+        stack: StackHash,
+        function: Function,
+    },
+    Free {
+        address: Address,
+        function: Function,
+    },
+    Resize {
+        address: Address,
+        size: Bytes,
+        stack: StackHash,
+        function: Function,
+    },
     Stack(Box<StackDefinition>),
     Module(Box<ModuleSeen>),
     /// It is time to look for modules that no stack has shown.
@@ -36,9 +49,15 @@ pub(super) enum Payload {
     ThreadEnded,
     ProcessBegan(Box<ProcessBegan>),
     ProcessEnded(crate::event::Exit),
-    Lost { what: crate::event::Lost, count: u64 },
+    Lost {
+        what: crate::event::Lost,
+        count: u64,
+    },
     Mark(Box<crate::event::Mark>),
-    Sample { metric: Metric, value: u64 },
+    Sample {
+        metric: Metric,
+        value: u64,
+    },
     Fact(Box<crate::event::Fact>),
     Epoch,
 }

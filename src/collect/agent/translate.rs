@@ -14,7 +14,9 @@ use unfreed_wire::split_frame_word;
 
 use super::clock::{Clock, Stamp};
 use super::procfs;
-use super::record::{ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash};
+use super::record::{
+    ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash,
+};
 use crate::event::{
     Alloc, Bytes, Event, Exit, Frame, Free, HeapId, Loss, Lost, Module, ModuleId, Process,
     ProcessId, Realloc, Sample, StackId, StackNode, Tid, Time, Trust, What,
@@ -34,7 +36,7 @@ pub(super) struct Translator<'a> {
     failed: Option<io::Error>,
     last: Time,
     processes: FxHashMap<u32, Traced>,
-    modules: FxHashMap<FileKey, ModuleId>,
+    modules: FxHashMap<FileKey, (ModuleId, ModuleIdentity)>,
     nodes: FxHashMap<StackNode, StackId>,
 }
 
@@ -95,7 +97,11 @@ impl<'a> Translator<'a> {
             Payload::Alloc { address, size, stack, function } => {
                 let stack = self.stack(stamp, origin, stack);
                 let heap = HeapId::DEFAULT;
-                self.emit(stamp, origin, What::Alloc(Alloc { address, size, stack, function, heap }));
+                self.emit(
+                    stamp,
+                    origin,
+                    What::Alloc(Alloc { address, size, stack, function, heap }),
+                );
             }
             Payload::Free { address, function } => {
                 let stack = StackId::NOT_TAKEN;
@@ -105,7 +111,11 @@ impl<'a> Translator<'a> {
             Payload::Resize { address, size, stack, function } => {
                 let stack = self.stack(stamp, origin, stack);
                 let (old, new, heap) = (address, address, HeapId::DEFAULT);
-                self.emit(stamp, origin, What::Realloc(Realloc { old, new, size, stack, function, heap }));
+                self.emit(
+                    stamp,
+                    origin,
+                    What::Realloc(Realloc { old, new, size, stack, function, heap }),
+                );
             }
             Payload::Stack(definition) => self.define(stamp, origin, &definition),
             Payload::Module(seen) => self.module(stamp, origin, &seen),
@@ -231,9 +241,8 @@ impl<'a> Translator<'a> {
             modified: about.as_ref().map_or((0, 0), |about| (about.mtime(), about.mtime_nsec())),
         };
         let next = ModuleId(u32::try_from(self.modules.len()).unwrap_or(u32::MAX));
-        let id = *self.modules.entry(key).or_insert(next);
-        // Said again for each process that maps it, so asked again: the caller remembers.
-        (id, (self.identify)(path))
+        let identify = &mut self.identify;
+        self.modules.entry(key).or_insert_with(|| (next, identify(path))).clone()
     }
 
     fn stack(&mut self, stamp: Stamp, origin: Origin, hash: StackHash) -> StackId {

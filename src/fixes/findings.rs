@@ -1,0 +1,106 @@
+//! What a check found in one file, placed on its lines. A check names the key it looked at (`lines.0.files.1.fixed`)
+//! and never thinks of lines; this finds them, by reading the document a second time with
+//! positions. Where a key is missing the finding is placed on the table it is missing from.
+
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Problem;
+
+/// The findings in one file.
+pub(super) struct Findings<'a> {
+    path: &'a Path,
+    text: &'a str,
+    document: Option<Spanned<DeTable<'a>>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Findings<'a> {
+    /// No findings yet, in the file of this path and text.
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Findings<'a> {
+        Findings { path, text, document: DeTable::parse(text).ok(), problems: Vec::new() }
+    }
+
+    /// Something is wrong at a key: names and array indices, separated by dots.
+    pub(super) fn add(&mut self, key: &str, text: impl Into<String>) {
+        let line = self.place(key).map(|at| line_of(self.text, at));
+        self.problems.push(Problem { path: self.path.to_owned(), line, text: text.into() });
+    }
+
+    /// The text is not an entry at all.
+    pub(super) fn add_error(&mut self, error: &toml::de::Error) {
+        let line = error.span().map(|span| line_of(self.text, span.start));
+        let text = error.message().trim().replace('\n', "; ");
+        self.problems.push(Problem { path: self.path.to_owned(), line, text });
+    }
+
+    /// Looks at every text in the document: a terminal must not be given what could steer it.
+    pub(super) fn refuse_control_characters(&mut self) {
+        let mut places = Vec::new();
+        if let Some(document) = &self.document {
+            for (key, value) in document.get_ref() {
+                control_characters(key.get_ref(), key.span().start, &mut places);
+                visit(value, &mut places);
+            }
+        }
+        for at in places {
+            let line = Some(line_of(self.text, at));
+            let text = "a control character; only plain text can be shown".to_owned();
+            self.problems.push(Problem { path: self.path.to_owned(), line, text });
+        }
+    }
+
+    /// All findings, in the order of the file.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        self.problems.sort();
+        self.problems.dedup();
+        self.problems
+    }
+
+    /// Where a key is, or the innermost table around it that is there.
+    fn place(&self, key: &str) -> Option<usize> {
+        let mut parts = key.split('.');
+        let document = self.document.as_ref()?.get_ref();
+        let mut value = document.get(parts.next()?)?;
+        for part in parts {
+            let inner = match value.get_ref() {
+                DeValue::Table(table) => table.get(part),
+                DeValue::Array(array) => part.parse().ok().and_then(|at: usize| array.get(at)),
+                _ => None,
+            };
+            match inner {
+                Some(inner) => value = inner,
+                None => break,
+            }
+        }
+        Some(value.span().start)
+    }
+}
+
+fn visit(value: &Spanned<DeValue<'_>>, places: &mut Vec<usize>) {
+    match value.get_ref() {
+        DeValue::String(text) => control_characters(text, value.span().start, places),
+        DeValue::Array(array) => array.iter().for_each(|value| visit(value, places)),
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                control_characters(key.get_ref(), key.span().start, places);
+                visit(value, places);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn control_characters(text: &str, at: usize, places: &mut Vec<usize>) {
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        places.push(at);
+    }
+}
+
+/// The line of a byte offset, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    before.iter().filter(|&&b| b == b'\n').count() + 1
+}
