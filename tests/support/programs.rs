@@ -47,7 +47,7 @@ pub fn oracle() -> PathBuf {
     // Its own copy of libgcc's unwinder, so that the target's modules stay what they were.
     Compile::new(Language::C, "liboracle.so", &["tests/programs/oracle.c"])
         .shared("liboracle.so")
-        .flags(&["-fexceptions", "-ftls-model=initial-exec", "-static-libgcc", "-pthread", "-ldl"])
+        .flags(&["-ftls-model=initial-exec", "-static-libgcc", "-pthread", "-ldl"])
         .build()
 }
 
