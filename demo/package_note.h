@@ -5,6 +5,12 @@
 #ifndef PACKAGE_NOTE_H
 #define PACKAGE_NOTE_H
 
+#if defined(__aarch64__)
+#define NOTE_ARCHITECTURE "arm64"
+#else
+#define NOTE_ARCHITECTURE "amd64"
+#endif
+
 #define NOTE_TEXT_(word) #word
 #define NOTE_TEXT(word) NOTE_TEXT_(word)
 
@@ -19,7 +25,7 @@
             "2: .balign 4\n"                                                  \
             "3: .asciz \"{\\\"type\\\":\\\"deb\\\",\\\"name\\\":\\\"" name    \
             "\\\",\\\"version\\\":\\\"" NOTE_TEXT(version)                    \
-            "\\\",\\\"architecture\\\":\\\"amd64\\\"}\"\n"                    \
+            "\\\",\\\"architecture\\\":\\\"" NOTE_ARCHITECTURE "\\\"}\"\n"   \
             "4: .balign 4\n"                                                  \
             ".popsection\n")
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,11 +14,20 @@ const RECORD: usize = 32;
 /// Records that the other side may have between two of ours before the search gives up.
 const LOOK_AHEAD: usize = 64;
 
+/// Names the file to record to; `%p` in it becomes the process id.
+pub const FILE: &str = "UNFREED_ORACLE_FILE";
+/// Names the most allocations to record.
+pub const LIMIT: &str = "UNFREED_ORACLE_LIMIT";
+/// Names the only program (its file name) to record.
+pub const ONLY: &str = "UNFREED_ORACLE_ONLY";
+
 /// One allocation and where it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
     pub tid: u32,
     pub address: u64,
+    /// Bytes asked for.
+    pub size: u64,
     /// Return addresses, innermost first, as absolute addresses.
     pub frames: Vec<u64>,
     /// Whether the walk reached the outermost caller.
@@ -29,8 +39,6 @@ pub struct Allocation {
 pub struct Run {
     /// In the order of recording: per thread, the order of the program.
     pub allocations: Vec<Allocation>,
-    /// Bytes asked for, by index of `allocations`.
-    pub sizes: Vec<u64>,
     /// Where the oracle itself is mapped.
     pub own: Range<u64>,
     /// Allocations past the limit, not recorded.
@@ -40,7 +48,12 @@ pub struct Run {
 impl Run {
     /// Reads a recording; panics where it is damaged, with the offset.
     pub fn read(path: &Path) -> Run {
-        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut file =
+            File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut bytes = vec![0; HEADER];
+        file.read_exact(&mut bytes).expect("a header");
+        // The file is as long as the limit allows, not as its content is.
+        file.take(long(&bytes, 16)).read_to_end(&mut bytes).expect("a readable file");
         Run::parse(&bytes)
     }
 
@@ -49,7 +62,7 @@ impl Run {
         assert_eq!(word(bytes, 8), 1, "version");
         let end = HEADER + usize::try_from(long(bytes, 16)).unwrap();
         let own = long(bytes, 32)..long(bytes, 40);
-        let (mut allocations, mut sizes) = (Vec::new(), Vec::new());
+        let mut allocations = Vec::new();
         let mut at = HEADER;
         while at < end {
             let depth = usize::from(half(bytes, at + 28));
@@ -59,15 +72,15 @@ impl Run {
             allocations.push(Allocation {
                 tid: word(bytes, at),
                 address: long(bytes, at + 8),
+                size: long(bytes, at + 16),
                 frames,
                 complete: flags & COMPLETE != 0,
             });
-            sizes.push(long(bytes, at + 16));
             at += RECORD + 8 * depth;
         }
         assert_eq!(at, end, "the last record ends elsewhere");
         assert_eq!(allocations.len() as u64, long(bytes, 24), "number of records");
-        Run { allocations, sizes, own, dropped: long(bytes, 48) }
+        Run { allocations, own, dropped: long(bytes, 48) }
     }
 }
 
@@ -110,7 +123,9 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "thread {}, allocation {}, {:#x}: ", self.tid, self.index, self.oracle.address)?;
+        let Difference { tid, index, oracle, .. } = self;
+        let Allocation { address, size, .. } = oracle;
+        write!(f, "thread {tid}, allocation {index}, {size} bytes at {address:#x}: ")?;
         let Some(other) = &self.other else {
             return write!(f, "not recorded by the other side; stack {:#x?}", self.oracle.frames);
         };

@@ -4,7 +4,7 @@
 //! the test runner, and so that nothing it started outlives the limit. A process is only ever
 //! signalled while it has not been waited for: its number cannot have been reused.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -89,9 +89,22 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, in its own process group, with both streams kept. Standard input is empty unless
-    /// the command sets it.
+    /// Starts it, in its own process group, with both streams kept and nothing to read.
     pub fn start(command: &mut Command) -> Running {
+        Running::launch(command.stdin(Stdio::null()))
+    }
+
+    /// Starts it and gives it this to read.
+    pub fn start_with_input(command: &mut Command, input: &[u8]) -> Running {
+        let mut running = Running::launch(command.stdin(Stdio::piped()));
+        let mut stdin = running.child.stdin.take().expect("piped");
+        let input = input.to_vec();
+        // It may end without reading; that is its affair.
+        thread::spawn(move || stdin.write_all(&input));
+        running
+    }
+
+    fn launch(command: &mut Command) -> Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Stream::read(child.stdout.take().expect("piped"));

@@ -110,23 +110,27 @@ pub fn server(plug_in: Archiver, messages: u64, threads: u32) -> Command {
     command
 }
 
-/// The demo's server and plug-in, with the command lines of `demo/README.md`.
+/// A command that runs the demo's server with its plug-in.
 pub fn demo(plug_in: Archiver) -> Command {
     let program = Compile::new(Language::C, "courier", &["demo/courier.c"])
         .header("demo/archive.h")
         .flags(&["-ldl"])
         .build();
+    let mut command = Command::new(program);
+    command.arg(demo_archive(plug_in));
+    command
+}
+
+/// The demo's plug-in, with the flags of `demo/README.md`.
+pub fn demo_archive(plug_in: Archiver) -> PathBuf {
     let fixed = if plug_in == Archiver::Fixed { "1" } else { "0" };
-    let archive = Compile::new(Language::C, "libarchive-plugin.so", &["demo/archive.c"])
+    Compile::new(Language::C, "libcourier-archive.so", &["demo/archive.c"])
         .header("demo/package_note.h")
         .header("demo/archive.h")
-        .shared("libarchive-plugin.so.1")
+        .shared("libcourier-archive.so.1")
         .flags(&[
             &format!("-DARCHIVE_FIXED={fixed}"),
             &format!("-DPACKAGE_VERSION={}", plug_in.version()),
         ])
-        .build();
-    let mut command = Command::new(program);
-    command.arg(archive);
-    command
+        .build()
 }

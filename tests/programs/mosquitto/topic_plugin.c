@@ -16,7 +16,9 @@ static int on_message(int event, void *data, void *user) {
 }
 
 int mosquitto_plugin_version(int count, const int *versions) {
-    return count > 0 ? versions[count - 1] : -1;
+    for (int i = 0; i < count; i++)
+        if (versions[i] == 5) return 5;
+    return -1;
 }
 
 int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **user, struct mosquitto_opt *options, int count) {
