@@ -2,7 +2,6 @@
 //! Reads `/proc` only; changes nothing.
 
 use std::fs;
-use std::path::PathBuf;
 
 /// Resident bytes of a process (`VmRSS`); `None` where it is gone.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
@@ -36,7 +35,8 @@ pub fn listener(root: u32, port: u16) -> Option<u32> {
     family(root).into_iter().rev().find(|pid| {
         fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|descriptors| {
             descriptors.flatten().any(|entry| {
-                fs::read_link(entry.path()).is_ok_and(|target| target == PathBuf::from(&socket))
+                fs::read_link(entry.path())
+                    .is_ok_and(|target| target.as_os_str() == socket.as_str())
             })
         })
     })
