@@ -51,6 +51,10 @@ impl Dwarf {
     /// The functions at an address, innermost first; and whether the last is named in full, by its
     /// linkage name. Empty where nothing covers it.
     pub(crate) fn frames(&self, offset: ModuleOffset) -> (Vec<NamedFrame>, bool) {
+        // addr2line 0.27 adds 1 to the address it looks for.
+        if offset.0 == u64::MAX {
+            return (Vec::new(), false);
+        }
         let Ok(mut found) = self.context.find_frames(offset.0).skip_all_loads() else {
             return (Vec::new(), false);
         };
