@@ -84,9 +84,19 @@ struct Direct<'a> {
 
 /// Finds the blame frame of each site of one process.
 pub fn blame(sites: &[SiteSeen<'_>]) -> Blamed {
+    // Judging a name takes longer than finding it again, and stacks share most of theirs.
+    let mut known = FxHashMap::default();
     let roles: Vec<Vec<Role>> = sites
         .iter()
-        .map(|site| site.frames.iter().map(|frame| role(frame.module, frame.function)).collect())
+        .map(|site| {
+            let frames = site.frames.iter();
+            let roles = frames.map(|frame| {
+                *known
+                    .entry((frame.module, frame.function))
+                    .or_insert_with(|| role(frame.module, frame.function))
+            });
+            roles.collect()
+        })
         .collect();
     let found = wrappers(sites, &roles);
     let frames =
