@@ -91,9 +91,10 @@ fn under_churn(world: &mut World) {
     world.serve(|world, _| {
         for _ in 0..5 {
             let lives = world.exponential(0.05);
-            match world.random(100) {
-                0 => drop(world.keep(128)),
-                _ => world.lend(128, lives),
+            if world.random(100) == 0 {
+                world.keep(128);
+            } else {
+                world.lend(128, lives);
             }
         }
     });
@@ -140,9 +141,13 @@ fn two_runs(world: &mut World) {
     let part = world.seconds() / 5.0;
     world.start_up();
     world.idle_until(part);
-    world.serve_until(2.0 * part, |world, _| drop(world.keep(72)));
+    world.serve_until(2.0 * part, |world, _| {
+        world.keep(72);
+    });
     world.idle_until(3.0 * part);
-    world.serve_until(4.0 * part, |world, _| drop(world.keep(72)));
+    world.serve_until(4.0 * part, |world, _| {
+        world.keep(72);
+    });
     world.idle_until(5.0 * part);
 }
 
@@ -151,7 +156,9 @@ fn load_falls(world: &mut World) {
     let end = world.seconds();
     while world.now() < end {
         let now = world.now();
-        world.serve_until((now + 1.0).min(end), |world, _| drop(world.keep(72)));
+        world.serve_until((now + 1.0).min(end), |world, _| {
+            world.keep(72);
+        });
         let pause = 1.0 * world.now() / end;
         world.pass((world.now() + pause).min(end));
     }
@@ -331,7 +338,9 @@ fn one_off(world: &mut World) {
     world.serve(|world, now| {
         if now > at && !done {
             done = true;
-            (0..500).for_each(|_| drop(world.keep(64)));
+            for _ in 0..500 {
+                world.keep(64);
+            }
         }
     });
 }
