@@ -42,6 +42,8 @@ pub struct World {
     /// Frees to come: time in nanoseconds, address.
     frees: BinaryHeap<Reverse<(u64, u64)>>,
     next_epoch: u64,
+    /// Looks at the ledger at every epoch mark.
+    watch: Option<Box<dyn FnMut(&Ledger)>>,
 }
 
 /// A block of the simulated process.
@@ -65,6 +67,7 @@ impl World {
             reusable: Vec::new(),
             frees: BinaryHeap::new(),
             next_epoch: 1,
+            watch: None,
         };
         world.say(What::Process(Box::new(Process {
             pid: 100,
@@ -77,6 +80,10 @@ impl World {
             world.say(What::Stack(StackNode { caller: StackId::COMPLETE, frame }));
         }
         world
+    }
+
+    pub fn watch(&mut self, watch: impl FnMut(&Ledger) + 'static) {
+        self.watch = Some(Box::new(watch));
     }
 
     pub fn finish(mut self) -> Ledger {
@@ -241,6 +248,9 @@ impl World {
             if next == epoch {
                 self.next_epoch += 1;
                 self.say(What::Epoch);
+                if let Some(watch) = &mut self.watch {
+                    watch(&self.ledger);
+                }
             } else if let Some(Reverse((_, address))) = self.frees.pop() {
                 self.free(address);
             }
