@@ -99,11 +99,14 @@ fn ledger() -> Ledger {
     ledger
 }
 
+/// Size, stack, heap, time of birth, whether it displaced another.
+type LiveBlock = (u64, u32, u64, u64, bool);
+
 /// Everything, kept.
 #[derive(Default)]
 struct Model {
-    /// By process and address: size, stack, heap, time of birth, whether it displaced another.
-    live: HashMap<(u32, u64), (u64, u32, u64, u64, bool)>,
+    /// By process and address.
+    live: HashMap<(u32, u64), LiveBlock>,
     /// By process and stack: allocations, frees, unseen frees.
     sites: BTreeMap<(u32, u32), (u64, u64, u64)>,
     /// By process and address: the stack of the block freed last there, and whether it displaced.

@@ -16,6 +16,9 @@ use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, Verdict, judge};
 
 const SEEDS: u64 = 20;
 
+/// The thresholds were set with seeds 0 to 19 in sight; the table is of these.
+const FIRST_SEED: u64 = 100;
+
 /// As measured, and some room: see [`looks_at_the_innocent_while_they_run`].
 const MAX_ACCUSING_LOOKS: f64 = 0.10;
 
@@ -30,7 +33,7 @@ struct Score {
 
 fn score(family: &Family) -> Score {
     let mut score = Score::default();
-    for seed in 0..SEEDS {
+    for seed in FIRST_SEED..FIRST_SEED + SEEDS {
         let mut world = World::new(seed, family.seconds, family.from_start);
         (family.behave)(&mut world);
         let ledger = world.finish();
@@ -92,7 +95,7 @@ fn looks_at_the_innocent_while_they_run() {
     let (mut looks, mut accused) = (0, 0);
     for family in FAMILIES.iter().filter(|family| family.label == Label::Innocent) {
         let counts = Rc::new(Cell::new((0u32, 0u32)));
-        for seed in 0..5 {
+        for seed in FIRST_SEED..FIRST_SEED + 5 {
             let mut world = World::new(seed, family.seconds, family.from_start);
             let counts = Rc::clone(&counts);
             world.watch(move |ledger| {

@@ -31,6 +31,9 @@ pub struct Family {
     pub behave: fn(&mut World),
 }
 
+/// Looks at the ledger.
+type Watch = Box<dyn FnMut(&Ledger)>;
+
 /// A simulated process and the ledger that watches it.
 pub struct World {
     ledger: Ledger,
@@ -42,8 +45,8 @@ pub struct World {
     /// Frees to come: time in nanoseconds, address.
     frees: BinaryHeap<Reverse<(u64, u64)>>,
     next_epoch: u64,
-    /// Looks at the ledger at every epoch mark.
-    watch: Option<Box<dyn FnMut(&Ledger)>>,
+    /// Called at every epoch mark.
+    watch: Option<Watch>,
 }
 
 /// A block of the simulated process.
