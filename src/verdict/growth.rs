@@ -55,8 +55,9 @@ pub(super) struct Growth {
     pub(super) pace: f64,
     /// The share of blocks surviving in the older half of their epochs over the younger.
     pub(super) evenness: f64,
-    /// The Theil-Sen slope of the low-water marks, blocks per second.
-    pub(super) slope: f64,
+    /// The Theil-Sen slope of the low-water marks, blocks per second; `None` where survivors are
+    /// too few to look at it (most sites, so that judging thousands stays fast).
+    pub(super) slope: Option<f64>,
     /// See [`Survivors::steadiness`].
     pub(super) steadiness: f64,
 }
@@ -105,13 +106,15 @@ impl Growth {
             doubt: Doubt::Few,
             pace: pace.0,
             evenness: evenness.0,
-            slope: theil_sen(&lows) / seen.width_s,
+            slope: None,
             steadiness: survivors.steadiness(),
         };
         if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
             return growth;
         }
-        if growth.slope <= 0.0 {
+        let slope = theil_sen(&lows) / seen.width_s;
+        growth.slope = Some(slope);
+        if slope <= 0.0 {
             growth.doubt = Doubt::Uneven;
             return growth;
         }
