@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use unfreed::names::Namer;
 use unfreed::report::diff::{Site, compare, sites};
 use unfreed::report::model::Report;
 use unfreed::report::{json, text};
-use unfreed::names::Namer;
 use unfreed::verdict::Assessment;
 
 use super::Outcome;
@@ -18,9 +18,11 @@ use super::recording::{self, Recording};
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Take both traces under the same load, or mark the load with `unfreed mark \
+#[command(
+    after_help = "Take both traces under the same load, or mark the load with `unfreed mark \
                         --count`. Exit codes: 0 no suspect in AFTER; 1 at least one; 2 it could \
-                        not be done.")]
+                        not be done."
+)]
 pub struct Args {
     /// The earlier trace
     before: PathBuf,

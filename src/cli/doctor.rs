@@ -12,10 +12,10 @@ use unfreed::report::json;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 
+use super::Outcome;
 use super::fail::{Failure, Told};
 use super::options::Form;
 use super::output::{Io, deliver};
-use super::Outcome;
 use checks::{Check, State};
 
 /// What the verb is given.
@@ -58,7 +58,10 @@ fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let (says, ink) = if diagnosis.can_capture {
         ("Programs can be traced here with `unfreed run -- CMD`, without privileges.", Ink::Good)
     } else {
-        ("Programs cannot be traced here as things are; see what is marked \"missing\".", Ink::Alarm)
+        (
+            "Programs cannot be traced here as things are; see what is marked \"missing\".",
+            Ink::Alarm,
+        )
     };
     page.paragraph(0, &[words(says).ink(ink)]);
     page.gap();

@@ -115,12 +115,7 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
     Ok(Outcome::Clear)
 }
 
-fn match_trace(
-    file: &Path,
-    analysis: &Analysis,
-    form: &Form,
-    io: &Io,
-) -> Result<Outcome, Failure> {
+fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
     let catalogue = catalogue::open(&analysis.fixes)?;
     let recording = recording::read(file)?;
     let assessment = judge(&recording.ledger);
@@ -131,9 +126,8 @@ fn match_trace(
         faults: &recording.faults,
         min_confidence: min_confidence(analysis),
     };
-    let report = assemble(material, &mut namer(analysis), &|evidence| {
-        explain(&catalogue, evidence)
-    });
+    let report =
+        assemble(material, &mut namer(analysis), &|evidence| explain(&catalogue, evidence));
     let text = if form.json {
         #[derive(Serialize)]
         struct Held<'a> {

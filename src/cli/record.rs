@@ -69,7 +69,8 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
             .advise("make room and record again; what was written until then can be analysed"));
     }
     if !args.quiet {
-        let size = format!(": {}, {}", counted(summary.events, "event", "events"), bytes(summary.bytes));
+        let size =
+            format!(": {}, {}", counted(summary.events, "event", "events"), bytes(summary.bytes));
         io.tell(&[words("Recorded "), shown(path), words(size)]);
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
@@ -107,8 +108,7 @@ impl Frames {
         let mut events = Vec::new();
         for (module, offset, trust) in self.frames {
             let Some(identity) = self.modules.get(&module) else { continue };
-            let kind =
-                if trust == Trust::Context { OffsetKind::Exact } else { OffsetKind::Return };
+            let kind = if trust == Trust::Context { OffsetKind::Exact } else { OffsetKind::Return };
             let functions: Vec<NamedFunction> = namer
                 .name(identity, ModuleOffset(offset), kind)
                 .iter()

@@ -30,8 +30,9 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
         .told(|| format!("cannot open {}", path.display()))
         .map_err(|failure| failure.advise("check the path, and whether you may read the file"))?;
     if file.metadata().told(doing)?.is_dir() {
-        return Err(Failure::new(format!("{} is a directory", path.display()))
-            .advise("name a trace in it"));
+        return Err(
+            Failure::new(format!("{} is a directory", path.display())).advise("name a trace in it")
+        );
     }
     let mut start = Vec::new();
     file.by_ref().take(4096).read_to_end(&mut start).told(doing)?;

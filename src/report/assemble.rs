@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use unfreed_symbols::ModuleIdentity;
 
+use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
     BytesPerCall, Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA,
     Source, Suspect, Target, Totals, Undecided,
 };
-use super::blamed::{Survivor, Survivors, survivors};
 use super::modules;
 use super::stacks::shown;
 use crate::event::{Exit, Fact, Process, ProcessId, StackId, Time};

@@ -11,4 +11,4 @@ mod modules;
 mod stacks;
 pub mod text;
 
-pub use assemble::{Material, Matcher, assemble};
+pub use assemble::{Matcher, Material, assemble};

@@ -77,8 +77,7 @@ pub fn steps<'a>(ledger: &'a Ledger, namer: &mut Namer, stack: StackId) -> Vec<S
 
 /// The functions at one frame; never none.
 pub fn name<'a>(ledger: &'a Ledger, namer: &mut Namer, frame: Frame) -> Vec<Step<'a>> {
-    let Some((id, module)) =
-        frame.module.and_then(|id| Some((id, ledger.modules().identity(id)?)))
+    let Some((id, module)) = frame.module.and_then(|id| Some((id, ledger.modules().identity(id)?)))
     else {
         return vec![Step::bare(frame, None)];
     };

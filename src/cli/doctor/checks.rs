@@ -240,9 +240,7 @@ mod tests {
             os: "linux",
             arch: "x86_64",
             kernel: Some("6.1".to_owned()),
-            cpu_flags: Some(
-                ["constant_tsc", "nonstop_tsc", "rdtscp"].map(str::to_owned).into(),
-            ),
+            cpu_flags: Some(["constant_tsc", "nonstop_tsc", "rdtscp"].map(str::to_owned).into()),
             libc: Some(Libc {
                 path: "libc.so.6".into(),
                 version: Some((2, 36)),
@@ -286,7 +284,9 @@ mod tests {
         assert_eq!(state("libc", |m| m.libc = None), State::Unknown);
         assert_eq!(state("tsc", |m| m.cpu_flags.as_mut().unwrap().truncate(2)), State::Missing);
         assert_eq!(
-            state("tsc", |m| { m.cpu_flags.as_mut().unwrap().remove(0); }),
+            state("tsc", |m| {
+                m.cpu_flags.as_mut().unwrap().remove(0);
+            }),
             State::Limited
         );
         assert_eq!(state("temporary", |m| m.memfd_noexec = Some(2)), State::Missing);

@@ -104,10 +104,11 @@ fn cpu_flags(cpuinfo: &str) -> Option<Vec<String>> {
 /// The C library that is mapped into this very process.
 fn libc() -> Option<Libc> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    let path = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..])).find(|path| {
-        let file = path.rsplit('/').next().unwrap_or_default();
-        file.starts_with("libc.so") || file.starts_with("libc-") || file.starts_with("ld-musl")
-    })?;
+    let path =
+        maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..])).find(|path| {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            file.starts_with("libc.so") || file.starts_with("libc-") || file.starts_with("ld-musl")
+        })?;
     let image = fs::read(path).ok()?;
     Some(Libc {
         path: path.into(),

@@ -49,8 +49,7 @@ pub fn compare(
         let growth = |side: &Option<Measure>| side.map_or(0.0, |side| side.growth_bytes_per_s);
         growth(&change.before).max(growth(&change.after))
     };
-    changes
-        .sort_by(|a, b| a.outcome.cmp(&b.outcome).then_with(|| weight(b).total_cmp(&weight(a))));
+    changes.sort_by(|a, b| a.outcome.cmp(&b.outcome).then_with(|| weight(b).total_cmp(&weight(a))));
     DiffReport { schema: SCHEMA, before: Side::of(before), after: Side::of(after), changes }
 }
 
@@ -86,11 +85,8 @@ impl Sum {
 fn sum(sites: &[Site]) -> BTreeMap<SiteKey, Sum> {
     let mut sums: BTreeMap<SiteKey, Sum> = BTreeMap::new();
     for site in sites {
-        let one = Sum {
-            measure: site.measure,
-            shown: site.shown.clone(),
-            version: site.version.clone(),
-        };
+        let one =
+            Sum { measure: site.measure, shown: site.shown.clone(), version: site.version.clone() };
         match sums.get_mut(&site.key) {
             Some(sum) => sum.add(&one),
             None => {
@@ -167,11 +163,7 @@ fn change(
 }
 
 /// `least` is the smallest leak that would have been seen in the later trace.
-fn judge(
-    before: Option<Measure>,
-    after: Option<Measure>,
-    least: Option<f64>,
-) -> (Outcome, Basis) {
+fn judge(before: Option<Measure>, after: Option<Measure>, least: Option<f64>) -> (Outcome, Basis) {
     let (Some(before), Some(after)) = (before, after) else {
         let gone = before.is_some_and(|side| side.suspect);
         return (if gone { Outcome::NotSeen } else { Outcome::New }, Basis::Verdict);

@@ -23,7 +23,8 @@ pub fn sites(
     other: &Report,
     namer: &mut Namer,
 ) -> Vec<Site> {
-    let mut sites: Vec<Site> = own.suspects.iter().map(|suspect| of_suspect(own, suspect)).collect();
+    let mut sites: Vec<Site> =
+        own.suspects.iter().map(|suspect| of_suspect(own, suspect)).collect();
     let suspects: BTreeSet<SiteId> =
         assessment.suspects(own.min_confidence).iter().map(|judged| judged.site).collect();
     let blamed: BTreeSet<String> =

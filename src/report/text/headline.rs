@@ -61,7 +61,8 @@ fn conclusion(page: &mut Page, group: &Group<'_>) {
         let times = counted(over.count, "time", "times");
         spans.extend([words(", allocated in "), function, words(format!(", {times}"))]);
     } else {
-        let does = if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
+        let does =
+            if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
         let rate = rate(group.growth());
         spans.extend([words(does), function, words(format!(" allocates, {rate}"))]);
     }
