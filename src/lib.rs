@@ -7,13 +7,14 @@
 
 pub mod event;
 
-pub mod names;
-
+#[cfg(target_os = "linux")]
 pub mod collect;
 pub mod read;
 
 pub mod ledger;
 pub mod verdict;
+
+pub mod names;
 
 pub mod fixes;
 

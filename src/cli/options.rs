@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use unfreed::report::text::style::{Detail, Style};
 
+use super::fail::Failure;
 use super::output::Io;
 use super::quantity;
 
@@ -73,4 +74,15 @@ pub struct Capture {
     /// The program and its arguments
     #[arg(required = true, last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+impl Capture {
+    /// Refuses what this source cannot do, rather than doing something else.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.sample == 0 {
+            return Ok(());
+        }
+        Err(Failure::new("the agent cannot sample yet: it sees every allocation")
+            .advise("leave --sample out"))
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use unfreed::event::{Event, ModuleId, Name, NamedFunction, ProcessId, Tid, Time, Trust, What};
@@ -17,7 +18,7 @@ use super::Outcome;
 use super::fail::{Failure, Told};
 use super::options::Capture;
 use super::output::{Io, shown};
-use super::run::{as_target, start};
+use super::watch::Watch;
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
@@ -38,27 +39,36 @@ pub struct Args {
     capture: Capture,
 }
 
+/// A kill, or a full disk, loses at most what happened in this time.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
 /// Records a program.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
     let doing = || format!("cannot write the trace {}", path.display());
-    let session = start(&args.capture)?;
-    let mut writer = Writer::create(path, &session.header())
+    args.capture.check()?;
+    let watch = Watch::prepare(&args.capture.command)?;
+    let mut writer = Writer::create(path, &watch.header())
         .told(doing)
         .map_err(|failure| failure.advise("choose a directory that you may write to"))?;
     let mut failed: Option<io::Error> = None;
     let mut frames = args.embed_symbols.then(Frames::default);
-    let exit = session
-        .watch(&mut |event| {
-            if let Some(frames) = &mut frames {
-                frames.note(event);
-            }
-            // The writer fails once and then drops: the program must not suffer for a full disk.
-            if let Err(error) = writer.write(event) {
-                failed.get_or_insert(error);
-            }
-        })
-        .told(|| "watching the program failed".to_owned())?;
+    let mut flushed = Time(0);
+    let watched = watch.run(args.capture.duration, &mut |event| {
+        if let Some(frames) = &mut frames {
+            frames.note(event);
+        }
+        // The writer fails once and then drops: the program must not suffer for a full disk.
+        let mut written = writer.write(event);
+        // So that a kill loses little. Epochs come often enough to look at the time.
+        if event.what == What::Epoch && event.time.0 - flushed.0 > FLUSH_EVERY.as_nanos() as u64 {
+            flushed = event.time;
+            written = written.and_then(|()| writer.flush());
+        }
+        if let Err(error) = written {
+            failed.get_or_insert(error);
+        }
+    })?;
     for event in frames.map(|frames| frames.named(&args.symbols)).unwrap_or_default() {
         writer.write(&event).told(doing)?;
     }
@@ -74,7 +84,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         io.tell(&[words("Recorded "), shown(path), words(size)]);
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
-    Ok(if args.capture.target_status { as_target(exit) } else { Outcome::Clear })
+    Ok(watched.outcome(Outcome::Clear, args.capture.target_status))
 }
 
 /// The frames of a trace in the making, to be named at its end.

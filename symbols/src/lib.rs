@@ -15,6 +15,7 @@ mod files;
 pub mod identity;
 mod module;
 mod package_note;
+mod program;
 mod table;
 
 pub use address::{Found, FunctionExtent, ModuleOffset, NamedFrame, OffsetKind};
@@ -26,3 +27,4 @@ pub use files::{Files, Place, Refusal, Wanted};
 pub use identity::{ModuleIdentity, Package, PackageManager, PdbId};
 pub use module::{Loaded, Symbols};
 pub use package_note::PackageNote;
+pub use program::{ProgramShape, first_load_address, program_shape};

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use unfreed::collect::Obstacle;
+use unfreed::collect::agent::{Obstacle, obstacle};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +159,7 @@ fn program(command: &OsStr) -> Program {
     let path = locate(command);
     Program {
         asked: command.to_string_lossy().into_owned(),
-        obstacle: path.as_deref().and_then(unfreed::collect::preload_obstacle),
+        obstacle: path.as_deref().and_then(obstacle).map(|(_, obstacle)| obstacle),
         path,
     }
 }
