@@ -7,11 +7,14 @@
 
 pub mod event;
 
+#[cfg(target_os = "linux")]
 pub mod collect;
 pub mod read;
 
 pub mod ledger;
 pub mod verdict;
+
+pub mod names;
 
 pub mod fixes;
 

@@ -1,2 +1,40 @@
-#![no_std]
 //! The library that unfreed preloads into a traced process.
+//!
+//! It stands in for the allocator functions, calls the real ones, and writes what happened as
+//! plain numbers into shared memory. After it has started it makes no system call that the
+//! program would not have made, takes no lock, starts no thread and never allocates; where it
+//! cannot record, it counts what it did not record. Names, versions and verdicts are found
+//! elsewhere. Order of reading: `interpose`, `record`, `unwind`.
+#![no_std]
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+#[cfg(feature = "preload")]
+mod interpose;
+#[cfg(feature = "preload")]
+mod start;
+
+mod ring;
+mod session;
+mod thread;
+
+pub mod real;
+pub mod record;
+pub mod unwind;
+
+mod sys;
+
+#[cfg(feature = "preload")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: abort takes nothing and does not return. No code here panics by design; should it
+    // ever, ending is better than unwinding through a stranger's frames.
+    unsafe { sys::abort() }
+}
+
+// The compiler's own `core` is built with unwinding and refers to this; nothing here ever unwinds.
+#[cfg(feature = "preload")]
+core::arch::global_asm!(
+    ".hidden rust_eh_personality",
+    ".globl rust_eh_personality",
+    "rust_eh_personality: ud2",
+);

@@ -1,1 +1,200 @@
-//! The ledger: live blocks and, per site, counts, bytes, lifetimes and growth.
+//! The ledger: live blocks and, per site, counts, bytes, lifetimes and growth. It folds events in
+//! time order and depends on nothing else: no clock, no arrival, no file. Memory is in proportion
+//! to live blocks and distinct stacks, never to events. It judges nothing and names nothing.
+
+mod blocks;
+mod cohorts;
+mod epochs;
+mod fold;
+mod lifetimes;
+mod marks;
+mod modules;
+mod processes;
+mod series;
+mod sites;
+mod sizes;
+mod stacks;
+mod tombstones;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::{Bytes, Fact, FactKind, ProcessId, Time};
+
+pub use blocks::Block;
+pub use cohorts::Cohort;
+pub use epochs::{EPOCHS, Grid};
+pub use lifetimes::Lifetimes;
+pub use marks::{MarkedSpan, Marks};
+pub use modules::{Mapping, Modules};
+pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases};
+pub use series::{POINTS, Series};
+pub use sites::{LiveSet, Site, SiteId};
+pub use sizes::Sizes;
+pub use stacks::{Frames, StackEnd, Stacks};
+pub use tombstones::WINDOW;
+
+/// Everything the events said, folded.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    now: Time,
+    began: Option<Time>,
+    last_epoch: Option<Time>,
+    epochs: u64,
+    stacks: Stacks,
+    sites: Vec<Site>,
+    images: Vec<Image>,
+    by_process: FxHashMap<ProcessId, usize>,
+    /// The image of the event before: most events are of the same process.
+    last_image: usize,
+    modules: Modules,
+    marks: Marks,
+    facts: BTreeMap<(FactKind, String), Fact>,
+    snapshots: Series<u32, Time>,
+}
+
+/// Sums over all processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Blocks allocated.
+    pub allocations: u64,
+    /// Blocks freed.
+    pub frees: u64,
+    /// Blocks that must have been freed unseen.
+    pub frees_unseen: u64,
+    /// Frees of blocks whose allocation was not seen.
+    pub frees_unmatched: u64,
+    /// Blocks that live.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: Bytes,
+}
+
+impl Ledger {
+    /// Time of the latest event.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Time of the first event.
+    pub fn began(&self) -> Option<Time> {
+        self.began
+    }
+
+    /// Time of the latest epoch mark.
+    pub fn last_epoch(&self) -> Option<Time> {
+        self.last_epoch
+    }
+
+    /// How many epoch marks came.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// The stack tree.
+    pub fn stacks(&self) -> &Stacks {
+        &self.stacks
+    }
+
+    /// Every site, in order of first allocation.
+    pub fn sites(&self) -> impl Iterator<Item = (SiteId, &Site)> {
+        (0..).map(SiteId).zip(&self.sites)
+    }
+
+    /// One site.
+    pub fn site(&self, id: SiteId) -> Option<&Site> {
+        self.sites.get(id.0 as usize)
+    }
+
+    /// Every process image, in order of first sight.
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// One process image.
+    pub fn image(&self, process: ProcessId) -> Option<&Image> {
+        self.images.get(*self.by_process.get(&process)?)
+    }
+
+    /// The end of a process's observation: when it ended, or the latest event.
+    pub fn end(&self, image: &Image) -> Time {
+        image.ended.unwrap_or(self.now)
+    }
+
+    /// What happened at a site in each epoch of its process, from the process's first to the one
+    /// its observation ends in; at most [`EPOCHS`].
+    pub fn cohorts(&self, site: &Site) -> Vec<Cohort> {
+        self.image(site.process).map_or_else(Vec::new, |image| {
+            let (grid, len) = self.grid(image);
+            site.epochs(&grid, len)
+        })
+    }
+
+    /// How busy a process was in each of the same epochs.
+    pub fn activity(&self, image: &Image) -> Vec<Activity> {
+        let (grid, len) = self.grid(image);
+        let by = (grid.shift() - image.activity_shift).min(7);
+        let mut activity = vec![Activity::default(); len];
+        for (epoch, of) in image.activity.iter().enumerate() {
+            if let Some(into) = activity.get_mut(epoch >> by) {
+                into.allocations = into.allocations.saturating_add(of.allocations);
+                into.frees = into.frees.saturating_add(of.frees);
+                into.unmatched = into.unmatched.saturating_add(of.unmatched);
+            }
+        }
+        activity
+    }
+
+    /// A process's epochs up to the end of its observation, and how many there are.
+    pub fn grid(&self, image: &Image) -> (Grid, usize) {
+        let mut grid = image.grid;
+        let last = grid.reach(self.end(image));
+        (grid, usize::from(last) + 1)
+    }
+
+    /// The modules, and the names the trace carries.
+    pub fn modules(&self) -> &Modules {
+        &self.modules
+    }
+
+    /// The marks.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// The facts, each as it was said last, by kind and subject.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.values()
+    }
+
+    /// The snapshots: number and time of each.
+    pub fn snapshots(&self) -> &[(u32, Time)] {
+        self.snapshots.points()
+    }
+
+    /// Sums over all processes.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for site in &self.sites {
+            totals.allocations = totals.allocations.saturating_add(site.allocations);
+            totals.frees = totals.frees.saturating_add(site.frees);
+            totals.frees_unseen = totals.frees_unseen.saturating_add(site.frees_unseen);
+            totals.live_blocks = totals.live_blocks.saturating_add(site.live_blocks);
+            totals.live_bytes.0 = totals.live_bytes.0.saturating_add(site.live_bytes);
+        }
+        totals.frees_unmatched = self.images.iter().map(|i| i.frees_unmatched).sum();
+        totals
+    }
+
+    /// What was lost, over all processes.
+    pub fn lost(&self) -> LostCounts {
+        self.images.iter().fold(LostCounts::default(), |sum, image| LostCounts {
+            allocations: sum.allocations.saturating_add(image.lost.allocations),
+            frees: sum.frees.saturating_add(image.lost.frees),
+            stacks: sum.stacks.saturating_add(image.lost.stacks),
+            events: sum.events.saturating_add(image.lost.events),
+            bytes: sum.bytes.saturating_add(image.lost.bytes),
+        })
+    }
+}

@@ -1,1 +1,12 @@
 //! Recorded sources: readers that turn bytes into events and counted faults.
+//!
+//! What a file is, is told from its content, never from its name. Readers take bytes from any
+//! [`std::io::Read`], in one pass and in bounded memory, and never panic on them; they do not
+//! look for other files, name frames or judge anything.
+
+mod fault;
+mod kind;
+pub mod trace;
+
+pub use fault::{Fault, Faults, Offset};
+pub use kind::{FileKind, Support, sniff};

@@ -1,3 +1,14 @@
-//! The report: one model, and pure functions from it to bytes.
+//! The report: one model, and pure functions from it to bytes. [`assemble()`] makes it from what
+//! was counted and judged; [`text`] is for people, [`json`] for programs; [`diff`] holds two
+//! traces against each other. Nothing here writes: one caller does.
 
+mod assemble;
+mod blamed;
+pub mod diff;
+pub mod json;
 pub mod model;
+mod modules;
+mod stacks;
+pub mod text;
+
+pub use assemble::{Matcher, Material, assemble};

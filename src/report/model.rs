@@ -2,9 +2,11 @@
 //! people ask. `docs/json-schema.md` documents it; the field names are a contract.
 
 use serde::{Deserialize, Serialize};
+use unfreed_symbols::Found;
 
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
+pub use crate::verdict::Held;
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -32,6 +34,10 @@ pub struct Report {
     pub suspects: Vec<Suspect>,
     /// How many sites were dismissed, by verdict.
     pub dismissed: Dismissed,
+    /// What would decide the undecided sites, most bytes first.
+    pub undecided: Vec<Undecided>,
+    /// The least confidence at which an accumulating site is a suspect, 0 to 1.
+    pub min_confidence: f64,
     /// The smallest leak that would have been a suspect; `None` where nothing could be seen.
     pub smallest_detectable_bytes_per_s: Option<f64>,
 }
@@ -101,6 +107,8 @@ pub struct Totals {
     pub live_bytes: u64,
     /// Frees of blocks whose allocation was not seen.
     pub frees_unmatched: u64,
+    /// Blocks that must have been freed unseen: their address was given out again.
+    pub frees_unseen: u64,
 }
 
 /// A module, as the JSON names it.
@@ -132,19 +140,6 @@ pub enum Kind {
     OverRelease,
 }
 
-/// Whether blocks are still referenced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Held {
-    /// Nothing refers to them.
-    Lost,
-    /// Something does.
-    Referenced,
-    /// No reachability scan was made.
-    #[default]
-    NotMeasured,
-}
-
 /// One suspect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Suspect {
@@ -154,6 +149,8 @@ pub struct Suspect {
     pub verdict: String,
     /// 0 to 1.
     pub confidence: f64,
+    /// The verdict in two plain sentences.
+    pub explanation: String,
     /// What the verdict rests on.
     pub evidence: Vec<Evidence>,
     /// Which process: its pid.
@@ -162,6 +159,8 @@ pub struct Suspect {
     pub function: String,
     /// The blame frame's module.
     pub module: Module,
+    /// Blocks ever allocated at the site.
+    pub allocations: u64,
     /// Live blocks.
     pub live_blocks: u64,
     /// Live bytes.
@@ -170,18 +169,33 @@ pub struct Suspect {
     pub bytes_per_call: Option<BytesPerCall>,
     /// Blocks that stayed per marked event ("1,000 messages sent"), where marks carry counts.
     pub blocks_per_event: Option<f64>,
-    /// Rate at which the site's live bytes grow.
+    /// Whether the counts are estimates from sampling.
+    pub estimated: bool,
+    /// Rate at which the site's live bytes grow; 0 for an over-release.
     pub growth_bytes_per_s: f64,
     /// Seconds after the trace's beginning at which the first of the live blocks was allocated.
     pub since_s: f64,
     /// Whether the blocks are still referenced.
     pub held: Held,
-    /// The stack, innermost frame first; the blame frame is marked.
+    /// The allocation stack, innermost frame first; the blame frame is marked.
     pub stack: Vec<StackFrame>,
     /// Whether the stack reaches the outermost caller.
     pub stack_complete: bool,
+    /// For an over-release: how often, and where it was freed.
+    pub over_release: Option<OverRelease>,
     /// Known fixes, best first.
     pub fixes: Vec<Match>,
+}
+
+/// A block that was freed twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OverRelease {
+    /// How often that happened at this site and place.
+    pub count: u64,
+    /// The stack of the first free; empty where none was taken.
+    pub first_free: Vec<StackFrame>,
+    /// The stack of the second free; empty where none was taken.
+    pub second_free: Vec<StackFrame>,
 }
 
 /// One number a verdict rests on.
@@ -219,6 +233,8 @@ pub struct StackFrame {
     pub address: String,
     /// How the frame was found.
     pub trust: Trust,
+    /// How the name was found; `None` where there is none.
+    pub found: Option<Found>,
     /// Whether this function was inlined into the next frame's.
     pub inlined: bool,
     /// Whether this is the blame frame.
@@ -236,4 +252,15 @@ pub struct Dismissed {
     pub undecided: u64,
     /// Sites judged to accumulate, below the confidence bound.
     pub below_bound: u64,
+}
+
+/// Sites whose verdict would be decided by the same thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecided {
+    /// What would decide them.
+    pub decided_by: String,
+    /// How many sites.
+    pub sites: u64,
+    /// Their live bytes.
+    pub live_bytes: u64,
 }

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ElfFacts;
+
 /// The identity of one module (an executable or a shared library), as far as it could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ModuleIdentity {
@@ -22,6 +24,25 @@ pub struct ModuleIdentity {
     pub package: Option<Package>,
     /// Size of the file in bytes, where it was read.
     pub file_size: Option<u64>,
+}
+
+impl ModuleIdentity {
+    /// The identity of a file that was not read: its path, and its name without directories
+    /// (both kinds of separator are known, because traces travel).
+    pub fn of_path(path: &str) -> ModuleIdentity {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        ModuleIdentity { name: name.to_owned(), path: path.to_owned(), ..Default::default() }
+    }
+
+    /// Adds what an ELF file says of itself. A package that is already known stays.
+    pub fn add_elf(&mut self, facts: &ElfFacts) {
+        self.build_id = facts.build_id.as_ref().map(ToString::to_string);
+        self.soname.clone_from(&facts.soname);
+        if let Some(note) = &facts.note {
+            self.file_version = Some(note.version.clone());
+            self.package.get_or_insert_with(|| note.package());
+        }
+    }
 }
 
 /// The identity of a PDB: as written into the PE's CodeView record (RSDS).

@@ -1,6 +1,30 @@
 //! Module identity and symbols of ELF files. This crate knows nothing of heaps, and does no
-//! I/O of its own: it asks for files and is given them.
+//! I/O of its own: it asks for files through [`Files`] and is given their bytes.
+//!
+//! [`Symbols::load`] finds and reads everything there is for a module, [`Symbols::frames`] names an
+//! address, [`ElfFacts::read`] gives what identifies a file. Input may be damaged or hostile: it
+//! gives less, never a panic.
 
+mod address;
+mod build_id;
+mod demangle;
+mod dwarf;
+mod elf;
+mod error;
+mod files;
 pub mod identity;
+mod module;
+mod package_note;
+mod program;
+mod table;
 
+pub use address::{Found, FunctionExtent, ModuleOffset, NamedFrame, OffsetKind};
+pub use build_id::BuildId;
+pub use demangle::demangle;
+pub use elf::{AltLink, DebugLink, ElfFacts};
+pub use error::SymbolError;
+pub use files::{Files, Place, Refusal, Wanted};
 pub use identity::{ModuleIdentity, Package, PackageManager, PdbId};
+pub use module::{Loaded, Symbols};
+pub use package_note::PackageNote;
+pub use program::{ProgramShape, first_load_address, program_shape};

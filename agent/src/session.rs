@@ -1,0 +1,210 @@
+//! The session this process writes to: found once when the agent starts, and again by a forked
+//! child, which shares the mapping but must not write in its parent's name.
+//!
+//! A page that the kernel wipes on fork tells parent and child apart. A vforked child shares its
+//! parent's memory, page included, and rightly goes on in its parent's name until it execs.
+
+use core::ptr::{null_mut, with_exposed_provenance_mut};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+
+use unfreed_wire::{Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer};
+
+use crate::sys;
+
+static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
+static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
+
+/// The highest address of the first thread's stack; 0 where the C library does not tell.
+pub(crate) static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
+
+/// Lies alone in a page that a fork wipes.
+struct Identity {
+    /// Index of this process plus one; 0 in a fresh child, `u32::MAX` where tracing is off.
+    process: AtomicU32,
+}
+
+const OFF: u32 = u32::MAX;
+
+/// A mapped session in which this process has an entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Joined {
+    base: *mut u8,
+    geometry: Geometry,
+    /// Index of this process in the table plus one.
+    pub(crate) process: u32,
+    /// Most frames to record.
+    pub(crate) max_depth: u32,
+}
+
+/// The session, if this process is being traced. In a forked child the first call registers it.
+#[inline(always)]
+pub(crate) fn joined() -> Option<Joined> {
+    let base = BASE.load(Acquire);
+    if base.is_null() {
+        return None;
+    }
+    let identity = IDENTITY.load(Relaxed);
+    // SAFETY: both are set before BASE is, and never unmapped.
+    let (process, closed) = unsafe {
+        ((*identity).process.load(Relaxed), (*base.cast::<Session>()).closed.load(Relaxed))
+    };
+    if closed != 0 {
+        return None;
+    }
+    match process {
+        OFF => None,
+        0 => register_child(base),
+        process => Some(view(base, process)),
+    }
+}
+
+#[inline(always)]
+fn view(base: *mut u8, process: u32) -> Joined {
+    // SAFETY: BASE is only set to a mapping that `join` has checked, as long as its geometry says;
+    // the header's plain fields never change.
+    let (geometry, max_depth) = unsafe {
+        let session = base.cast::<Session>();
+        ((*session).geometry, (*session).max_depth)
+    };
+    Joined { base, geometry, process, max_depth }
+}
+
+#[cold]
+fn register_child(base: *mut u8) -> Option<Joined> {
+    let forked_from = FORKED_FROM.load(Relaxed);
+    register(base, forked_from, null_mut(), Refusal::None)
+}
+
+impl Joined {
+    /// The table entry of this process.
+    #[inline(always)]
+    pub(crate) fn entry(&self) -> &'static Process {
+        // SAFETY: `process` is an index within the table plus one; the mapping is never undone.
+        unsafe { &*self.base.add(self.geometry.process_offset(self.process - 1)).cast() }
+    }
+
+    /// How many writers there are.
+    #[inline(always)]
+    pub(crate) fn writers(&self) -> u32 {
+        self.geometry.writers
+    }
+
+    /// The hint where a free writer may be found.
+    pub(crate) fn writer_hint(&self) -> &'static AtomicU32 {
+        // SAFETY: as in `view`.
+        unsafe { &(*self.base.cast::<Session>()).writer_hint }
+    }
+
+    /// The writer with this index, which must be below [`Joined::writers`].
+    #[inline(always)]
+    pub(crate) fn writer(&self, index: u32) -> &'static Writer {
+        // SAFETY: the index is within the table; the mapping is never undone.
+        unsafe { &*self.base.add(self.geometry.writer_offset(index)).cast() }
+    }
+
+    /// Start and length in bytes of that writer's ring.
+    #[inline(always)]
+    pub(crate) fn ring(&self, index: u32) -> (*mut u64, u64) {
+        // SAFETY: as above; rings are page-aligned.
+        let start = unsafe { self.base.add(self.geometry.ring_offset(index)).cast() };
+        (start, self.geometry.ring_bytes)
+    }
+}
+
+/// Maps the session that `UNFREED_SESSION` names (`SIZE:PATH`) and registers this process. Does
+/// nothing where that cannot be done: the collector notices that nobody registered.
+///
+/// # Safety
+/// `value` points to a string that ends with 0, `argv0` to another or nowhere.
+pub(crate) unsafe fn join(value: *const u8, argv0: *const u8, refusal: Refusal) {
+    let mut length = 0usize;
+    let mut at = value;
+    // SAFETY: reads up to the first byte that is no digit, at the latest the final 0.
+    unsafe {
+        while (*at).is_ascii_digit() {
+            length = length.saturating_mul(10).saturating_add((*at - b'0') as usize);
+            at = at.add(1);
+        }
+        if *at != b':' || length < size_of::<Session>() {
+            return;
+        }
+        let fd = sys::open(at.add(1).cast(), sys::O_RDWR | sys::O_CLOEXEC);
+        if fd < 0 {
+            return;
+        }
+        let base = sys::mmap(null_mut(), length, sys::PROT_READ_WRITE, sys::MAP_SHARED, fd, 0);
+        sys::close(fd);
+        if sys::map_failed(base) {
+            return;
+        }
+        let session = base.cast::<Session>();
+        let fits = (*session).magic == MAGIC
+            && (*session).version == VERSION
+            && (*session).geometry.is_valid()
+            && (*session).geometry.file_bytes() == length;
+        let Some(identity) = fits.then(wiped_on_fork).flatten() else {
+            sys::munmap(base, length);
+            return;
+        };
+        IDENTITY.store(identity, Relaxed);
+        if register(base.cast(), 0, argv0, refusal).is_some() {
+            BASE.store(base.cast(), Release);
+        }
+    }
+}
+
+fn wiped_on_fork() -> Option<*mut Identity> {
+    // SAFETY: a fresh private mapping; advice on it concerns nobody else.
+    unsafe {
+        let page =
+            sys::mmap(null_mut(), 4096, sys::PROT_READ_WRITE, sys::MAP_PRIVATE_ANONYMOUS, -1, 0);
+        if sys::map_failed(page) {
+            return None;
+        }
+        if sys::madvise(page, 4096, sys::MADV_WIPEONFORK) != 0 {
+            sys::munmap(page, 4096);
+            return None;
+        }
+        Some(page.cast())
+    }
+}
+
+fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal) -> Option<Joined> {
+    // SAFETY: as in `view`; IDENTITY is set.
+    let (session, identity) = unsafe { (&*base.cast::<Session>(), &*IDENTITY.load(Relaxed)) };
+    let index = session.claimed_processes.fetch_add(1, Relaxed);
+    if index >= session.geometry.processes {
+        identity.process.store(OFF, Relaxed);
+        return None;
+    }
+    let joined = view(base, index + 1);
+    let entry = joined.entry();
+    // SAFETY: no arguments, no effect.
+    entry.pid.store(unsafe { sys::getpid() } as u32, Relaxed);
+    entry.forked_from.store(forked_from, Relaxed);
+    entry.refusal.store(refusal as u32, Relaxed);
+    if !argv0.is_null() {
+        for n in 0..Process::ARGV0_WORDS * 8 {
+            // SAFETY: stops at the final 0.
+            let byte = unsafe { *argv0.add(n) };
+            if byte == 0 {
+                break;
+            }
+            entry.argv0[n / 8].fetch_or((byte as u64) << (n % 8 * 8), Relaxed);
+        }
+    }
+    entry.began.store(crate::ring::stamp(), Relaxed);
+    let refused = refusal != Refusal::None;
+    let state = if refused { ProcessState::Refused } else { ProcessState::Ready };
+    entry.state.store(state as u32, Release);
+    identity.process.store(if refused { OFF } else { index + 1 }, Relaxed);
+    FORKED_FROM.store(index + 1, Relaxed);
+    (!refused).then_some(joined)
+}
+
+/// A pointer from an address read from a stack.
+#[inline(always)]
+pub(crate) fn pointer<T>(address: u64) -> *mut T {
+    with_exposed_provenance_mut(address as usize)
+}

@@ -1,0 +1,107 @@
+//! What the agent keeps for each thread, and the recursion guard.
+//!
+//! The storage is initial-exec: it exists from the thread's first instruction and reading it
+//! never allocates. Stable Rust has no `#[thread_local]`, so it is declared in assembly.
+//!
+//! The guard is the stack pointer of the outermost entry, not a flag. A call made from inside
+//! lies deeper (lower) and is let through unrecorded; a call at the same height or higher proves
+//! that the earlier entry was left by `longjmp`, and takes over.
+
+use core::arch::{asm, global_asm};
+
+/// The state of one thread; all zero when the thread begins.
+#[repr(C)]
+pub(crate) struct Thread {
+    /// Stack pointer of the outermost entry, or 0.
+    guard: u64,
+    /// Why the guard is set: 1 while a real function runs that calls other allocator functions.
+    wrapping: u64,
+    /// The writer's index plus one, or 0.
+    pub(crate) writer: u32,
+    /// The process index plus one that the writer was claimed for: after a fork it differs.
+    pub(crate) process: u32,
+    /// Keeps the size at 32.
+    reserved: u64,
+}
+
+global_asm!(
+    ".section .tbss.unfreed_agent_thread,\"awT\",@nobits",
+    ".balign 16",
+    ".hidden unfreed_agent_thread",
+    ".globl unfreed_agent_thread",
+    ".type unfreed_agent_thread,@object",
+    ".size unfreed_agent_thread,32",
+    "unfreed_agent_thread:",
+    ".zero 32",
+    ".text",
+);
+
+const _: () = assert!(size_of::<Thread>() == 32);
+
+/// This thread's state.
+#[inline(always)]
+pub(crate) fn this_thread() -> *mut Thread {
+    let address: *mut Thread;
+    // SAFETY: reads the thread pointer and a constant of the linker's; the symbol is defined above,
+    // and the memory is this thread's own for as long as it runs.
+    unsafe {
+        asm!(
+            "mov {0}, qword ptr fs:[0]",
+            "add {0}, qword ptr [rip + unfreed_agent_thread@GOTTPOFF]",
+            out(reg) address,
+            options(nostack, pure, readonly, preserves_flags)
+        );
+    }
+    address
+}
+
+/// The thread pointer; the thread's own stack lies below it, except the first thread's.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> u64 {
+    let pointer: u64;
+    // SAFETY: the x86-64 ABI keeps the thread pointer at its own address.
+    unsafe {
+        asm!("mov {0}, qword ptr fs:[0]", out(reg) pointer, options(nostack, pure, readonly, preserves_flags));
+    }
+    pointer
+}
+
+/// How an entry finds its thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Nothing of ours is below: record.
+    Outermost,
+    /// Called by the real function that is being recorded.
+    Nested,
+    /// Called by a signal handler that interrupted the recording itself.
+    Reentrant,
+}
+
+impl Thread {
+    /// Sets the guard for an entry at stack pointer `sp`, or says why not.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, sp: u64, wrapping: bool) -> Entry {
+        if self.guard != 0 && sp < self.guard {
+            return if self.wrapping != 0 { Entry::Nested } else { Entry::Reentrant };
+        }
+        self.guard = sp;
+        self.wrapping = wrapping as u64;
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        Entry::Outermost
+    }
+
+    /// The real function has returned; what follows is recording.
+    #[inline(always)]
+    pub(crate) fn unwrap_entry(&mut self) {
+        self.wrapping = 0;
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Takes the guard away.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self) {
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        self.wrapping = 0;
+        self.guard = 0;
+    }
+}

@@ -1,0 +1,74 @@
+//! `unfreed diff`: holds two traces against each other. Is the fix working?
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use unfreed::names::Namer;
+use unfreed::report::diff::{Site, compare, sites};
+use unfreed::report::model::Report;
+use unfreed::report::{json, text};
+use unfreed::verdict::Assessment;
+
+use super::Outcome;
+use super::conclusion::{namer, report, tell_notices};
+use super::fail::{Failure, Told};
+use super::options::{Analysis, Form};
+use super::output::{Io, deliver};
+use super::recording::{self, Recording};
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Take both traces under the same load, or mark the load with `unfreed mark \
+                        --count`. Exit codes: 0 no suspect in AFTER; 1 at least one; 2 it could \
+                        not be done."
+)]
+pub struct Args {
+    /// The earlier trace
+    before: PathBuf,
+    /// The later trace
+    after: PathBuf,
+    #[command(flatten)]
+    analysis: Analysis,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Compares two recordings.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    let mut namer = namer(&args.analysis);
+    let before = Side::read(&args.before, args, &mut namer)?;
+    let after = Side::read(&args.after, args, &mut namer)?;
+    let before_sites = before.sites(&after.report, &mut namer);
+    let after_sites = after.sites(&before.report, &mut namer);
+    let diff = compare(&before.report, &before_sites, &after.report, &after_sites);
+    tell_notices(&namer, &args.form, io);
+    let rendered = if args.form.json {
+        json::render(&diff).told(|| "cannot write the comparison as JSON".to_owned())?
+    } else {
+        text::render_diff(&diff, args.form.style(io))
+    };
+    deliver(rendered.as_bytes(), args.form.output.as_deref())?;
+    Ok(if after.report.suspects.is_empty() { Outcome::Clear } else { Outcome::Suspects })
+}
+
+/// One of the two traces.
+struct Side {
+    recording: Recording,
+    report: Report,
+    assessment: Assessment,
+}
+
+impl Side {
+    fn read(path: &Path, args: &Args, namer: &mut Namer) -> Result<Self, Failure> {
+        let recording = recording::read(path)?;
+        let Recording { header, ledger, faults } = &recording;
+        let (report, assessment) = report(header, ledger, faults, &args.analysis, namer)?;
+        Ok(Side { recording, report, assessment })
+    }
+
+    /// Its sites that can be compared with another trace's suspects.
+    fn sites(&self, other: &Report, namer: &mut Namer) -> Vec<Site> {
+        sites(&self.recording.ledger, &self.assessment, &self.report, other, namer)
+    }
+}

@@ -1,0 +1,86 @@
+//! `unfreed doctor`: what can be captured here, and what to do about what cannot. The machine is
+//! read once, into [`machine::Machine`]; what that means is decided by pure checks.
+
+mod checks;
+mod machine;
+
+use std::ffi::OsString;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use unfreed::report::json;
+use unfreed::report::text::page::{Ink, Page, name, words};
+use unfreed::report::text::style::{Detail, Style};
+
+use super::Outcome;
+use super::fail::{Failure, Told};
+use super::options::Form;
+use super::output::{Io, deliver};
+use checks::{Check, State};
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Exit codes: 0 programs can be traced here (and CMD, if given); 1 they \
+                        cannot; 2 it could not be found out.")]
+pub struct Args {
+    #[command(flatten)]
+    form: Form,
+    /// A program that is to be traced: can it be?
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// The result, as its JSON has it.
+#[derive(Debug, Serialize)]
+struct Diagnosis {
+    schema: u32,
+    can_capture: bool,
+    checks: Vec<Check>,
+}
+
+/// Checks this machine.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    let machine = machine::Machine::read(args.command.first());
+    let checks = checks::all(&machine);
+    let can_capture = checks.iter().all(|check| check.state != State::Missing);
+    let diagnosis = Diagnosis { schema: unfreed::report::model::SCHEMA, can_capture, checks };
+    let text = if args.form.json {
+        json::render(&diagnosis).told(|| "cannot write the result as JSON".to_owned())?
+    } else {
+        render(&diagnosis, args.form.style(io))
+    };
+    deliver(text.as_bytes(), args.form.output.as_deref())?;
+    Ok(if can_capture { Outcome::Clear } else { Outcome::Suspects })
+}
+
+fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    let mut page = Page::new(style);
+    let (says, ink) = if diagnosis.can_capture {
+        ("Programs can be traced here with `unfreed run -- CMD`, without privileges.", Ink::Good)
+    } else {
+        (
+            "Programs cannot be traced here as things are; see what is marked \"missing\".",
+            Ink::Alarm,
+        )
+    };
+    page.paragraph(0, &[words(says).ink(ink)]);
+    page.gap();
+    for check in &diagnosis.checks {
+        let fine = check.state == State::Ok;
+        if fine && style.detail == Detail::Brief {
+            continue;
+        }
+        let (state, ink) = match check.state {
+            State::Ok => ("ok", Ink::Good),
+            State::Limited => ("limited", Ink::Warning),
+            State::Missing => ("missing", Ink::Alarm),
+            State::Unknown => ("unknown", Ink::Warning),
+        };
+        let found = [words(check.title), words(": "), name(check.found.as_str())];
+        page.row_inked(0, 10, words(state).ink(ink), &found);
+        if let Some(advice) = &check.advice {
+            page.paragraph(10, &[words(advice.as_str())]);
+        }
+    }
+    page.finish()
+}

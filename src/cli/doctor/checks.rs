@@ -1,0 +1,300 @@
+//! What the machine's facts mean for tracing. Each check is a pure function of the facts: what
+//! was found, whether it is enough, and what to do where it is not.
+
+use serde::Serialize;
+use unfreed::report::text::units::bytes;
+
+use super::machine::Machine;
+
+/// Room for the rings of a traced program's threads, bytes.
+const ROOM: u64 = 64 << 20;
+
+/// One thing looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// A stable name.
+    pub id: &'static str,
+    /// What was looked at.
+    pub title: &'static str,
+    /// Whether it is enough.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+/// Whether something is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is.
+    Ok,
+    /// Tracing works, but something is worse than it could be.
+    Limited,
+    /// Without it nothing can be traced.
+    Missing,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// Every check, what everything else needs first.
+pub fn all(machine: &Machine) -> Vec<Check> {
+    let mut checks = vec![
+        system(machine),
+        kernel(machine),
+        libc(machine),
+        clock(machine),
+        memory_files(machine),
+        temporary(machine),
+        debug_files(machine),
+        debuginfod(machine),
+    ];
+    checks.extend(program(machine));
+    checks
+}
+
+fn check(
+    id: &'static str,
+    title: &'static str,
+    state: State,
+    found: impl Into<String>,
+    advice: &str,
+) -> Check {
+    let advice = (state != State::Ok).then(|| advice.to_owned());
+    Check { id, title, state, found: found.into(), advice }
+}
+
+fn system(machine: &Machine) -> Check {
+    let fits = machine.os == "linux" && machine.arch == "x86_64";
+    check(
+        "system",
+        "System",
+        if fits { State::Ok } else { State::Missing },
+        format!("{} on {}", machine.os, machine.arch),
+        "Programs are traced on Linux on x86_64. Recorded traces can be analysed here.",
+    )
+}
+
+fn kernel(machine: &Machine) -> Check {
+    let known = machine.kernel.is_some();
+    check(
+        "kernel",
+        "Kernel",
+        if known { State::Ok } else { State::Unknown },
+        machine.kernel.as_deref().unwrap_or("not known"),
+        "/proc/sys/kernel/osrelease could not be read. Is /proc mounted?",
+    )
+}
+
+fn libc(machine: &Machine) -> Check {
+    let title = "C library with _dl_find_object";
+    let Some(libc) = &machine.libc else {
+        let advice = "This program does not run on a shared C library that could be looked at; \
+                      the traced programs' library must be glibc 2.35 or later.";
+        return check("libc", title, State::Unknown, "not known", advice);
+    };
+    let found = match libc.version {
+        Some((major, minor)) => format!("glibc {major}.{minor} ({})", libc.path.display()),
+        None => libc.path.display().to_string(),
+    };
+    let advice = "The agent needs glibc 2.35 or later (Debian 12, Ubuntu 22.04, RHEL 10). Trace \
+                  in a container with one of these, or analyse a trace that was recorded there.";
+    check("libc", title, if libc.finds_objects { State::Ok } else { State::Missing }, found, advice)
+}
+
+fn clock(machine: &Machine) -> Check {
+    let title = "Steady time stamp counter";
+    let Some(flags) = &machine.cpu_flags else {
+        let advice = "/proc/cpuinfo could not be read: whether the events of several processors \
+                      come in the right order is not known.";
+        return check("tsc", title, State::Unknown, "not known", advice);
+    };
+    let needed = ["constant_tsc", "nonstop_tsc", "rdtscp"];
+    let absent: Vec<_> = needed.into_iter().filter(|n| !flags.iter().any(|f| f == n)).collect();
+    if absent.is_empty() {
+        return check("tsc", title, State::Ok, needed.join(", "), "");
+    }
+    let (state, advice) = if absent.contains(&"rdtscp") {
+        (State::Missing, "The agent stamps events with rdtscp, which this processor lacks.")
+    } else {
+        (
+            State::Limited,
+            "The counter may stop or change its pace: times and rates can be wrong, and events \
+             of different processors out of order. On a virtual machine, let the host pass the \
+             counter's flags through.",
+        )
+    };
+    check("tsc", title, state, format!("without {}", absent.join(", ")), advice)
+}
+
+fn memory_files(machine: &Machine) -> Check {
+    let title = "Memory files (memfd)";
+    match machine.memfd_noexec {
+        Some(2) => check(
+            "memfd",
+            title,
+            State::Limited,
+            "executable ones are forbidden (vm.memfd_noexec = 2)",
+            "The agent is put into a temporary file instead, which must not be on a file system \
+             mounted noexec.",
+        ),
+        _ => check("memfd", title, State::Ok, "allowed", ""),
+    }
+}
+
+fn temporary(machine: &Machine) -> Check {
+    let title = "Temporary files";
+    let Some(place) = &machine.temporary else {
+        return check("temporary", title, State::Unknown, "not known", "Set TMPDIR.");
+    };
+    let path = place.path.display().to_string();
+    if !place.writable {
+        let advice = "Set TMPDIR to a directory that you may write to.";
+        return check("temporary", title, State::Limited, format!("{path}, not writable"), advice);
+    }
+    if place.noexec && machine.memfd_noexec == Some(2) {
+        let advice = "Neither memory files nor temporary files may be executed, so the agent \
+                      cannot be loaded. Set TMPDIR to a directory on a file system that is not \
+                      mounted noexec.";
+        return check("temporary", title, State::Missing, format!("{path}, noexec"), advice);
+    }
+    match place.free {
+        Some(free) if free < ROOM => check(
+            "temporary",
+            title,
+            State::Limited,
+            format!("{path}, only {} free", bytes(free)),
+            "Make room, or set TMPDIR to a directory with more of it.",
+        ),
+        Some(free) => {
+            check("temporary", title, State::Ok, format!("{path}, {} free", bytes(free)), "")
+        }
+        None => check("temporary", title, State::Ok, path, ""),
+    }
+}
+
+fn debug_files(machine: &Machine) -> Check {
+    let title = "Separate debug files";
+    if machine.symbol_directories.is_empty() {
+        return check(
+            "debug-files",
+            title,
+            State::Limited,
+            "none installed",
+            "Exported functions are named all the same. For every name install the -dbgsym or \
+             -debuginfo packages of what is traced, or name a directory with --symbols.",
+        );
+    }
+    let paths: Vec<_> =
+        machine.symbol_directories.iter().map(|path| path.display().to_string()).collect();
+    check("debug-files", title, State::Ok, paths.join(", "), "")
+}
+
+fn debuginfod(machine: &Machine) -> Check {
+    let title = "Debug file server (debuginfod)";
+    match &machine.debuginfod {
+        Some(urls) => check("debuginfod", title, State::Ok, urls.as_str(), ""),
+        None => check(
+            "debuginfod",
+            title,
+            State::Limited,
+            "DEBUGINFOD_URLS is not set",
+            "Nothing is fetched from the network. To have names of distribution packages \
+             fetched, set it to the distribution's server, as in \
+             DEBUGINFOD_URLS=https://debuginfod.debian.net",
+        ),
+    }
+}
+
+fn program(machine: &Machine) -> Option<Check> {
+    let program = machine.program.as_ref()?;
+    let title = "The program";
+    let Some(path) = &program.path else {
+        let advice = "Give the path of a program, or the name of one that is on PATH.";
+        let found = format!("{}: not found", program.asked);
+        return Some(check("program", title, State::Missing, found, advice));
+    };
+    let path = path.display();
+    Some(match &program.obstacle {
+        None => check("program", title, State::Ok, format!("{path} takes an agent"), ""),
+        Some(obstacle) => check(
+            "program",
+            title,
+            State::Missing,
+            format!("{path}: {obstacle}"),
+            obstacle.advice(),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::machine::{Libc, Temporary};
+    use super::*;
+
+    fn good() -> Machine {
+        Machine {
+            os: "linux",
+            arch: "x86_64",
+            kernel: Some("6.1".to_owned()),
+            cpu_flags: Some(["constant_tsc", "nonstop_tsc", "rdtscp"].map(str::to_owned).into()),
+            libc: Some(Libc {
+                path: "libc.so.6".into(),
+                version: Some((2, 36)),
+                finds_objects: true,
+            }),
+            memfd_noexec: None,
+            temporary: Some(Temporary {
+                path: "tmp".into(),
+                writable: true,
+                noexec: true,
+                free: Some(1 << 30),
+            }),
+            debuginfod: Some("https://example.org".to_owned()),
+            symbol_directories: vec!["debug".into()],
+            program: None,
+        }
+    }
+
+    /// The state of a check after the machine was changed; every other check stays fine.
+    fn state(id: &str, change: impl FnOnce(&mut Machine)) -> State {
+        let mut machine = good();
+        change(&mut machine);
+        let checks = all(&machine);
+        for other in checks.iter().filter(|check| check.id != id && id != "temporary") {
+            assert_eq!(other.state, State::Ok, "{other:?}");
+        }
+        let check = checks.iter().find(|check| check.id == id).unwrap();
+        assert_eq!(check.advice.is_some(), check.state != State::Ok, "{check:?}");
+        check.state
+    }
+
+    #[test]
+    fn each_fact_decides_its_check() {
+        assert_eq!(state("system", |_| {}), State::Ok);
+        assert_eq!(state("system", |m| m.arch = "aarch64"), State::Missing);
+        assert_eq!(state("kernel", |m| m.kernel = None), State::Unknown);
+        assert_eq!(
+            state("libc", |m| m.libc.as_mut().unwrap().finds_objects = false),
+            State::Missing
+        );
+        assert_eq!(state("libc", |m| m.libc = None), State::Unknown);
+        assert_eq!(state("tsc", |m| m.cpu_flags.as_mut().unwrap().truncate(2)), State::Missing);
+        assert_eq!(
+            state("tsc", |m| {
+                m.cpu_flags.as_mut().unwrap().remove(0);
+            }),
+            State::Limited
+        );
+        assert_eq!(state("temporary", |m| m.memfd_noexec = Some(2)), State::Missing);
+        assert_eq!(
+            state("temporary", |m| m.temporary.as_mut().unwrap().free = Some(1)),
+            State::Limited
+        );
+        assert_eq!(state("debuginfod", |m| m.debuginfod = None), State::Limited);
+        assert_eq!(state("debug-files", |m| m.symbol_directories.clear()), State::Limited);
+    }
+}

@@ -1,0 +1,216 @@
+//! `unfreed fixes`: the catalogue of published fixes: what is in it, one entry whole, which entries
+//! match a trace and why, and what is wrong with a directory of one's own.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde::Serialize;
+use unfreed::fixes::entry::{Entry, Kind};
+use unfreed::fixes::{Match, check, explain, list, show};
+use unfreed::report::model::{Report, SCHEMA};
+use unfreed::report::text::page::{Ink, Page, name, words};
+use unfreed::report::text::style::{Detail, Style};
+use unfreed::report::text::{safe, write_fix};
+use unfreed::report::{Material, assemble, json};
+use unfreed::verdict::judge;
+
+use super::Outcome;
+use super::catalogue;
+use super::conclusion::{min_confidence, namer};
+use super::fail::{Failure, Told};
+use super::options::{Analysis, Form};
+use super::output::{Io, deliver};
+use super::recording;
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Every fix: id and title
+    List {
+        /// Take in the fixes in DIR too (may be given several times)
+        #[arg(long, value_name = "DIR")]
+        fixes: Vec<PathBuf>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// One fix, whole
+    Show {
+        /// Its id, as `list` gives it
+        id: String,
+        /// Take in the fixes in DIR too (may be given several times)
+        #[arg(long, value_name = "DIR")]
+        fixes: Vec<PathBuf>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Every fix held against every suspect of a trace, with the reason for each clause
+    Match {
+        /// A trace, as `unfreed record` writes it
+        file: PathBuf,
+        #[command(flatten)]
+        analysis: Analysis,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// What is wrong with the entries in a directory
+    Check {
+        /// The directory
+        directory: PathBuf,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// One fix, as the JSON has it.
+#[derive(Debug, Serialize)]
+struct Fix<'a> {
+    id: &'a str,
+    title: &'a str,
+    kind: Kind,
+    symptom: &'a str,
+    cause: &'a str,
+    applies_to: &'a [String],
+}
+
+/// Does what was asked.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    match &args.verb {
+        Verb::List { fixes, form } => list_all(fixes, form, io),
+        Verb::Show { id, fixes, form } => show_one(id, fixes, form, io),
+        Verb::Match { file, analysis, form } => match_trace(file, analysis, form, io),
+        Verb::Check { directory, form } => check_directory(directory, form, io),
+    }
+}
+
+fn list_all(fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    let catalogue = catalogue::open(fixes)?;
+    let text = if form.json {
+        let all: Vec<Fix<'_>> = catalogue.entries().map(fix).collect();
+        to_json(&serde_json::json!({ "schema": SCHEMA, "fixes": all }))?
+    } else {
+        made_safe(&list(&catalogue, form.style(io).width))
+    };
+    deliver(text.as_bytes(), form.output.as_deref())?;
+    Ok(Outcome::Clear)
+}
+
+fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    let catalogue = catalogue::open(fixes)?;
+    let entry = catalogue.get(id).ok_or_else(|| {
+        Failure::new(format!("no fix has the id {id}"))
+            .advise("`unfreed fixes list` gives every id")
+    })?;
+    let text = if form.json {
+        to_json(&serde_json::json!({ "schema": SCHEMA, "fixes": [fix(entry)] }))?
+    } else {
+        made_safe(&show(entry, form.style(io).width))
+    };
+    deliver(text.as_bytes(), form.output.as_deref())?;
+    Ok(Outcome::Clear)
+}
+
+fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    let catalogue = catalogue::open(&analysis.fixes)?;
+    let recording = recording::read(file)?;
+    let assessment = judge(&recording.ledger);
+    let material = Material {
+        header: &recording.header,
+        ledger: &recording.ledger,
+        assessment: &assessment,
+        faults: &recording.faults,
+        min_confidence: min_confidence(analysis),
+    };
+    let report =
+        assemble(material, &mut namer(analysis), &|evidence| explain(&catalogue, evidence));
+    let text = if form.json {
+        #[derive(Serialize)]
+        struct Held<'a> {
+            function: &'a str,
+            module: &'a str,
+            fixes: &'a [Match],
+        }
+        let held: Vec<Held<'_>> = report
+            .suspects
+            .iter()
+            .map(|s| Held { function: &s.function, module: &s.module.name, fixes: &s.fixes })
+            .collect();
+        to_json(&serde_json::json!({ "schema": SCHEMA, "suspects": held }))?
+    } else {
+        matches(&report, form.style(io))
+    };
+    deliver(text.as_bytes(), form.output.as_deref())?;
+    Ok(if report.suspects.is_empty() { Outcome::Clear } else { Outcome::Suspects })
+}
+
+fn matches(report: &Report, style: Style) -> String {
+    let mut page = Page::new(style);
+    if report.suspects.is_empty() {
+        page.paragraph(0, &[words("No suspect, so there is nothing to match fixes to.")]);
+    }
+    for suspect in &report.suspects {
+        page.gap();
+        page.paragraph(
+            0,
+            &[
+                name(suspect.function.as_str()).ink(Ink::Strong),
+                words(" in "),
+                name(suspect.module.name.as_str()).ink(Ink::Strong),
+                words(":"),
+            ],
+        );
+        for fix in &suspect.fixes {
+            write_fix(&mut page, 2, fix, Detail::Full);
+        }
+    }
+    page.finish()
+}
+
+fn check_directory(directory: &Path, form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    let problems = check(directory)
+        .told(|| format!("cannot check {}", directory.display()))
+        .map_err(|failure| failure.advise("name a directory of `<id>.toml` files"))?;
+    let text = if form.json {
+        let told: Vec<_> = problems
+            .iter()
+            .map(|p| serde_json::json!({ "path": p.path, "line": p.line, "text": p.text }))
+            .collect();
+        to_json(&serde_json::json!({ "schema": SCHEMA, "problems": told }))?
+    } else {
+        let mut page = Page::new(form.style(io));
+        for problem in &problems {
+            page.hanging(0, 2, &[words(problem.to_string())]);
+        }
+        if problems.is_empty() {
+            page.paragraph(0, &[words("Every entry is right.").ink(Ink::Good)]);
+        }
+        page.finish()
+    };
+    deliver(text.as_bytes(), form.output.as_deref())?;
+    Ok(if problems.is_empty() { Outcome::Clear } else { Outcome::Suspects })
+}
+
+fn fix(entry: &Entry) -> Fix<'_> {
+    Fix {
+        id: &entry.id,
+        title: &entry.title,
+        kind: entry.kind,
+        symptom: &entry.symptom,
+        cause: &entry.cause,
+        applies_to: &entry.applies_to,
+    }
+}
+
+fn to_json(value: &serde_json::Value) -> Result<String, Failure> {
+    json::render(value).told(|| "cannot write the result as JSON".to_owned())
+}
+
+/// A user's catalogue may come from anywhere.
+fn made_safe(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", safe::escape(line))).collect()
+}

@@ -1,0 +1,97 @@
+//! The command line: what can be asked, one file per verb. A verb takes its parsed arguments and
+//! an [`Io`](output::Io), and gives an [`Outcome`] or an error that says what happened, where, and
+//! what to do. Only `main` turns these into an exit code.
+
+mod analyze;
+mod catalogue;
+mod conclusion;
+mod demo;
+mod diff;
+mod doctor;
+mod fail;
+mod fixes;
+mod mark;
+mod options;
+mod output;
+mod quantity;
+mod record;
+mod recording;
+mod run;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+pub use fail::Failure;
+pub use output::Io;
+
+/// Finds what a messaging process never frees, names the module and the version to blame,
+/// and the fix that is already published.
+#[derive(Debug, Parser)]
+#[command(name = "unfreed", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, no suspect; 1 done, at least one suspect; 2 it could \
+                        not do what was asked.")]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start a program, watch its allocations, say what it never frees
+    Run(run::Args),
+    /// Start a program and record its allocations to a file, to be analysed later or elsewhere
+    Record(record::Args),
+    /// Say what a recorded process never frees
+    Analyze(analyze::Args),
+    /// Hold two traces against each other: is the fix working?
+    Diff(diff::Args),
+    /// The catalogue of published fixes
+    Fixes(fixes::Args),
+    /// Put a mark into the running trace ("1,000 messages sent")
+    Mark(mark::Args),
+    /// What can be captured here, and what to do about what cannot
+    Doctor(doctor::Args),
+    /// The whole tour on an embedded example, no privileges
+    Demo(demo::Args),
+}
+
+/// The exit code of what could not be done.
+pub const FAILED: u8 = 2;
+
+/// How a verb ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; nothing to worry about.
+    Clear,
+    /// Done; at least one suspect.
+    Suspects,
+    /// Exit as the target did.
+    AsTarget(u8),
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Outcome::Clear => 0,
+            Outcome::Suspects => 1,
+            Outcome::AsTarget(code) => code,
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(&self, io: &Io) -> Result<Outcome, Failure> {
+        match &self.verb {
+            Verb::Run(args) => run::run(args, io),
+            Verb::Record(args) => record::run(args, io),
+            Verb::Analyze(args) => analyze::run(args, io),
+            Verb::Diff(args) => diff::run(args, io),
+            Verb::Fixes(args) => fixes::run(args, io),
+            Verb::Demo(args) => demo::run(args, io),
+            Verb::Mark(args) => mark::run(args, io),
+            Verb::Doctor(args) => doctor::run(args, io),
+        }
+    }
+}

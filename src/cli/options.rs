@@ -1,0 +1,88 @@
+//! Options that several verbs share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use unfreed::report::text::style::{Detail, Style};
+
+use super::fail::Failure;
+use super::output::Io;
+use super::quantity;
+
+/// How the result is to come out.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Result")]
+pub struct Form {
+    /// Write JSON (documented in docs/json-schema.md)
+    #[arg(long)]
+    pub json: bool,
+    /// Write the result to FILE instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No colour, as NO_COLOR does
+    #[arg(long)]
+    pub no_color: bool,
+    /// Say less
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: every number, reason, stack and file
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl Form {
+    /// How texts are to look.
+    pub fn style(&self, io: &Io) -> Style {
+        let detail = match (self.quiet, self.verbose) {
+            (true, _) => Detail::Brief,
+            (_, true) => Detail::Full,
+            _ => Detail::Normal,
+        };
+        io.style(self.output.is_some(), self.no_color, detail)
+    }
+}
+
+/// How events become a verdict.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Analysis")]
+pub struct Analysis {
+    /// Take in the fixes in DIR too (may be given several times)
+    #[arg(long, value_name = "DIR")]
+    pub fixes: Vec<PathBuf>,
+    /// Look for symbols in PATH too: a debug directory or a file (may be given several times)
+    #[arg(long, value_name = "PATH")]
+    pub symbols: Vec<PathBuf>,
+    /// The least confidence, 0 to 1, at which a site is a suspect
+    #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
+    pub min_confidence: Option<f64>,
+}
+
+/// How a program is watched.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Capture")]
+pub struct Capture {
+    /// Stop watching after TIME (30s, 5m, 1h30m); the program runs on
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    pub duration: Option<Duration>,
+    /// Sample one allocation in so many BYTES; 0 sees every allocation
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::size)]
+    pub sample: u64,
+    /// Exit as the program did, not by what was found
+    #[arg(long)]
+    pub target_status: bool,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+impl Capture {
+    /// Refuses what this source cannot do, rather than doing something else.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.sample == 0 {
+            return Ok(());
+        }
+        Err(Failure::new("the agent cannot sample yet: it sees every allocation")
+            .advise("leave --sample out"))
+    }
+}

@@ -1,0 +1,109 @@
+//! Where results and messages go: results to stdout or a file, messages to stderr. A result file is
+//! written aside and renamed, so that there is never half a report; it can hold command lines
+//! and paths of the traced machine, so only its owner may read it.
+
+use std::fs;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
+use unfreed::report::text::page::{Ink, Page, Span, name, words};
+use unfreed::report::text::style::{Detail, Style, USUAL_WIDTH};
+
+use super::fail::{Failure, Told};
+
+/// What is known of the standard streams.
+#[derive(Clone, Copy, Debug)]
+pub struct Io {
+    no_color: bool,
+}
+
+impl Io {
+    /// Asks the environment: `NO_COLOR` (not empty) and `TERM=dumb` turn colour off.
+    pub fn from_environment() -> Self {
+        let set = |key: &str| std::env::var_os(key).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Io { no_color: set("NO_COLOR") || dumb }
+    }
+
+    /// How texts on stdout, or in a file, are to look.
+    pub fn style(&self, to_file: bool, no_color: bool, detail: Detail) -> Style {
+        let stdout = io::stdout();
+        let terminal = !to_file && stdout.is_terminal();
+        let width = if terminal { terminal_width() } else { USUAL_WIDTH };
+        Style { width, color: terminal && !no_color && !self.no_color, detail }
+    }
+
+    fn stderr_page(&self) -> Page {
+        let stderr = io::stderr();
+        let terminal = stderr.is_terminal();
+        let width = if terminal { terminal_width() } else { USUAL_WIDTH };
+        Page::new(Style { width, color: terminal && !self.no_color, detail: Detail::Normal })
+    }
+
+    /// Tells the user something on stderr. What cannot be written there is lost: there is no
+    /// better place.
+    pub fn tell(&self, spans: &[Span<'_>]) {
+        let mut page = self.stderr_page();
+        page.hanging(0, 2, spans);
+        let _ = io::stderr().write_all(page.finish().as_bytes());
+    }
+
+    /// Tells the user of a failure.
+    pub fn tell_failure(&self, failure: &Failure) {
+        self.tell(&[words("unfreed: ").ink(Ink::Alarm), words(failure.what())]);
+        if let Some(advice) = failure.advice() {
+            self.tell(&[words("  what to do: ").ink(Ink::Strong), words(advice)]);
+        }
+    }
+}
+
+fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(USUAL_WIDTH, |(width, _)| width.0.into())
+}
+
+/// Writes a result to stdout, or to a file.
+pub fn deliver(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
+    match file {
+        None => to_stdout(bytes),
+        Some(path) => to_file(bytes, path),
+    }
+}
+
+fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        // The reader has seen enough: nobody is wronged.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(error).told(|| "cannot write the result to stdout".to_owned()),
+    }
+}
+
+fn to_file(bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    let doing = || format!("cannot write the result to {}", path.display());
+    // A device or a pipe is written to, not replaced.
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return match fs::write(path, bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other.told(doing),
+        };
+    }
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    // A temporary file is made with mode 0600.
+    let aside = tempfile::Builder::new().prefix(".unfreed-").tempfile_in(directory);
+    let mut aside = aside.told(doing).map_err(|failure| {
+        failure.advise("choose a directory that exists and that you may write to")
+    })?;
+    aside.write_all(bytes).told(doing)?;
+    aside.as_file().sync_all().told(doing)?;
+    aside.persist(path).map_err(|error| error.error).told(doing)?;
+    Ok(())
+}
+
+/// A file's name, for a message.
+pub fn shown(path: &Path) -> Span<'static> {
+    name(path.display().to_string())
+}

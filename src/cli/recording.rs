@@ -1,0 +1,81 @@
+//! A recording, read into a ledger: in one pass, chunk by chunk, whatever its size. What the file
+//! is, is told from its content. A file that begins as a trace is read as far as it can be; what
+//! cannot be read comes back as faults.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use unfreed::ledger::Ledger;
+use unfreed::read::trace::{Header, ReadError, Reader};
+use unfreed::read::{Fault, FileKind, Support, sniff};
+
+use super::fail::{Failure, Told};
+
+/// What was read.
+#[derive(Debug)]
+pub struct Recording {
+    /// What the trace says of itself.
+    pub header: Header,
+    /// What its events say.
+    pub ledger: Ledger,
+    /// What could not be read.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads a recording.
+pub fn read(path: &Path) -> Result<Recording, Failure> {
+    let doing = || format!("cannot read {}", path.display());
+    let mut file = File::open(path)
+        .told(|| format!("cannot open {}", path.display()))
+        .map_err(|failure| failure.advise("check the path, and whether you may read the file"))?;
+    if file.metadata().told(doing)?.is_dir() {
+        return Err(
+            Failure::new(format!("{} is a directory", path.display())).advise("name a trace in it")
+        );
+    }
+    let mut start = Vec::new();
+    file.by_ref().take(4096).read_to_end(&mut start).told(doing)?;
+    match sniff(&start).map(FileKind::support) {
+        Some(Support::Reads) => {}
+        Some(Support::Not(why)) => {
+            return Err(Failure::new(format!("{}: {why}", path.display()))
+                .advise("record with `unfreed record -o FILE -- CMD` instead"));
+        }
+        None => {
+            return Err(Failure::new(format!("{} is no trace", path.display())).advise(
+                "give a file that `unfreed record` wrote; if it was transferred as text, \
+                 transfer it again as binary",
+            ));
+        }
+    }
+    // A pipe cannot go back: what was looked at is put before the rest.
+    match file.rewind() {
+        Ok(()) => fold(file, path),
+        Err(_) => fold(start.as_slice().chain(file), path),
+    }
+}
+
+fn fold(stream: impl Read, path: &Path) -> Result<Recording, Failure> {
+    let doing = || format!("cannot read {}", path.display());
+    let mut reader = Reader::new(stream).told(doing)?;
+    let mut ledger = Ledger::default();
+    let mut events = Vec::new();
+    let mut faults = Vec::new();
+    loop {
+        match reader.next_chunk(&mut events) {
+            Ok(true) => events.iter().for_each(|event| ledger.apply(event)),
+            Ok(false) => break,
+            // A disk that fails in the middle: what was read so far still says something.
+            Err(ReadError::Io { offset, source }) if ledger.epochs() > 0 => {
+                let what = format!("reading failed here: {source}").into();
+                faults.push(Fault { offset, what, count: 1 });
+                break;
+            }
+            Err(error) => return Err(error).told(doing),
+        }
+    }
+    let mut all = reader.faults().to_vec();
+    all.append(&mut faults);
+    Ok(Recording { header: reader.header().clone(), ledger, faults: all })
+}

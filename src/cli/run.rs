@@ -1,0 +1,36 @@
+//! `unfreed run`: starts a program, watches its allocations, says what it never frees.
+
+use clap::Args as ClapArgs;
+use unfreed::ledger::Ledger;
+
+use super::Outcome;
+use super::conclusion::{conclude, namer, report, tell_notices};
+use super::fail::Failure;
+use super::options::{Analysis, Capture, Form};
+use super::output::Io;
+use super::watch::Watch;
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    capture: Capture,
+    #[command(flatten)]
+    analysis: Analysis,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Runs a program and reports.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    args.capture.check()?;
+    let watch = Watch::prepare(&args.capture.command)?;
+    let header = watch.header();
+    let mut ledger = Ledger::default();
+    let watched = watch.run(args.capture.duration, &mut |event| ledger.apply(event))?;
+    let mut namer = namer(&args.analysis);
+    let (report, _) = report(&header, &ledger, &[], &args.analysis, &mut namer)?;
+    tell_notices(&namer, &args.form, io);
+    let outcome = conclude(&report, &args.form, io)?;
+    Ok(watched.outcome(outcome, args.capture.target_status))
+}

@@ -1,0 +1,93 @@
+//! Watching a program: what `run`, `record` and `demo` have in common. The trace's header is made
+//! here, modules are identified here, and every event goes to whoever asked.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use unfreed::collect::agent::{Session, Unwatched};
+use unfreed::event::{Event, Exit};
+use unfreed::names::{PackageIndex, identify};
+use unfreed::read::trace::{Clock, Header};
+
+use super::Outcome;
+use super::fail::{Failure, Told};
+
+/// A program about to be watched.
+pub struct Watch {
+    session: Session,
+    packages: PackageIndex,
+}
+
+impl Watch {
+    /// Makes everything ready; the program does not run yet.
+    pub fn prepare(command: &[OsString]) -> Result<Watch, Failure> {
+        let packages = PackageIndex::load(Path::new("/"));
+        // Read before the program runs, so that nothing waits for it later.
+        packages.owner(Path::new("/bin/sh"));
+        let name = command.first().map(|name| name.to_string_lossy().into_owned());
+        let session = Session::prepare(command)
+            .told(|| format!("cannot trace {}", name.unwrap_or_default()))?;
+        Ok(Watch { session, packages })
+    }
+
+    /// What a trace of it says of itself.
+    pub fn header(&self) -> Header {
+        let started = self.session.started();
+        Header {
+            unfreed: env!("CARGO_PKG_VERSION").to_owned(),
+            source: "agent".to_owned(),
+            started_unix_ns: unix_nanoseconds(started),
+            utc_offset_minutes: self.session.utc_offset_minutes(),
+            clock: Clock { name: "tsc".to_owned(), hertz: Some(self.session.hertz()) },
+        }
+    }
+
+    /// Runs it and hands out its events.
+    pub fn run(
+        self,
+        duration: Option<Duration>,
+        each: &mut dyn FnMut(&Event),
+    ) -> Result<Watched, Failure> {
+        let Watch { session, packages } = self;
+        let mut sink = |event: &Event| -> io::Result<()> {
+            each(event);
+            Ok(())
+        };
+        let (exit, unwatched) = session
+            .watch(duration, &mut |path| identify(path, &packages), &mut sink)
+            .told(|| "cannot trace the program".to_owned())?;
+        Ok(Watched { exit, unwatched })
+    }
+}
+
+/// A program that was watched.
+pub struct Watched {
+    exit: Exit,
+    unwatched: Unwatched,
+}
+
+impl Watched {
+    /// Waits for the program, if it still runs, as whoever started it must; then says how to exit.
+    pub fn outcome(self, outcome: Outcome, as_target: bool) -> Outcome {
+        let exit = match self.exit {
+            Exit::StillRunning => self.unwatched.wait(),
+            exit => exit,
+        };
+        if !as_target {
+            return outcome;
+        }
+        // As a shell tells it: the low eight bits, and signals above 128.
+        Outcome::AsTarget(match exit {
+            Exit::Status(status) => (status & 0xff) as u8,
+            Exit::Signal(signal) => ((128 + signal) & 0xff) as u8,
+            Exit::Unknown | Exit::Replaced | Exit::StillRunning => 0,
+        })
+    }
+}
+
+fn unix_nanoseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,124 @@
+//! The session's shared memory, as the collector sees it.
+//!
+//! Everything in it is written by the traced programs and is believed only after a check: a
+//! record that cannot be right costs the rest of its ring, which is counted, and nothing else.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use memmap2::{MmapOptions, MmapRaw};
+use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
+
+/// Most frames recorded of a stack.
+const MAX_DEPTH: u32 = 192;
+
+/// A ring holds about 100,000 allocations: the collector may be away for tens of milliseconds, as
+/// happens on a busy machine. Only rings that are used take memory.
+const GEOMETRY: Geometry = Geometry { processes: 4096, writers: 512, ring_bytes: 4 << 20 };
+
+/// A session that this process made.
+pub(super) struct SessionMemory {
+    file: File,
+    map: MmapRaw,
+}
+
+/// Index of a writer, below the number of writers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct WriterIndex(pub(super) u32);
+
+impl SessionMemory {
+    pub(super) fn create() -> io::Result<SessionMemory> {
+        // SAFETY: a valid name; the result is checked and owned by nobody else.
+        let file = unsafe {
+            let fd = libc::memfd_create(c"unfreed-session".as_ptr(), libc::MFD_CLOEXEC);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            File::from_raw_fd(fd)
+        };
+        file.set_len(GEOMETRY.file_bytes() as u64)?;
+        let map = MmapOptions::new().map_raw(&file)?;
+        let session = SessionMemory { file, map };
+        let header = Session {
+            magic: MAGIC,
+            version: VERSION,
+            max_depth: MAX_DEPTH,
+            geometry: GEOMETRY,
+            claimed_processes: AtomicU32::new(0),
+            writer_hint: AtomicU32::new(0),
+            closed: AtomicU32::new(0),
+        };
+        // SAFETY: the mapping begins with the header and nobody else has it yet.
+        unsafe { session.map.as_mut_ptr().cast::<Session>().write(header) };
+        Ok(session)
+    }
+
+    /// What the agent is told: length and a path under which any process of this user can open it.
+    pub(super) fn variable(&self) -> String {
+        format!(
+            "{}:/proc/{}/fd/{}",
+            GEOMETRY.file_bytes(),
+            std::process::id(),
+            self.file.as_raw_fd()
+        )
+    }
+
+    /// Tells every agent that nobody reads any more.
+    pub(super) fn close(&self) {
+        // SAFETY: as in `processes`.
+        unsafe { (*self.map.as_ptr().cast::<Session>()).closed.store(1, Ordering::Release) };
+    }
+
+    /// The processes that have registered so far.
+    pub(super) fn processes(&self) -> impl Iterator<Item = (u32, &Process)> {
+        // SAFETY: the header lies at the beginning and is only changed through atomics.
+        let claimed = unsafe {
+            (*self.map.as_ptr().cast::<Session>()).claimed_processes.load(Ordering::Acquire)
+        };
+        (0..claimed.min(GEOMETRY.processes)).map(|index| {
+            let offset = GEOMETRY.process_offset(index);
+            // SAFETY: inside the mapping, aligned, atomics only.
+            (index, unsafe { &*self.map.as_ptr().add(offset).cast::<Process>() })
+        })
+    }
+
+    /// Every writer.
+    pub(super) fn writers(&self) -> impl Iterator<Item = (WriterIndex, &Writer)> {
+        (0..GEOMETRY.writers).map(|index| (WriterIndex(index), self.writer(WriterIndex(index))))
+    }
+
+    pub(super) fn writer(&self, index: WriterIndex) -> &Writer {
+        let offset = GEOMETRY.writer_offset(index.0.min(GEOMETRY.writers - 1));
+        // SAFETY: inside the mapping, aligned, atomics only.
+        unsafe { &*self.map.as_ptr().add(offset).cast::<Writer>() }
+    }
+
+    /// Bytes of one ring.
+    pub(super) fn ring_bytes(&self) -> u64 {
+        GEOMETRY.ring_bytes
+    }
+
+    /// The words of that writer's ring. The traced program may write them at any time, so they are
+    /// atomics to us.
+    pub(super) fn ring(&self, index: WriterIndex) -> &[AtomicU64] {
+        let offset = GEOMETRY.ring_offset(index.0.min(GEOMETRY.writers - 1));
+        // SAFETY: inside the mapping, page-aligned; any bits are a valid u64.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.map.as_ptr().add(offset).cast::<AtomicU64>(),
+                (GEOMETRY.ring_bytes / 8) as usize,
+            )
+        }
+    }
+}
+
+/// Makes every traced thread pass a full memory barrier: what it wrote before now is visible
+/// afterwards. Where the kernel cannot do so (before 4.16), time does: a store becomes visible
+/// within far less than the time between two passes.
+pub(super) fn barrier() {
+    const GLOBAL_EXPEDITED: libc::c_int = 1 << 1;
+    // SAFETY: no memory is passed; failure is allowed for.
+    unsafe { libc::syscall(libc::SYS_membarrier, GLOBAL_EXPEDITED, 0, 0) };
+}

@@ -1,0 +1,146 @@
+//! One stream out of many rings, ordered by stamp.
+//!
+//! A record may be handed on once every writer has promised that all its future records will be
+//! stamped later: its watermark. The least watermark bounds what is handed on; what is newer
+//! waits. So a free that was read early never overtakes the allocation it belongs to.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::clock::Stamp;
+use super::record::Record;
+
+/// A queue of records that are nearly in order already: one for each ring, and one for what the
+/// collector itself says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lane(pub(super) usize);
+
+/// The records that wait.
+#[derive(Default)]
+pub(super) struct Merge {
+    lanes: Vec<VecDeque<Record>>,
+    fronts: BinaryHeap<Reverse<(Stamp, Lane)>>,
+    waiting: usize,
+}
+
+impl Merge {
+    /// Adds a record to a lane. One that is older than the last of its lane is put in its place.
+    pub(super) fn push(&mut self, lane: Lane, record: Record) {
+        if lane.0 >= self.lanes.len() {
+            self.lanes.resize_with(lane.0 + 1, VecDeque::new);
+        }
+        let queue = &mut self.lanes[lane.0];
+        self.waiting += 1;
+        let sorted = queue.back().is_none_or(|last| last.stamp <= record.stamp);
+        if queue.is_empty() {
+            self.fronts.push(Reverse((record.stamp, lane)));
+        }
+        if sorted {
+            queue.push_back(record);
+        } else {
+            let at = queue.partition_point(|other| other.stamp <= record.stamp);
+            if at == 0 {
+                self.fronts.push(Reverse((record.stamp, lane)));
+            }
+            queue.insert(at, record);
+        }
+    }
+
+    /// How many records wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Hands on, in order, what is stamped at or before `watermark`: at most `most` records.
+    pub(super) fn release(&mut self, watermark: Stamp, most: usize, mut each: impl FnMut(Record)) {
+        let enough = self.waiting.saturating_sub(most);
+        while self.waiting > enough
+            && let Some(&Reverse((stamp, lane))) = self.fronts.peek()
+        {
+            if stamp > watermark {
+                return;
+            }
+            self.fronts.pop();
+            // As long as this lane is behind all others, no heap is needed.
+            let others = self.fronts.peek().map_or(Stamp(u64::MAX), |other| other.0.0);
+            let limit = others.min(watermark);
+            let queue = &mut self.lanes[lane.0];
+            if queue.front().is_none_or(|front| front.stamp != stamp) {
+                // A front that an insertion before it outdated; the true one has its own entry.
+                continue;
+            }
+            while let Some(front) = queue.front() {
+                if front.stamp > limit || self.waiting == enough {
+                    break;
+                }
+                if let Some(record) = queue.pop_front() {
+                    self.waiting -= 1;
+                    each(record);
+                }
+            }
+            if let Some(front) = queue.front() {
+                self.fronts.push(Reverse((front.stamp, lane)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::collect::agent::record::{Origin, Payload};
+
+    fn record(stamp: u64) -> Record {
+        let origin = Origin { process: 0, tid: 0 };
+        Record { stamp: Stamp(stamp), origin, payload: Payload::Epoch }
+    }
+
+    fn released(merge: &mut Merge, watermark: u64) -> Vec<u64> {
+        let mut stamps = Vec::new();
+        merge.release(Stamp(watermark), usize::MAX, |record| stamps.push(record.stamp.0));
+        stamps
+    }
+
+    #[test]
+    fn nothing_newer_than_the_watermark_is_handed_on() {
+        let mut merge = Merge::default();
+        for (lane, stamp) in [(0, 5), (1, 3), (0, 9), (1, 12)] {
+            merge.push(Lane(lane), record(stamp));
+        }
+        assert_eq!(released(&mut merge, 9), [3, 5, 9]);
+        assert_eq!(merge.waiting(), 1);
+        assert_eq!(released(&mut merge, 20), [12]);
+        assert_eq!(merge.waiting(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_arrival_is_ordered(
+            arrivals in prop::collection::vec((0usize..5, 0u64..1000), 0..300),
+            steps in prop::collection::vec(0u64..1000, 0..5),
+        ) {
+            let mut merge = Merge::default();
+            let mut steps = steps;
+            steps.sort_unstable();
+            let mut out = Vec::new();
+            let mut given = arrivals.iter().copied();
+            let mut held: Vec<u64> = Vec::new();
+            for watermark in steps {
+                // Writers keep their promise: nothing at or below a watermark comes after it.
+                let floor = out.last().copied().unwrap_or(0);
+                for (lane, stamp) in given.by_ref().take(60) {
+                    let stamp = stamp.max(floor);
+                    held.push(stamp);
+                    merge.push(Lane(lane), record(stamp));
+                }
+                out.extend(released(&mut merge, watermark.max(floor)));
+            }
+            out.extend(released(&mut merge, u64::MAX));
+            held.sort_unstable();
+            prop_assert_eq!(out, held);
+            prop_assert_eq!(merge.waiting(), 0);
+        }
+    }
+}

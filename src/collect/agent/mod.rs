@@ -1,0 +1,25 @@
+//! The agent source: runs a program with the agent preloaded and turns what the agent writes into
+//! shared memory into events.
+//!
+//! ```text
+//! ring per thread -> drain -> merge (by stamp, up to every writer's watermark) -> translate -> event
+//! ```
+
+mod clock;
+mod collector;
+mod drain;
+mod embedded;
+mod error;
+mod memory;
+mod merge;
+mod obstacle;
+mod procfs;
+mod record;
+mod signals;
+mod target;
+mod translate;
+
+pub use collector::{Session, Unwatched};
+pub use error::CollectError;
+pub use obstacle::{Obstacle, obstacle};
+pub use translate::{Identify, Sink};

@@ -1,0 +1,161 @@
+//! What `/proc` says of a traced process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::record::{ModuleSeen, ProcessBegan};
+
+/// What there is to know of a process; empty where it has already gone.
+pub(super) fn describe(pid: u32) -> ProcessBegan {
+    let text = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let command: Vec<String> = text("cmdline")
+        .split(|byte| *byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect();
+    let command = match command.split_last() {
+        Some((last, rest)) if last.is_empty() => rest.to_vec(),
+        _ => command,
+    };
+    let program = program(pid).unwrap_or_default();
+    let name = program
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_else(|| String::from_utf8_lossy(&text("comm")).trim_end().to_owned());
+    let parent = parent(&text("stat")).unwrap_or(0);
+    ProcessBegan {
+        pid,
+        parent,
+        name,
+        command,
+        program: program.to_string_lossy().into_owned(),
+        forked_from: None,
+    }
+}
+
+/// The path of the program that a process executes.
+pub(super) fn program(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Field 4 of `stat`; field 2 is a name in parentheses that may hold anything.
+fn parent(stat: &[u8]) -> Option<u32> {
+    let text = String::from_utf8_lossy(stat);
+    text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Resident bytes.
+pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: asks for a constant.
+    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+    pages.checked_mul(page)
+}
+
+/// Whether a process with this pid is still there and not a zombie.
+pub(super) fn is_alive(pid: u32) -> bool {
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let text = String::from_utf8_lossy(&stat).into_owned();
+    let state = text.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    !matches!(state, None | Some("Z" | "X"))
+}
+
+/// The ids of a process's threads.
+pub(super) fn threads(pid: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The modules in a process's map: every file that is mapped to be executed.
+pub(super) fn modules(pid: u32) -> Vec<ModuleSeen> {
+    let Ok(map) = fs::read(format!("/proc/{pid}/maps")) else { return Vec::new() };
+    modules_in_map(&map)
+}
+
+fn modules_in_map(map: &[u8]) -> Vec<ModuleSeen> {
+    struct Mapped {
+        first: u64,
+        first_offset: u64,
+        end: u64,
+        executable: bool,
+    }
+    let mut files: BTreeMap<&[u8], Mapped> = BTreeMap::new();
+    for line in map.split(|byte| *byte == b'\n') {
+        let Some((range, permissions, offset, path)) = split(line) else { continue };
+        let executable = permissions.get(2) == Some(&b'x');
+        files
+            .entry(path)
+            .and_modify(|mapped| {
+                mapped.end = mapped.end.max(range.1);
+                mapped.executable |= executable;
+            })
+            .or_insert(Mapped { first: range.0, first_offset: offset, end: range.1, executable });
+    }
+    files
+        .into_iter()
+        .filter(|(_, mapped)| mapped.executable && mapped.first_offset == 0)
+        .map(|(path, mapped)| ModuleSeen {
+            path: path.to_vec(),
+            load_bias: mapped.first.wrapping_sub(first_address(path)),
+            start: mapped.first,
+            end: mapped.end,
+        })
+        .collect()
+}
+
+/// `7f00-7f10 r-xp 00000000 fe:00 1234    /path`: range, permissions, offset and path.
+type MapLine<'a> = ((u64, u64), &'a [u8], u64, &'a [u8]);
+
+fn split(line: &[u8]) -> Option<MapLine<'_>> {
+    let path_at = line.iter().position(|byte| *byte == b'/')?;
+    let (fields, path) = line.split_at(path_at);
+    let fields = std::str::from_utf8(fields).ok()?;
+    let mut fields = fields.split_whitespace();
+    let (first, end) = fields.next()?.split_once('-')?;
+    let hexadecimal = |text: &str| u64::from_str_radix(text, 16).ok();
+    let range = (hexadecimal(first)?, hexadecimal(end)?);
+    let permissions = fields.next()?.as_bytes();
+    let offset = hexadecimal(fields.next()?)?;
+    if path.ends_with(b" (deleted)") || path.starts_with(b"/dev/") || path.starts_with(b"/memfd:") {
+        return None;
+    }
+    Some((range, permissions, offset, path))
+}
+
+/// The address that an ELF file gives its first segment: 0 but for programs with a fixed place.
+fn first_address(path: &[u8]) -> u64 {
+    use std::io::Read;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+    let mut start = Vec::new();
+    let Ok(file) = fs::File::open(path) else { return 0 };
+    if file.take(4096).read_to_end(&mut start).is_err() {
+        return 0;
+    }
+    unfreed_symbols::first_load_address(&start).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_gives_each_executable_file_once() {
+        let map = b"55d0-55d4 r--p 00000000 fe:00 11   /usr/sbin/x y\n\
+                    55d4-55e0 r-xp 00004000 fe:00 11   /usr/sbin/x y\n\
+                    5600-5700 rw-p 00000000 00:00 0    [heap]\n\
+                    7f00-7f10 r--p 00000000 fe:00 12   /usr/share/locale.mo\n\
+                    7f20-7f30 r-xp 00000000 fe:00 13   /tmp/gone.so (deleted)\n";
+        let modules = modules_in_map(map);
+        assert_eq!(modules.len(), 1);
+        assert_eq!(modules[0].path, b"/usr/sbin/x y");
+        assert_eq!((modules[0].start, modules[0].end), (0x55d0, 0x55e0));
+    }
+
+    #[test]
+    fn the_parent_is_found_behind_any_name() {
+        assert_eq!(parent(b"12 (a) R 7) S 345 1 1"), Some(345));
+        assert_eq!(parent(b""), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! Signals while a target runs: the terminal's go to the target by themselves, and must not end
+//! us before it; those sent to us alone are passed on.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static SEEN: AtomicU32 = AtomicU32::new(0);
+
+/// Signals that the terminal sends to the whole foreground group.
+const FROM_TERMINAL: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];
+/// Signals that somebody sends to us and means for the target.
+const TO_PASS_ON: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
+
+extern "C" fn note(signal: libc::c_int) {
+    if let Ok(signal @ 0..32) = u32::try_from(signal) {
+        SEEN.fetch_or(1 << signal, Ordering::Relaxed);
+    }
+}
+
+/// Handlers in force; the old ones come back when dropped.
+pub(super) struct Signals {
+    old: Vec<(libc::c_int, libc::sigaction)>,
+}
+
+impl Signals {
+    /// Takes the signals over, but for those that were being ignored: then the target ignores
+    /// them too, as under `nohup`.
+    pub(super) fn take_over() -> Signals {
+        SEEN.store(0, Ordering::Relaxed);
+        let mut old = Vec::new();
+        for signal in FROM_TERMINAL.into_iter().chain(TO_PASS_ON) {
+            // SAFETY: both structures are valid; the handler only touches an atomic.
+            unsafe {
+                let mut before = std::mem::zeroed::<libc::sigaction>();
+                if libc::sigaction(signal, std::ptr::null(), &mut before) != 0
+                    || before.sa_sigaction == libc::SIG_IGN
+                {
+                    continue;
+                }
+                let mut ours = std::mem::zeroed::<libc::sigaction>();
+                ours.sa_sigaction = note as extern "C" fn(libc::c_int) as usize;
+                ours.sa_flags = libc::SA_RESTART;
+                if libc::sigaction(signal, &ours, std::ptr::null_mut()) == 0 {
+                    old.push((signal, before));
+                }
+            }
+        }
+        Signals { old }
+    }
+
+    /// The signals to pass on that came since the last call, and whether the terminal asked to end.
+    pub(super) fn take(&self) -> (Vec<libc::c_int>, bool) {
+        let seen = SEEN.swap(0, Ordering::Relaxed);
+        let was = |signal: &libc::c_int| seen & (1 << *signal) != 0;
+        (TO_PASS_ON.into_iter().filter(was).collect(), FROM_TERMINAL.iter().any(was))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for (signal, before) in &self.old {
+            // SAFETY: what `take_over` found there.
+            unsafe { libc::sigaction(*signal, before, std::ptr::null_mut()) };
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The program being run: started with the agent preloaded, and otherwise as without us.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+
+use super::error::CollectError;
+use crate::event::Exit;
+
+/// A running target.
+pub(super) struct Target {
+    child: Child,
+    exit: Option<ExitStatus>,
+}
+
+impl Target {
+    /// Starts `command`, its standard streams ours, in our process group.
+    pub(super) fn start(
+        program: &Path,
+        command: &[OsString],
+        agent: &Path,
+        session: &str,
+    ) -> Result<Target, CollectError> {
+        let (name, arguments) = command.split_first().ok_or_else(|| CollectError::NotFound {
+            command: String::from("no command"),
+            cause: io::Error::from(io::ErrorKind::InvalidInput),
+        })?;
+        let mut preload = OsString::from(agent);
+        if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|value| !value.is_empty()) {
+            // Whoever preloads something of their own keeps the first word.
+            preload = others;
+            preload.push(":");
+            preload.push(agent);
+        }
+        use std::os::unix::process::CommandExt;
+        let child = Command::new(program)
+            .arg0(name)
+            .args(arguments)
+            .env("LD_PRELOAD", preload)
+            .env(unfreed_wire::SESSION_VARIABLE, session)
+            .spawn()
+            .map_err(|cause| CollectError::NotFound {
+                command: program.display().to_string(),
+                cause,
+            })?;
+        Ok(Target { child, exit: None })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, once it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        if self.exit.is_none() {
+            self.exit = self.child.try_wait().ok().flatten();
+        }
+        self.exit
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub(super) fn signal(&mut self, signal: libc::c_int) {
+        if self.ended().is_none()
+            && let Ok(pid) = libc::pid_t::try_from(self.child.id())
+        {
+            // SAFETY: our own child, not yet waited for, so the pid is still its own.
+            unsafe { libc::kill(pid, signal) };
+        }
+    }
+}
+
+/// As the event vocabulary says it.
+pub(super) fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Status(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Unknown,
+    }
+}
+
+/// Finds a program the way a shell does.
+pub(super) fn find_program(name: &OsStr) -> Result<PathBuf, CollectError> {
+    let not_found = |kind| CollectError::NotFound {
+        command: name.to_string_lossy().into_owned(),
+        cause: io::Error::from(kind),
+    };
+    if name.as_bytes().contains(&b'/') {
+        let path = PathBuf::from(name);
+        return path.metadata().map(|_| path.clone()).map_err(|cause| CollectError::NotFound {
+            command: path.display().to_string(),
+            cause,
+        });
+    }
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&places)
+        .map(|place| place.join(name))
+        .find(|path| is_executable(path))
+        .ok_or_else(|| not_found(io::ErrorKind::NotFound))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}

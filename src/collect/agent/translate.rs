@@ -1,0 +1,330 @@
+//! From records to events: addresses become module and offset, stack hashes become nodes of the
+//! stack tree, stamps become times. Nothing is judged and nothing is dropped here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+use unfreed_symbols::ModuleIdentity;
+use unfreed_wire::split_frame_word;
+
+use super::clock::{Clock, Stamp};
+use super::procfs;
+use super::record::{
+    ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash,
+};
+use crate::event::{
+    Alloc, Bytes, Event, Exit, Frame, Free, HeapId, Loss, Lost, Module, ModuleId, Process,
+    ProcessId, Realloc, Sample, StackId, StackNode, Tid, Time, Trust, What,
+};
+
+/// Reads the identity of the file at a path.
+pub type Identify<'a> = &'a mut dyn FnMut(&Path) -> ModuleIdentity;
+
+/// Takes events.
+pub type Sink<'a> = &'a mut dyn FnMut(&Event) -> io::Result<()>;
+
+/// The state of the translation.
+pub(super) struct Translator<'a> {
+    clock: Clock,
+    identify: Identify<'a>,
+    sink: Sink<'a>,
+    failed: Option<io::Error>,
+    last: Time,
+    processes: FxHashMap<u32, Traced>,
+    modules: FxHashMap<FileKey, (ModuleId, ModuleIdentity)>,
+    nodes: FxHashMap<StackNode, StackId>,
+}
+
+/// What tells one version of a file from another at the same path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct FileKey {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+}
+
+struct Traced {
+    id: ProcessId,
+    pid: u32,
+    program: PathBuf,
+    stacks: FxHashMap<StackHash, StackId>,
+    mapped: BTreeMap<u64, Mapped>,
+    /// Set when the process's map was read and nothing new was in it.
+    map_is_known: bool,
+}
+
+#[derive(Clone, PartialEq)]
+struct Mapped {
+    end: u64,
+    load_bias: u64,
+    id: ModuleId,
+    identity: ModuleIdentity,
+}
+
+impl<'a> Translator<'a> {
+    pub(super) fn new(clock: Clock, identify: Identify<'a>, sink: Sink<'a>) -> Translator<'a> {
+        Translator {
+            clock,
+            identify,
+            sink,
+            failed: None,
+            last: Time(0),
+            processes: FxHashMap::default(),
+            modules: FxHashMap::default(),
+            nodes: FxHashMap::default(),
+        }
+    }
+
+    /// The first error the sink gave, after which nothing more was passed on.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Translates one record; records come in order of their stamps.
+    pub(super) fn translate(&mut self, record: Record) {
+        let Record { stamp, origin, payload } = record;
+        match payload {
+            Payload::Alloc { address, size, stack, function } => {
+                let stack = self.stack(stamp, origin, stack);
+                let heap = HeapId::DEFAULT;
+                self.emit(
+                    stamp,
+                    origin,
+                    What::Alloc(Alloc { address, size, stack, function, heap }),
+                );
+            }
+            Payload::Free { address, function } => {
+                let stack = StackId::NOT_TAKEN;
+                let free = Free { address, stack, function, heap: HeapId::DEFAULT };
+                self.emit(stamp, origin, What::Free(free));
+            }
+            Payload::Resize { address, size, stack, function } => {
+                let stack = self.stack(stamp, origin, stack);
+                let (old, new, heap) = (address, address, HeapId::DEFAULT);
+                self.emit(
+                    stamp,
+                    origin,
+                    What::Realloc(Realloc { old, new, size, stack, function, heap }),
+                );
+            }
+            Payload::Stack(definition) => self.define(stamp, origin, &definition),
+            Payload::Module(seen) => self.module(stamp, origin, &seen),
+            Payload::RefreshModules => self.refresh_map(stamp, origin),
+            Payload::ThreadBegan => {
+                let pid = self.processes.get(&origin.process).map_or(0, |traced| traced.pid);
+                let name = fs::read_to_string(format!("/proc/{pid}/task/{}/comm", origin.tid))
+                    .unwrap_or_default();
+                self.emit(stamp, origin, What::Thread(name.trim_end().into()));
+            }
+            Payload::ThreadEnded => self.emit(stamp, origin, What::ThreadExit),
+            Payload::ProcessBegan(began) => self.process(stamp, origin, *began),
+            Payload::ProcessEnded(exit) => {
+                self.emit(stamp, origin, What::ProcessExit(exit));
+                if exit != Exit::StillRunning
+                    && let Some(traced) = self.processes.get_mut(&origin.process)
+                {
+                    traced.stacks = FxHashMap::default();
+                    traced.mapped = BTreeMap::new();
+                }
+            }
+            Payload::Lost { what, count } => {
+                self.emit(stamp, origin, What::Loss(Loss { what, count }));
+            }
+            Payload::Mark(mark) => self.emit(stamp, origin, What::Mark(mark)),
+            Payload::Sample { metric, value } => {
+                self.emit(stamp, origin, What::Sample(Sample { metric, value }));
+            }
+            Payload::Fact(fact) => self.emit(stamp, origin, What::Fact(fact)),
+            Payload::Epoch => self.emit(stamp, origin, What::Epoch),
+        }
+    }
+
+    fn emit(&mut self, stamp: Stamp, origin: Origin, what: What) {
+        if self.failed.is_some() {
+            return;
+        }
+        // A record that came too late to be ordered is told of now: time does not go back.
+        self.last = self.last.max(self.clock.time(stamp));
+        let process = self.processes.get(&origin.process).map_or(ProcessId(0), |traced| traced.id);
+        let event = Event { time: self.last, process, thread: Tid(origin.tid), what };
+        self.failed = (self.sink)(&event).err();
+    }
+
+    fn process(&mut self, stamp: Stamp, origin: Origin, began: ProcessBegan) {
+        let id = ProcessId(u32::try_from(self.processes.len()).unwrap_or(u32::MAX));
+        let inherited = began.forked_from.and_then(|parent| self.processes.get(&parent));
+        let mapped = inherited.map(|parent| parent.mapped.clone()).unwrap_or_default();
+        let from_start = began.forked_from.is_none();
+        let traced = Traced {
+            id,
+            pid: began.pid,
+            program: PathBuf::from(began.program),
+            stacks: FxHashMap::default(),
+            mapped: mapped.clone(),
+            map_is_known: false,
+        };
+        self.processes.insert(origin.process, traced);
+        let process = Process {
+            pid: began.pid,
+            parent: began.parent,
+            name: began.name,
+            command: began.command,
+            from_start,
+        };
+        self.emit(stamp, origin, What::Process(Box::new(process)));
+        for (start, mapped) in mapped {
+            self.emit_module(stamp, origin, start, &mapped);
+        }
+    }
+
+    fn emit_module(&mut self, stamp: Stamp, origin: Origin, start: u64, mapped: &Mapped) {
+        let module = Module {
+            id: mapped.id,
+            identity: mapped.identity.clone(),
+            base: crate::event::Address(start),
+            size: Bytes(mapped.end.saturating_sub(start)),
+        };
+        self.emit(stamp, origin, What::Module(Box::new(module)));
+    }
+
+    /// Takes note of a module; says so if it is new at its place.
+    fn module(&mut self, stamp: Stamp, origin: Origin, seen: &ModuleSeen) {
+        let Some(traced) = self.processes.get(&origin.process) else { return };
+        if seen.end <= seen.start {
+            return;
+        }
+        let path = if seen.path.is_empty() {
+            traced.program.clone()
+        } else {
+            PathBuf::from(std::ffi::OsStr::from_bytes(&seen.path))
+        };
+        // The loader and the kernel may name one file by different links.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        let (id, identity) = self.identity(&path);
+        let mapped = Mapped { end: seen.end, load_bias: seen.load_bias, id, identity };
+        let Some(traced) = self.processes.get_mut(&origin.process) else { return };
+        if traced.mapped.get(&seen.start).is_some_and(|old| old.id == id) {
+            return;
+        }
+        let gone: Vec<u64> = traced
+            .mapped
+            .range(..seen.end)
+            .filter(|(_, old)| old.end > seen.start)
+            .map(|(start, _)| *start)
+            .collect();
+        for start in &gone {
+            traced.mapped.remove(start);
+        }
+        traced.mapped.insert(seen.start, mapped.clone());
+        for start in gone {
+            self.emit(stamp, origin, What::ModuleUnload(crate::event::Address(start)));
+        }
+        self.emit_module(stamp, origin, seen.start, &mapped);
+    }
+
+    fn identity(&mut self, path: &Path) -> (ModuleId, ModuleIdentity) {
+        let about = fs::metadata(path);
+        let key = FileKey {
+            path: path.to_owned(),
+            device: about.as_ref().map_or(0, MetadataExt::dev),
+            inode: about.as_ref().map_or(0, MetadataExt::ino),
+            modified: about.as_ref().map_or((0, 0), |about| (about.mtime(), about.mtime_nsec())),
+        };
+        let next = ModuleId(u32::try_from(self.modules.len()).unwrap_or(u32::MAX));
+        let identify = &mut self.identify;
+        self.modules.entry(key).or_insert_with(|| (next, identify(path))).clone()
+    }
+
+    fn stack(&mut self, stamp: Stamp, origin: Origin, hash: StackHash) -> StackId {
+        let known = self.processes.get(&origin.process).and_then(|traced| traced.stacks.get(&hash));
+        if let Some(stack) = known {
+            return *stack;
+        }
+        self.emit(stamp, origin, What::Loss(Loss { what: Lost::Stacks, count: 1 }));
+        StackId::LOST
+    }
+
+    fn define(&mut self, stamp: Stamp, origin: Origin, definition: &StackDefinition) {
+        let mut id = if definition.complete { StackId::COMPLETE } else { StackId::TRUNCATED };
+        for word in definition.frames.iter().rev() {
+            let frame = self.frame(stamp, origin, *word);
+            let node = StackNode { caller: id, frame };
+            id = match self.nodes.get(&node) {
+                Some(known) => *known,
+                None => {
+                    let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+                    let new = StackId(StackId::FIRST.0.saturating_add(count));
+                    self.nodes.insert(node, new);
+                    self.emit(stamp, origin, What::Stack(node));
+                    new
+                }
+            };
+        }
+        if let Some(traced) = self.processes.get_mut(&origin.process) {
+            traced.stacks.insert(definition.hash, id);
+        }
+    }
+
+    fn frame(&mut self, stamp: Stamp, origin: Origin, word: u64) -> Frame {
+        let (address, trust) = split_frame_word(word);
+        let trust = match trust {
+            0 => Trust::Context,
+            1 => Trust::Table,
+            _ => Trust::FramePointer,
+        };
+        // A call may be the last instruction of a module: its return address lies behind it.
+        let inside = if trust == Trust::Context { address } else { address.saturating_sub(1) };
+        if self.find(origin, inside).is_none() {
+            self.read_map(stamp, origin);
+        }
+        match self.find(origin, inside) {
+            Some((module, load_bias)) => {
+                Frame { module: Some(module), offset: address.wrapping_sub(load_bias), trust }
+            }
+            None => Frame { module: None, offset: address, trust },
+        }
+    }
+
+    fn find(&self, origin: Origin, address: u64) -> Option<(ModuleId, u64)> {
+        let traced = self.processes.get(&origin.process)?;
+        let (_, mapped) = traced.mapped.range(..=address).next_back()?;
+        (address < mapped.end).then_some((mapped.id, mapped.load_bias))
+    }
+
+    /// Learns of modules that no stack has shown, from the process's map.
+    fn read_map(&mut self, stamp: Stamp, origin: Origin) {
+        let Some(traced) = self.processes.get_mut(&origin.process) else { return };
+        if std::mem::replace(&mut traced.map_is_known, true) {
+            return;
+        }
+        let pid = traced.pid;
+        let modules = procfs::modules(pid);
+        if procfs::program(pid).is_none_or(|program| program != traced.program) {
+            // It has executed another program, and this is that one's map.
+            return;
+        }
+        for seen in modules {
+            if self.find(origin, seen.start).is_none() {
+                self.module(stamp, origin, &seen);
+            }
+        }
+    }
+
+    /// Looks for new modules: from time to time, for the module list to be whole.
+    fn refresh_map(&mut self, stamp: Stamp, origin: Origin) {
+        if let Some(traced) = self.processes.get_mut(&origin.process) {
+            traced.map_is_known = false;
+            self.read_map(stamp, origin);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The live blocks of one process, by address. 32 bytes a block in 64 tables, so that growth
+//! doubles one sixty-fourth at a time and never everything at once. It knows nothing of sites
+//! beyond their number, and judges nothing: an occupied address is handed back to the caller.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::sites::SiteId;
+use crate::event::{Address, Bytes, Time};
+
+const SHARDS: usize = 64;
+
+/// One live block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Where it begins.
+    pub address: Address,
+    /// When it was allocated.
+    pub born: Time,
+    /// Its size as requested.
+    pub size: Bytes,
+    /// Its site.
+    pub site: SiteId,
+    /// The number of its heap within the process, and the taint.
+    heap: u32,
+}
+
+/// The taint is kept in the heap number's top bit, so that a block stays at 32 bytes.
+const TAINTED: u32 = 1 << 31;
+
+impl Block {
+    pub(super) fn new(address: Address, born: Time, size: Bytes, site: SiteId, heap: u32) -> Self {
+        Block { address, born, size, site, heap: heap & !TAINTED }
+    }
+
+    /// The number of its heap within the process.
+    pub(super) fn heap(&self) -> u32 {
+        self.heap & !TAINTED
+    }
+
+    /// Whether it was allocated where another block still seemed to live: a free was not seen
+    /// there, or came too late. What follows at this address accuses nobody.
+    pub(super) fn tainted(&self) -> bool {
+        self.heap & TAINTED != 0
+    }
+
+    pub(super) fn taint(&mut self) {
+        self.heap |= TAINTED;
+    }
+}
+
+/// The block map of one process.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    shards: Box<[HashTable<Block>]>,
+    len: usize,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Blocks { shards: (0..SHARDS).map(|_| HashTable::new()).collect(), len: 0 }
+    }
+}
+
+impl Blocks {
+    /// Puts a block in; gives back the one that was at its address.
+    #[inline]
+    pub(super) fn insert(&mut self, block: Block) -> Option<Block> {
+        let hash = hash(block.address);
+        let same = |b: &Block| b.address == block.address;
+        match self.shards[shard(hash)].entry(hash, same, |b| self::hash(b.address)) {
+            Entry::Occupied(mut old) => {
+                let mut block = block;
+                block.taint();
+                Some(std::mem::replace(old.get_mut(), block))
+            }
+            Entry::Vacant(free) => {
+                free.insert(block);
+                self.len += 1;
+                None
+            }
+        }
+    }
+
+    /// Takes the block at this address out.
+    #[inline]
+    pub(super) fn remove(&mut self, address: Address) -> Option<Block> {
+        let hash = hash(address);
+        let found = self.shards[shard(hash)].find_entry(hash, |b| b.address == address).ok()?;
+        self.len -= 1;
+        Some(found.remove().0)
+    }
+
+    /// Takes every block out for which `of` holds, in order of address.
+    pub(super) fn extract(&mut self, mut of: impl FnMut(&Block) -> bool) -> Vec<Block> {
+        let mut taken = Vec::new();
+        for shard in &mut self.shards {
+            taken.extend(shard.extract_if(|b| of(b)));
+        }
+        self.len -= taken.len();
+        taken.sort_unstable_by_key(|b| b.address);
+        taken
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All live blocks, in no order that means anything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.shards.iter().flat_map(|shard| shard.iter())
+    }
+}
+
+/// hashbrown takes a bucket from the low bits and a tag from the top seven; the shard is taken
+/// from the six below those, so that all three are independent.
+#[inline]
+fn shard(hash: u64) -> usize {
+    (hash >> 51) as usize & (SHARDS - 1)
+}
+
+/// Addresses differ in few bits and are multiples of 16: one widening multiplication spreads them.
+#[inline]
+pub(super) fn hash(address: Address) -> u64 {
+    let wide = u128::from(address.0 ^ 0x9e37_79b9_7f4a_7c15) * 0xa076_1d64_78bd_642f_u128;
+    (wide as u64) ^ ((wide >> 64) as u64)
+}

@@ -1,0 +1,239 @@
+//! How each event changes the ledger. Allocation and release come first and are kept short: all
+//! other events together are rare. Nothing here can fail: what does not fit what came before is
+//! counted (lost stacks, unmatched and unseen frees) and shown wherever a conclusion is.
+
+use super::Ledger;
+use super::blocks::Block;
+use super::processes::{Image, OverRelease, OverReleases};
+use super::sites::{LiveSet, Site, SiteId};
+use super::tombstones::Tombstone;
+use crate::event::{
+    Address, Alloc, Event, Exit, Free, HeapId, ProcessId, Realloc, Snapshot, StackId, Tally, Time,
+    What,
+};
+
+impl Ledger {
+    /// Folds the next event. Events come in time order; a time that goes backwards counts as the
+    /// latest time seen.
+    #[inline]
+    pub fn apply(&mut self, event: &Event) {
+        self.now = self.now.max(event.time);
+        if self.began.is_none() {
+            self.began = Some(event.time);
+        }
+        match &event.what {
+            What::Alloc(alloc) => self.alloc(event.process, alloc),
+            What::Free(free) => self.free(event.process, free),
+            What::Realloc(realloc) => self.realloc(event.process, realloc),
+            What::Stack(node) => self.stacks.define(*node),
+            _ => self.rare(event),
+        }
+    }
+
+    fn rare(&mut self, event: &Event) {
+        let now = self.now;
+        match &event.what {
+            What::Alloc(_) | What::Free(_) | What::Realloc(_) | What::Stack(_) => {}
+            What::Module(module) => {
+                self.modules.identify(module);
+                self.image_mut(event.process).mappings.map(module);
+            }
+            What::ModuleUnload(base) => self.image_mut(event.process).mappings.unmap(*base),
+            What::Process(process) => {
+                self.image_mut(event.process).process = Some(process.as_ref().clone());
+            }
+            What::ProcessExit(exit) => {
+                let image = self.image_mut(event.process);
+                image.exit = Some(*exit);
+                image.ended = (*exit != Exit::StillRunning).then_some(now);
+            }
+            What::HeapDestroy(heap) => self.destroy(event.process, *heap),
+            What::Loss(loss) => self.image_mut(event.process).lost.add(loss.what, loss.count),
+            What::Mark(mark) => self.marks.set(self.began.unwrap_or(now), now, mark),
+            What::Tally(tally) => self.tally(event.process, tally),
+            What::Snapshot(snapshot) => self.snapshot(event.process, snapshot),
+            What::Sample(sample) => {
+                let samples = &mut self.image_mut(event.process).samples;
+                samples.entry(sample.metric).or_default().push(now, sample.value);
+            }
+            What::Fact(fact) => {
+                self.facts.insert((fact.kind, fact.subject.clone()), fact.as_ref().clone());
+            }
+            What::Epoch => {
+                self.epochs += 1;
+                self.last_epoch = Some(now);
+            }
+            What::Name(name) => self.modules.name(name),
+            // Nothing is concluded from threads yet, nor from the creation of a heap.
+            What::Thread(_) | What::ThreadExit | What::HeapCreate(_) => {}
+        }
+    }
+
+    #[inline]
+    fn alloc(&mut self, process: ProcessId, alloc: &Alloc) {
+        // NULL is a failed allocation, not a block.
+        if alloc.address == Address(0) {
+            return;
+        }
+        let now = self.now;
+        let stack = self.stacks.resolve(alloc.stack);
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        let (epoch, activity) = image.epoch(now);
+        activity.allocations = activity.allocations.saturating_add(1);
+        image.allocations = image.allocations.saturating_add(1);
+        let id = site_of(image, &mut self.sites, stack, now);
+        let heap = image.heaps.number(alloc.heap);
+        let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
+        if let Some(old) = old {
+            image.frees_unseen += 1;
+            let site = &mut self.sites[old.site.0 as usize];
+            site.died(&image.grid, epoch, old.born, old.size, None);
+        }
+        let site = &mut self.sites[id.0 as usize];
+        site.born(&image.grid, epoch, now, alloc.size, alloc.function);
+    }
+
+    #[inline]
+    fn free(&mut self, process: ProcessId, free: &Free) {
+        if free.address == Address(0) {
+            return;
+        }
+        let now = self.now;
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        let Some(block) = image.blocks.remove(free.address) else {
+            image.epoch(now).1.unmatched += 1;
+            let stack = self.stacks.resolve(free.stack);
+            unmatched(image, now, free.address, stack);
+            return;
+        };
+        let (epoch, activity) = image.epoch(now);
+        activity.frees = activity.frees.saturating_add(1);
+        image.frees = image.frees.saturating_add(1);
+        let site = &mut self.sites[block.site.0 as usize];
+        site.died(&image.grid, epoch, block.born, block.size, Some(now));
+        let stack = self.stacks.resolve(free.stack);
+        image.tombstones.bury(Tombstone {
+            address: free.address,
+            freed: now,
+            site: block.site,
+            stack,
+            tainted: block.tainted(),
+        });
+    }
+
+    /// A realloc is a free of the old block and an allocation of the new one, in place too. A block
+    /// that stayed where it was leaves no tombstone that could matter: its address is live again.
+    fn realloc(&mut self, process: ProcessId, realloc: &Realloc) {
+        let Realloc { old, new, size, stack, function, heap } = *realloc;
+        self.free(process, &Free { address: old, stack, function, heap });
+        self.alloc(process, &Alloc { address: new, size, stack, function, heap });
+    }
+
+    fn destroy(&mut self, process: ProcessId, heap: HeapId) {
+        let now = self.now;
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        let Some(number) = image.heaps.destroy(heap) else { return };
+        let gone = image.blocks.extract(|block| block.heap() == number);
+        let (epoch, activity) = image.epoch(now);
+        activity.frees = activity.frees.saturating_add(gone.len() as u64);
+        image.frees = image.frees.saturating_add(gone.len() as u64);
+        for block in gone {
+            let site = &mut self.sites[block.site.0 as usize];
+            site.died(&image.grid, epoch, block.born, block.size, Some(now));
+        }
+    }
+
+    fn tally(&mut self, process: ProcessId, tally: &Tally) {
+        let now = self.now;
+        let stack = self.stacks.resolve(tally.stack);
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        let (epoch, activity) = image.epoch(now);
+        activity.allocations = activity.allocations.saturating_add(tally.allocated);
+        activity.frees = activity.frees.saturating_add(tally.freed);
+        image.allocations = image.allocations.saturating_add(tally.allocated);
+        image.frees = image.frees.saturating_add(tally.freed);
+        let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
+        self.sites[id.0 as usize].tally(&image.grid, epoch, now, tally);
+    }
+
+    fn snapshot(&mut self, process: ProcessId, snapshot: &Snapshot) {
+        let now = self.now;
+        let Snapshot { number, blocks, bytes, .. } = *snapshot;
+        let stack = self.stacks.resolve(snapshot.stack);
+        if self.snapshots.points().last().is_none_or(|(last, _)| *last < number) {
+            self.snapshots.push(number, now);
+        }
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        image.epoch(now);
+        let id = site_of(image, &mut self.sites, stack, now);
+        let site = &mut self.sites[id.0 as usize];
+        match site.snapshots.last_mut() {
+            // UMDH lists a stack once a heap: entries of one snapshot add up.
+            Some((last, live)) if *last >= number => {
+                live.blocks = live.blocks.saturating_add(blocks);
+                live.bytes.0 = live.bytes.0.saturating_add(bytes.0);
+            }
+            _ => site.snapshots.push(number, LiveSet { blocks, bytes }),
+        }
+    }
+
+    #[inline]
+    fn image_index(&mut self, process: ProcessId) -> usize {
+        match self.images.get(self.last_image) {
+            Some(image) if image.id == process => self.last_image,
+            _ => self.find_image(process),
+        }
+    }
+
+    fn find_image(&mut self, process: ProcessId) -> usize {
+        self.last_image = *self.by_process.entry(process).or_insert_with(|| {
+            self.images.push(Image::new(process, self.now));
+            self.images.len() - 1
+        });
+        self.last_image
+    }
+
+    fn image_mut(&mut self, process: ProcessId) -> &mut Image {
+        let at = self.image_index(process);
+        &mut self.images[at]
+    }
+}
+
+/// The site of a stack in a process; a new one at first sight.
+#[inline]
+fn site_of(image: &mut Image, sites: &mut Vec<Site>, stack: StackId, first: Time) -> SiteId {
+    *image.sites.entry(stack).or_insert_with(|| {
+        sites.push(Site::new(image.id, stack, first, &image.grid));
+        SiteId(sites.len() as u32 - 1)
+    })
+}
+
+/// A free of an address at which nothing lives. If a block was freed there before and nothing that
+/// was lost can have been allocated there since, that block was freed twice.
+#[cold]
+fn unmatched(image: &mut Image, now: Time, address: Address, stack: StackId) {
+    image.frees_unmatched += 1;
+    let Some(tombstone) = image.tombstones.find(address) else { return };
+    if image.lost.allocations_missing() || tombstone.tainted {
+        image.frees_unexplained += 1;
+        return;
+    }
+    let key = OverRelease { site: tombstone.site, stack };
+    let new = OverReleases {
+        count: 0,
+        first: now,
+        last: now,
+        first_free: tombstone.stack,
+        apart: Time(0),
+    };
+    let seen = image.over.entry(key).or_insert(new);
+    seen.count += 1;
+    seen.last = now;
+    seen.first_free = tombstone.stack;
+    seen.apart = Time(now.0.saturating_sub(tombstone.freed.0));
+}

@@ -1,0 +1,52 @@
+//! How long the freed blocks of one site lived: a histogram with one significant digit, made when
+//! the first block is freed. Lifetimes are kept in units of 1,024 ns; what lived shorter counts as
+//! one unit. It holds no block and no address.
+
+use hdrhistogram::Histogram;
+
+use crate::event::Time;
+
+const UNIT: u32 = 10;
+
+/// The lifetimes of one site's freed blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Lifetimes(Option<Box<Histogram<u32>>>);
+
+impl Lifetimes {
+    #[inline]
+    pub(super) fn record(&mut self, lived: u64, count: u64) {
+        if self.0.is_none() {
+            let Ok(mut empty) = Histogram::new(1) else { return };
+            empty.auto(true);
+            self.0 = Some(Box::new(empty));
+        }
+        if let Some(histogram) = &mut self.0 {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            // One digit of any 54-bit value fits an automatic histogram: there is no error to see.
+            let _ = histogram.record_n((lived >> UNIT).max(1), count);
+        }
+    }
+
+    /// How many were recorded.
+    pub fn len(&self) -> u64 {
+        self.0.as_ref().map_or(0, |h| h.len())
+    }
+
+    /// Whether no block was freed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The lifetime below which this share (0 to 1) of the freed blocks lived; `None` without any.
+    pub fn quantile(&self, share: f64) -> Option<Time> {
+        let histogram = self.0.as_ref().filter(|h| !h.is_empty())?;
+        Some(Time(histogram.value_at_quantile(share).saturating_mul(1 << UNIT)))
+    }
+
+    /// How many lived at least this long, to the histogram's precision.
+    pub fn at_least(&self, lived: Time) -> u64 {
+        let Some(histogram) = &self.0 else { return 0 };
+        let least = (lived.0 >> UNIT).max(1);
+        if least > histogram.max() { 0 } else { histogram.count_between(least, u64::MAX >> 1) }
+    }
+}

@@ -1,0 +1,209 @@
+//! A site: all blocks with the same stack within one process. Each field is a running sum or a
+//! bounded series; nothing here grows with the number of events. A site counts, it does not judge.
+
+use super::cohorts::{Cohort, Cohorts};
+use super::epochs::Grid;
+use super::lifetimes::Lifetimes;
+use super::series::Series;
+use super::sizes::Sizes;
+use crate::event::{Bytes, Function, ProcessId, StackId, Tally, Time};
+
+/// A site within one ledger. Ids are small and count up from 0 in order of first allocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(pub u32);
+
+/// The live set of a site when a snapshot was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its name")]
+pub struct LiveSet {
+    pub blocks: u64,
+    pub bytes: Bytes,
+}
+
+/// All blocks with the same stack within one process. Always true:
+/// `allocations == frees + frees_unseen + live_blocks`.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its process.
+    pub process: ProcessId,
+    /// Its stack.
+    pub stack: StackId,
+    /// Blocks allocated.
+    pub allocations: u64,
+    /// Bytes allocated.
+    pub allocated_bytes: u64,
+    /// Blocks whose free was seen, alone, in a realloc or with their heap.
+    pub frees: u64,
+    /// Blocks that must have been freed, because their address was given out again.
+    pub frees_unseen: u64,
+    /// Blocks that live.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// The most blocks that lived at once.
+    pub peak_blocks: u64,
+    /// The most bytes that lived at once.
+    pub peak_bytes: u64,
+    /// When the first block was allocated.
+    pub first: Time,
+    /// When the last block was allocated.
+    pub last: Time,
+    /// The sizes asked for.
+    pub sizes: Sizes,
+    /// How long the freed blocks lived.
+    pub lifetimes: Lifetimes,
+    /// The live set in each snapshot, by the snapshot's number.
+    pub snapshots: Series<u32, LiveSet>,
+    /// Whether any of the counts came from tallies.
+    pub tallied: bool,
+    /// Whether any of the counts are estimates from sampling.
+    pub estimated: bool,
+    function: Function,
+    function_lead: u32,
+    cohorts: Cohorts,
+}
+
+impl Site {
+    pub(super) fn new(process: ProcessId, stack: StackId, time: Time, grid: &Grid) -> Self {
+        Site {
+            process,
+            stack,
+            allocations: 0,
+            allocated_bytes: 0,
+            frees: 0,
+            frees_unseen: 0,
+            live_blocks: 0,
+            live_bytes: 0,
+            peak_blocks: 0,
+            peak_bytes: 0,
+            first: time,
+            last: time,
+            sizes: Sizes::default(),
+            lifetimes: Lifetimes::default(),
+            snapshots: Series::default(),
+            tallied: false,
+            estimated: false,
+            function: Function::Unknown,
+            function_lead: 0,
+            cohorts: Cohorts::new(grid),
+        }
+    }
+
+    /// The function that allocates here: the one that most allocations came by, if more than
+    /// half of them did; otherwise one of those seen.
+    pub fn function(&self) -> Function {
+        self.function
+    }
+
+    /// One cohort for each of the first `len` epochs of its process's grid.
+    pub(super) fn epochs(&self, grid: &Grid, len: usize) -> Vec<Cohort> {
+        self.cohorts.dense(grid, len)
+    }
+
+    #[inline]
+    pub(super) fn born(&mut self, grid: &Grid, epoch: u8, time: Time, size: Bytes, by: Function) {
+        self.cohorts.follow(grid);
+        let cohort = self.cohorts.current(epoch, self.live_blocks);
+        cohort.born = cohort.born.saturating_add(1);
+        cohort.born_bytes = cohort.born_bytes.saturating_add(size.0);
+        cohort.alive = cohort.alive.saturating_add(1);
+        cohort.alive_bytes = cohort.alive_bytes.saturating_add(size.0);
+        self.live_blocks = self.live_blocks.saturating_add(1);
+        cohort.high = cohort.high.max(self.live_blocks);
+        self.allocations = self.allocations.saturating_add(1);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(size.0);
+        self.live_bytes = self.live_bytes.saturating_add(size.0);
+        self.peak_blocks = self.peak_blocks.max(self.live_blocks);
+        self.peak_bytes = self.peak_bytes.max(self.live_bytes);
+        self.last = time;
+        self.sizes.record(size, 1);
+        self.vote(by);
+    }
+
+    /// A block of this site ended: its free was seen, or must have happened.
+    #[inline]
+    pub(super) fn died(
+        &mut self,
+        grid: &Grid,
+        epoch: u8,
+        born: Time,
+        size: Bytes,
+        time: Option<Time>,
+    ) {
+        self.cohorts.follow(grid);
+        let live = self.live_blocks;
+        self.live_blocks = live.saturating_sub(1);
+        self.live_bytes = self.live_bytes.saturating_sub(size.0);
+        let now = self.cohorts.current(epoch, live);
+        now.died = now.died.saturating_add(1);
+        now.low = now.low.min(self.live_blocks);
+        if let Some(cohort) = self.cohorts.at(grid.index(born)) {
+            cohort.alive = cohort.alive.saturating_sub(1);
+            cohort.alive_bytes = cohort.alive_bytes.saturating_sub(size.0);
+        }
+        match time {
+            Some(time) => {
+                self.frees = self.frees.saturating_add(1);
+                self.lifetimes.record(time.0.saturating_sub(born.0), 1);
+            }
+            None => self.frees_unseen += 1,
+        }
+    }
+
+    /// Adds counts without addresses. Which blocks were freed is not known: they are taken from the
+    /// youngest cohorts, as most blocks die young; a live set can only come out too small, never
+    /// negative.
+    pub(super) fn tally(&mut self, grid: &Grid, epoch: u8, time: Time, tally: &Tally) {
+        self.cohorts.follow(grid);
+        self.tallied = true;
+        self.estimated |= tally.estimated;
+        let (born, bytes) = (tally.allocated, tally.allocated_bytes.0);
+        let live = self.live_blocks;
+        let cohort = self.cohorts.current(epoch, live);
+        cohort.born = cohort.born.saturating_add(born);
+        cohort.born_bytes = cohort.born_bytes.saturating_add(bytes);
+        cohort.alive = cohort.alive.saturating_add(born);
+        cohort.alive_bytes = cohort.alive_bytes.saturating_add(bytes);
+        let standing = live.saturating_add(born);
+        let died = tally.freed.min(standing);
+        cohort.died = cohort.died.saturating_add(died);
+        self.live_blocks = standing - died;
+        cohort.high = cohort.high.max(self.live_blocks);
+        cohort.low = cohort.low.min(self.live_blocks);
+        self.live_bytes = self.live_bytes.saturating_add(bytes).saturating_sub(tally.freed_bytes.0);
+        self.allocations = self.allocations.saturating_add(born);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(bytes);
+        self.frees = self.frees.saturating_add(died);
+        self.peak_blocks = self.peak_blocks.max(self.live_blocks);
+        self.peak_bytes = self.peak_bytes.max(self.live_bytes);
+        if born > 0 {
+            self.last = time;
+            self.sizes.record(Bytes(bytes / born), born);
+        }
+        let mut left = died;
+        for cohort in self.cohorts.youngest_first() {
+            let taken = left.min(cohort.alive);
+            let share = u128::from(cohort.alive_bytes) * u128::from(taken)
+                / u128::from(cohort.alive.max(1));
+            cohort.alive -= taken;
+            cohort.alive_bytes -= u64::try_from(share).unwrap_or(cohort.alive_bytes);
+            left -= taken;
+        }
+        for (power, count) in tally.lifetimes.iter().take(64).enumerate().filter(|(_, n)| **n > 0) {
+            self.lifetimes.record(1 << power, *count);
+        }
+    }
+
+    /// A majority vote in one pass (Boyer and Moore): a stack has one allocating function in all
+    /// but freak cases.
+    #[inline]
+    fn vote(&mut self, by: Function) {
+        if self.function == by {
+            self.function_lead = self.function_lead.saturating_add(1);
+        } else if self.function_lead == 0 {
+            (self.function, self.function_lead) = (by, 1);
+        } else {
+            self.function_lead -= 1;
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The report, put together: what the ledger counted, what the judge said, names for the stacks
+//! that survive, the fixes that match. It decides nothing of its own but the order. The only
+//! thing here that can read a file is the namer it is given.
+
+use std::collections::BTreeMap;
+
+use unfreed_symbols::ModuleIdentity;
+
+use super::blamed::{Survivor, Survivors, survivors};
+use super::model::{
+    BytesPerCall, Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA,
+    Source, Suspect, Target, Totals, Undecided,
+};
+use super::modules;
+use super::stacks::shown;
+use crate::event::{Exit, Fact, Process, ProcessId, StackId, Time};
+use crate::fixes::{self, EvidenceFrame, EvidenceKind};
+use crate::ledger::{Image, Ledger, Site, StackEnd};
+use crate::names::Namer;
+use crate::read;
+use crate::read::trace::Header;
+use crate::verdict::{self, Assessment, Judged, OverReleaseSuspect, Verdict};
+
+/// What a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Material<'a> {
+    /// What the trace says of itself.
+    pub header: &'a Header,
+    /// What its events say.
+    pub ledger: &'a Ledger,
+    /// What that means.
+    pub assessment: &'a Assessment,
+    /// What could not be read.
+    pub faults: &'a [read::Fault],
+    /// The least confidence at which a site is a suspect.
+    pub min_confidence: f64,
+}
+
+/// Holds one suspect against the catalogue: the fixes that match, best first.
+pub type Matcher<'a> = &'a dyn Fn(&fixes::Evidence<'_>) -> Vec<fixes::Match>;
+
+/// Puts a report together.
+pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>) -> Report {
+    let Material { header, ledger, assessment, faults, min_confidence } = material;
+    let growing = assessment.suspects(min_confidence);
+    let released = assessment.over_releases.iter().filter(|over| over.confidence >= min_confidence);
+    let wanted = growing.iter().map(|judged| (judged.process, judged.stack)).chain(
+        released.clone().flat_map(|over| {
+            [over.stack, over.first_free, over.second_free].map(|stack| (over.process, stack))
+        }),
+    );
+    let survivors = survivors(ledger, namer, wanted);
+    let facts: Vec<Fact> = ledger.facts().cloned().collect();
+    let assembler = Assembler { ledger, matcher, facts, survivors };
+    let growing = growing.into_iter().map(|judged| assembler.growth(judged));
+    let released = released.map(|over| assembler.over_release(over));
+    let mut suspects: Vec<Suspect> = growing.chain(released).collect();
+    // Stable: what is equal stays in the ledger's order.
+    suspects.sort_by(|a, b| {
+        weight(a).cmp(&weight(b)).then(b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s))
+    });
+    Report {
+        schema: SCHEMA,
+        source: source(header, ledger),
+        target: ledger.images().iter().map(target).collect(),
+        duration_s: duration(ledger),
+        losses: losses(ledger),
+        faults: faults.iter().map(fault).collect(),
+        totals: totals(ledger),
+        modules: ledger.modules().iter().map(|(_, identity)| modules::shown(identity)).collect(),
+        suspects,
+        dismissed: dismissed(assessment, min_confidence),
+        undecided: undecided(ledger, assessment),
+        min_confidence,
+        smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
+    }
+}
+
+/// What decides the order before growth does: kind, then confidence in steps of a tenth.
+fn weight(suspect: &Suspect) -> (u8, u8) {
+    let kind = match suspect.kind {
+        Kind::Leak => 0,
+        Kind::Growth => 1,
+        Kind::OverRelease => 2,
+    };
+    (kind, 10 - (suspect.confidence.clamp(0.0, 1.0) * 10.0) as u8)
+}
+
+/// Makes suspects of what was judged.
+struct Assembler<'a> {
+    ledger: &'a Ledger,
+    matcher: Matcher<'a>,
+    facts: Vec<Fact>,
+    survivors: Survivors<'a>,
+}
+
+/// What suspects of every kind have in common.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    kind: EvidenceKind,
+    process: ProcessId,
+    stack: StackId,
+    site: Option<&'a Site>,
+    blocks_per_event: Option<f64>,
+}
+
+impl<'a> Assembler<'a> {
+    fn growth(&self, judged: &Judged) -> Suspect {
+        let common = Common {
+            kind: EvidenceKind::Accumulation,
+            process: judged.process,
+            stack: judged.stack,
+            site: self.ledger.site(judged.site),
+            blocks_per_event: judged.blocks_per_event,
+        };
+        let kind = if judged.verdict == Verdict::Leak { Kind::Leak } else { Kind::Growth };
+        Suspect {
+            kind,
+            verdict: judged.verdict.name().to_owned(),
+            confidence: judged.confidence,
+            explanation: judged.explanation.clone(),
+            evidence: judged.evidence.iter().map(evidence).collect(),
+            growth_bytes_per_s: judged.growth_bytes_per_s,
+            since_s: self.since(judged.since),
+            held: judged.held,
+            ..self.suspect(common)
+        }
+    }
+
+    fn over_release(&self, over: &OverReleaseSuspect) -> Suspect {
+        let common = Common {
+            kind: EvidenceKind::OverRelease,
+            process: over.process,
+            stack: over.stack,
+            site: self.ledger.site(over.site),
+            blocks_per_event: None,
+        };
+        let freed = |stack| {
+            let survivor = self.survivor(over.process, stack);
+            shown(&survivor.steps, survivor.blame)
+        };
+        Suspect {
+            kind: Kind::OverRelease,
+            verdict: "over-release".to_owned(),
+            confidence: over.confidence,
+            explanation: over.explanation.clone(),
+            evidence: over.evidence.iter().map(evidence).collect(),
+            since_s: self.since(over.since),
+            over_release: Some(OverRelease {
+                count: over.count,
+                first_free: freed(over.first_free),
+                second_free: freed(over.second_free),
+            }),
+            ..self.suspect(common)
+        }
+    }
+
+    /// What is the same for every kind of suspect; the rest is empty.
+    fn suspect(&self, common: Common<'_>) -> Suspect {
+        let Common { process, stack, site, blocks_per_event, .. } = common;
+        let survivor = self.survivor(process, stack);
+        let blamed = survivor.blamed();
+        Suspect {
+            kind: Kind::Growth,
+            verdict: String::new(),
+            confidence: 0.0,
+            explanation: String::new(),
+            evidence: Vec::new(),
+            pid: self.process(process).map_or(0, |process| process.pid),
+            function: blamed.map_or_else(|| "unknown function".to_owned(), |step| step.label()),
+            module: blamed
+                .and_then(|step| step.module)
+                .map_or_else(modules::unknown, modules::shown),
+            allocations: site.map_or(0, |site| site.allocations),
+            live_blocks: site.map_or(0, |site| site.live_blocks),
+            live_bytes: site.map_or(0, |site| site.live_bytes),
+            bytes_per_call: site.and_then(bytes_per_call),
+            blocks_per_event,
+            estimated: site.is_some_and(|site| site.estimated),
+            growth_bytes_per_s: 0.0,
+            since_s: 0.0,
+            held: Held::NotMeasured,
+            stack: shown(&survivor.steps, survivor.blame),
+            stack_complete: self.complete(stack),
+            over_release: None,
+            fixes: self.fixes(common, survivor),
+        }
+    }
+
+    fn complete(&self, stack: StackId) -> bool {
+        self.ledger.stacks().end(stack) == StackEnd::Complete
+    }
+
+    fn survivor(&self, process: ProcessId, stack: StackId) -> &Survivor<'a> {
+        const NONE: &Survivor<'_> = &Survivor { steps: Vec::new(), blame: None };
+        self.survivors.get(&(process, stack)).unwrap_or(NONE)
+    }
+
+    fn fixes(&self, common: Common<'_>, survivor: &Survivor<'_>) -> Vec<fixes::Match> {
+        let stack = survivor
+            .steps
+            .iter()
+            .map(|step| EvidenceFrame { module: step.module, function: step.function() })
+            .collect();
+        let sizes = common.site.and_then(bytes_per_call);
+        (self.matcher)(&fixes::Evidence {
+            kind: common.kind,
+            process: self.process(common.process).map_or("", |process| process.name.as_str()),
+            blame: survivor.blame,
+            stack,
+            stack_complete: self.complete(common.stack),
+            modules: self.modules_of(common.process),
+            function: common.site.map_or_else(Default::default, Site::function),
+            bytes_per_call: sizes.map(|sizes| (sizes.min, sizes.median, sizes.max)),
+            blocks_per_event: common.blocks_per_event,
+            facts: &self.facts,
+        })
+    }
+
+    fn process(&self, process: ProcessId) -> Option<&'a Process> {
+        self.ledger.image(process)?.process.as_ref()
+    }
+
+    fn modules_of(&self, process: ProcessId) -> Vec<&'a ModuleIdentity> {
+        let mappings = self.ledger.image(process).map_or(&[][..], Image::mappings);
+        mappings.iter().filter_map(|m| self.ledger.modules().identity(m.module)).collect()
+    }
+
+    fn since(&self, time: Time) -> f64 {
+        let began = self.ledger.began().unwrap_or_default();
+        Time(time.0.saturating_sub(began.0)).seconds()
+    }
+}
+
+fn bytes_per_call(site: &Site) -> Option<BytesPerCall> {
+    Some(BytesPerCall {
+        min: site.sizes.min()?.0,
+        median: site.sizes.median()?.0,
+        max: site.sizes.max()?.0,
+    })
+}
+
+fn evidence(evidence: &verdict::Evidence) -> Evidence {
+    Evidence {
+        fact: evidence.fact.to_owned(),
+        value: evidence.value,
+        unit: evidence.unit.to_owned(),
+    }
+}
+
+fn source(header: &Header, ledger: &Ledger) -> Source {
+    Source {
+        kind: header.source.clone(),
+        version: header.unfreed.clone(),
+        started_unix_s: header.started_unix_ns as f64 / 1e9,
+        utc_offset_minutes: header.utc_offset_minutes,
+        from_start: ledger.images().iter().all(Image::from_start),
+    }
+}
+
+fn target(image: &Image) -> Target {
+    let process = image.process.clone().unwrap_or_default();
+    Target {
+        pid: process.pid,
+        name: process.name,
+        command: process.command,
+        exit: image.exit.unwrap_or(Exit::StillRunning),
+    }
+}
+
+/// From the first event to the last epoch mark; to the last event where there is no such mark.
+fn duration(ledger: &Ledger) -> f64 {
+    let began = ledger.began().unwrap_or_default();
+    let end = ledger.last_epoch().unwrap_or(ledger.now());
+    Time(end.0.saturating_sub(began.0)).seconds()
+}
+
+fn losses(ledger: &Ledger) -> Losses {
+    let lost = ledger.lost();
+    Losses {
+        events: lost.events.saturating_add(lost.allocations).saturating_add(lost.frees),
+        frees: lost.frees,
+        stacks: lost.stacks.saturating_add(ledger.stacks().unknown()),
+        bytes: lost.bytes,
+    }
+}
+
+fn fault(fault: &read::Fault) -> Fault {
+    Fault { offset: fault.offset.0, what: fault.what.to_string(), count: fault.count }
+}
+
+fn totals(ledger: &Ledger) -> Totals {
+    let totals = ledger.totals();
+    Totals {
+        allocations: totals.allocations,
+        frees: totals.frees,
+        live_blocks: totals.live_blocks,
+        live_bytes: totals.live_bytes.0,
+        frees_unmatched: totals.frees_unmatched,
+        frees_unseen: totals.frees_unseen,
+    }
+}
+
+fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
+    let mut dismissed = Dismissed::default();
+    for site in &assessment.sites {
+        match site.verdict {
+            Verdict::Cache => dismissed.cache += 1,
+            Verdict::Steady => dismissed.steady += 1,
+            Verdict::OneOff => dismissed.one_off += 1,
+            Verdict::Undecided => dismissed.undecided += 1,
+            Verdict::Leak | Verdict::Growth if site.confidence < min_confidence => {
+                dismissed.below_bound += 1;
+            }
+            Verdict::Leak | Verdict::Growth => {}
+        }
+    }
+    for over in &assessment.over_releases {
+        dismissed.below_bound += u64::from(over.confidence < min_confidence);
+    }
+    dismissed
+}
+
+fn undecided(ledger: &Ledger, assessment: &Assessment) -> Vec<Undecided> {
+    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for judged in &assessment.sites {
+        let Some(decided_by) = &judged.decided_by else { continue };
+        let (sites, bytes) = reasons.entry(decided_by).or_default();
+        *sites += 1;
+        let live = ledger.site(judged.site).map_or(0, |site| site.live_bytes);
+        *bytes = bytes.saturating_add(live);
+    }
+    let mut all: Vec<Undecided> = reasons
+        .into_iter()
+        .map(|(decided_by, (sites, live_bytes))| Undecided {
+            decided_by: decided_by.to_owned(),
+            sites,
+            live_bytes,
+        })
+        .collect();
+    all.sort_by_key(|reason| std::cmp::Reverse(reason.live_bytes));
+    all
+}

@@ -1,0 +1,106 @@
+//! The sites of one trace that matter to a comparison: its suspects, and those other sites that
+//! could be the same as one of the other trace's suspects, because their stacks go through a
+//! module that is to blame there. Only these are named.
+
+use std::collections::BTreeSet;
+
+use super::super::blamed::{Survivor, survivors};
+use super::super::model::{Kind, Report, StackFrame, Suspect};
+use super::super::modules;
+use super::super::stacks::Step;
+use super::key::unversioned;
+use super::{FrameKey, Measure, Shown, Site, SiteKey};
+use crate::event::ModuleId;
+use crate::ledger::{Ledger, SiteId};
+use crate::names::Namer;
+use crate::verdict::Assessment;
+
+/// Collects the sites of one trace. `own` is its report, `other` that of the other trace.
+pub fn sites(
+    ledger: &Ledger,
+    assessment: &Assessment,
+    own: &Report,
+    other: &Report,
+    namer: &mut Namer,
+) -> Vec<Site> {
+    let mut sites: Vec<Site> =
+        own.suspects.iter().map(|suspect| of_suspect(own, suspect)).collect();
+    let suspects: BTreeSet<SiteId> =
+        assessment.suspects(own.min_confidence).iter().map(|judged| judged.site).collect();
+    let blamed: BTreeSet<String> =
+        other.suspects.iter().map(|suspect| unversioned(&suspect.module.name)).collect();
+    let modules: BTreeSet<ModuleId> = ledger
+        .modules()
+        .iter()
+        .filter(|(_, identity)| blamed.contains(&unversioned(&identity.name)))
+        .map(|(id, _)| id)
+        .collect();
+    let through_blamed = |site: &crate::ledger::Site| {
+        let mut frames = ledger.stacks().frames(site.stack);
+        frames.any(|frame| frame.module.is_some_and(|module| modules.contains(&module)))
+    };
+    let candidates: Vec<_> = ledger
+        .sites()
+        .filter(|(id, site)| !suspects.contains(id) && through_blamed(site))
+        .map(|(_, site)| site)
+        .collect();
+    let named = survivors(ledger, namer, candidates.iter().map(|site| (site.process, site.stack)));
+    for site in candidates {
+        let Some(survivor) = named.get(&(site.process, site.stack)) else { continue };
+        let process = ledger.image(site.process).and_then(|image| image.process.as_ref());
+        sites.push(Site {
+            key: key(process.map_or("", |process| process.name.as_str()), survivor),
+            measure: Measure {
+                live_blocks: site.live_blocks,
+                live_bytes: site.live_bytes,
+                ..Measure::default()
+            },
+            shown: None,
+            version: survivor.blamed().and_then(|step| step.module).and_then(modules::version),
+        });
+    }
+    sites
+}
+
+fn key(process: &str, survivor: &Survivor<'_>) -> SiteKey {
+    let frame = |step: &Step<'_>| {
+        let module = step.module.map(|module| module.name.as_str());
+        FrameKey::new(module, step.function(), &format!("{:#x}", step.frame.offset))
+    };
+    SiteKey {
+        process: process.to_owned(),
+        frames: survivor.steps.iter().map(frame).collect(),
+        blame: survivor.blamed().map(frame),
+        over_release: false,
+    }
+}
+
+fn of_suspect(report: &Report, suspect: &Suspect) -> Site {
+    let frame = |frame: &StackFrame| {
+        FrameKey::new(frame.module.as_deref(), frame.function.as_deref(), &frame.address)
+    };
+    let process = report.target.iter().find(|target| target.pid == suspect.pid);
+    Site {
+        key: SiteKey {
+            process: process.map(|process| process.name.clone()).unwrap_or_default(),
+            frames: suspect.stack.iter().map(frame).collect(),
+            blame: suspect.stack.iter().find(|frame| frame.blame).map(frame),
+            over_release: suspect.kind == Kind::OverRelease,
+        },
+        measure: Measure {
+            suspect: true,
+            confidence: suspect.confidence,
+            live_blocks: suspect.live_blocks,
+            live_bytes: suspect.live_bytes,
+            growth_bytes_per_s: suspect.growth_bytes_per_s,
+            blocks_per_event: suspect.blocks_per_event,
+        },
+        shown: Some(Shown {
+            kind: suspect.kind,
+            function: suspect.function.clone(),
+            module: suspect.module.name.clone(),
+            stack: suspect.stack.clone(),
+        }),
+        version: suspect.module.version.clone(),
+    }
+}

@@ -1,0 +1,28 @@
+//! Modules as the report has them: identity in few fields, the version where one is known.
+
+use unfreed_symbols::ModuleIdentity;
+
+use super::model::Module;
+
+/// A module. Its version is the file's own, else that of the package that owns the file.
+pub fn shown(identity: &ModuleIdentity) -> Module {
+    Module {
+        name: identity.name.clone(),
+        path: identity.path.clone(),
+        version: version(identity),
+        package: identity.package.as_ref().map(|p| format!("{} {}", p.name, p.version)),
+        build_id: identity.build_id.clone(),
+        pdb: identity.pdb.as_ref().map(|pdb| format!("{} {} {}", pdb.name, pdb.guid, pdb.age)),
+    }
+}
+
+/// What stands for the module of code outside any, or of a stack without frames.
+pub fn unknown() -> Module {
+    Module { name: "unknown module".to_owned(), ..Module::default() }
+}
+
+/// The file version, else the package's.
+pub fn version(identity: &ModuleIdentity) -> Option<String> {
+    let package = || identity.package.as_ref().map(|package| package.version.clone());
+    identity.file_version.clone().or_else(package)
+}

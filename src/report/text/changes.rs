@@ -1,0 +1,171 @@
+//! What changed between two traces, for people: is the fix working?
+
+use super::page::{Ink, Page, name, words};
+use super::stack;
+use super::style::Detail;
+use super::units::{bytes, counted, duration, number, percent, rate};
+use crate::report::diff::{Basis, Change, DiffReport, MatchedBy, Measure, Outcome, Side};
+use crate::report::model::Kind;
+
+/// Where the text beside a label begins.
+const COLUMN: usize = 12;
+
+/// Writes a comparison.
+pub fn write(page: &mut Page, diff: &DiffReport, detail: Detail) {
+    headline(page, diff);
+    page.gap();
+    side(page, "Before", &diff.before);
+    side(page, "After", &diff.after);
+    for change in &diff.changes {
+        page.gap();
+        one(page, change, detail);
+    }
+}
+
+fn headline(page: &mut Page, diff: &DiffReport) {
+    let with = |outcome: Outcome| diff.changes.iter().filter(|c| c.outcome == outcome).count();
+    if diff.changes.is_empty() {
+        page.paragraph(0, &[words("No suspect in either trace.").ink(Ink::Good)]);
+        return;
+    }
+    let said: Vec<String> = [
+        (Outcome::Fixed, "fixed"),
+        (Outcome::Improved, "improved"),
+        (Outcome::Unchanged, "unchanged"),
+        (Outcome::Worse, "worse"),
+        (Outcome::New, "new"),
+        (Outcome::NotSeen, "not seen again"),
+        (Outcome::Undecided, "undecided"),
+    ]
+    .iter()
+    .filter(|(outcome, _)| with(*outcome) > 0)
+    .map(|(outcome, word)| format!("{} {word}", with(*outcome)))
+    .collect();
+    let all_fixed = with(Outcome::Fixed) == diff.changes.len();
+    let ink = if all_fixed { Ink::Good } else { Ink::Alarm };
+    let suspects = counted(diff.changes.len() as u64, "suspect", "suspects");
+    page.paragraph(0, &[words(format!("{suspects}: {}.", said.join(", "))).ink(ink)]);
+}
+
+fn side(page: &mut Page, label: &str, side: &Side) {
+    let mut spans = Vec::new();
+    for (at, target) in side.target.iter().enumerate() {
+        if at > 0 {
+            spans.push(words(", "));
+        }
+        spans.push(name(target.name.as_str()).ink(Ink::Strong));
+    }
+    spans.push(words(format!(", {} traced; ", duration(side.duration_s))));
+    let losses = &side.losses;
+    let lost = losses.events + losses.stacks + losses.bytes;
+    if lost == 0 && side.faults.is_empty() {
+        spans.push(words("nothing lost; "));
+    } else {
+        let text = format!(
+            "lost {} ({} of them frees), {}, {}; {}; ",
+            counted(losses.events, "event", "events"),
+            losses.frees,
+            counted(losses.stacks, "stack", "stacks"),
+            bytes(losses.bytes),
+            counted(side.faults.len() as u64, "fault", "faults"),
+        );
+        spans.push(words(text).ink(Ink::Warning));
+    }
+    spans.push(match side.smallest_detectable_bytes_per_s {
+        Some(least) => words(format!("a leak slower than {} would not be seen", rate(least))),
+        None => words("no leak could have been seen").ink(Ink::Warning),
+    });
+    page.row(0, COLUMN, label, &spans);
+}
+
+fn one(page: &mut Page, change: &Change, detail: Detail) {
+    let (says, ink) = match change.outcome {
+        Outcome::Fixed => ("Fixed: ", Ink::Good),
+        Outcome::Improved => ("Improved, not fixed: ", Ink::Warning),
+        Outcome::Unchanged => ("Unchanged: ", Ink::Alarm),
+        Outcome::Worse => ("Worse: ", Ink::Alarm),
+        Outcome::New => ("New: ", Ink::Alarm),
+        Outcome::NotSeen => ("Not seen again: ", Ink::Warning),
+        Outcome::Undecided => ("Undecided: ", Ink::Warning),
+    };
+    page.paragraph(
+        0,
+        &[
+            words(says).ink(ink),
+            name(change.function.as_str()).ink(Ink::Strong),
+            words(" in "),
+            name(change.module.as_str()).ink(Ink::Strong),
+            words(" (process "),
+            name(change.process.as_str()),
+            words(")."),
+        ],
+    );
+    let over_release = change.kind == Kind::OverRelease;
+    measure(page, "Before", &change.version_before, change.before, over_release);
+    measure(page, "After", &change.version_after, change.after, over_release);
+    if change.outcome == Outcome::NotSeen {
+        let text = "The code did not run in the later trace, or it no longer allocates: repeat the \
+                    load that made it grow before calling it fixed.";
+        page.paragraph(2, &[words(text).ink(Ink::Warning)]);
+    }
+    if change.outcome == Outcome::Undecided {
+        let text = "It is no suspect any more, but the later trace could not have shown a leak of \
+                    its old pace: record longer, or under more load.";
+        page.paragraph(2, &[words(text).ink(Ink::Warning)]);
+    }
+    if detail == Detail::Brief {
+        return;
+    }
+    if change.basis == Basis::Growth {
+        let text = "Compared by growth: this holds only if both traces were taken under the same \
+                    load. Marks with counts make it independent of load.";
+        page.paragraph(2, &[words(text).ink(Ink::Faint)]);
+    }
+    if change.matched_by == MatchedBy::BlameFrame {
+        let text = "Its whole stack was not found again, its blame frame was.";
+        page.paragraph(2, &[words(text).ink(Ink::Faint)]);
+    }
+    if detail == Detail::Full {
+        stack::write(page, 4, &change.stack, true, detail);
+    }
+}
+
+fn measure(
+    page: &mut Page,
+    label: &str,
+    version: &Option<String>,
+    measure: Option<Measure>,
+    over_release: bool,
+) {
+    let mut spans = Vec::new();
+    match version {
+        Some(version) => spans.extend([words("version "), name(version.as_str()), words(": ")]),
+        None if measure.is_some() => spans.push(words("version unknown: ")),
+        None => {}
+    }
+    let text = match measure {
+        None => "not seen".to_owned(),
+        Some(m) if over_release && m.suspect => {
+            format!("suspect, confidence {}", percent(m.confidence))
+        }
+        Some(m) if !m.suspect => format!(
+            "no suspect; {} ({}) live at the end",
+            counted(m.live_blocks, "block", "blocks"),
+            bytes(m.live_bytes)
+        ),
+        Some(m) => {
+            let per_event = m
+                .blocks_per_event
+                .map(|n| format!(", {} blocks per marked event", number(n)))
+                .unwrap_or_default();
+            format!(
+                "grows by {}, {} ({}) live at the end{per_event}",
+                rate(m.growth_bytes_per_s),
+                counted(m.live_blocks, "block", "blocks"),
+                bytes(m.live_bytes),
+            )
+        }
+    };
+    spans.push(words(text));
+    page.row(2, COLUMN - 2, label, &spans);
+}

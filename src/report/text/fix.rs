@@ -1,0 +1,160 @@
+//! What to do: the fixes, best first. Prerequisites come before the steps and what restarts comes
+//! with them, because an administrator reads while doing.
+
+use super::group::Group;
+use super::page::{Ink, Page, name, words};
+use super::style::Detail;
+use crate::fixes::{Match, Standing, Status};
+
+/// Where the text of a fix begins.
+const COLUMN: usize = 14;
+
+/// The best fix of a group that says anything to do or to know.
+pub fn best<'a>(group: &Group<'a>) -> Option<&'a Match> {
+    fixes(group, Detail::Normal).into_iter().next()
+}
+
+/// What a status means.
+pub fn status_words(status: Status) -> (&'static str, Ink) {
+    match status {
+        Status::Applies => ("applies", Ink::Alarm),
+        Status::SwitchMissing => {
+            ("is installed, but the setting that switches it on is missing", Ink::Alarm)
+        }
+        Status::Possible => ("possible, something is still to be checked", Ink::Warning),
+        Status::AlreadyFixed => ("is already installed, so this is something else", Ink::Good),
+        Status::DoesNotApply => ("does not apply", Ink::Faint),
+    }
+}
+
+/// The fixes of a group, each once, best first; those that do not apply only in full detail.
+fn fixes<'a>(group: &Group<'a>, detail: Detail) -> Vec<&'a Match> {
+    let mut all: Vec<&Match> = Vec::new();
+    for fix in group.all.iter().flat_map(|suspect| &suspect.fixes) {
+        if fix.status == Status::DoesNotApply && detail < Detail::Full {
+            continue;
+        }
+        match all.iter_mut().find(|known| known.id == fix.id) {
+            Some(known) if fix.status < known.status => *known = fix,
+            Some(_) => {}
+            None => all.push(fix),
+        }
+    }
+    all.sort_by(|a, b| a.status.cmp(&b.status).then(b.confidence.total_cmp(&a.confidence)));
+    all
+}
+
+/// Writes what to do about a group.
+pub fn write(page: &mut Page, indent: usize, group: &Group<'_>, detail: Detail) {
+    let all = fixes(group, detail);
+    if all.is_empty() {
+        page.row(
+            indent,
+            COLUMN,
+            "What to do",
+            &[
+                words("No published fix matches. Send this report and the trace to whoever makes "),
+                name(group.lead.module.name.as_str()),
+                words("."),
+            ],
+        );
+        return;
+    }
+    for fix in all {
+        one(page, indent, fix, detail);
+    }
+}
+
+/// Writes one fix.
+pub fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
+    let (says, ink) = status_words(fix.status);
+    page.row(
+        indent,
+        COLUMN,
+        "What to do",
+        &[
+            name(fix.id.as_str()).ink(Ink::Strong),
+            words(" "),
+            words(says).ink(ink),
+            words(": "),
+            words(fix.title.as_str()),
+        ],
+    );
+    reasons(page, indent, fix, detail);
+    if matches!(fix.status, Status::AlreadyFixed | Status::DoesNotApply) && detail < Detail::Full {
+        page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+        return;
+    }
+    let remedy = &fix.remedy;
+    for prerequisite in &remedy.prerequisites {
+        page.row(indent, COLUMN, "  first", &[words(prerequisite.as_str())]);
+    }
+    for (at, step) in remedy.steps.iter().enumerate() {
+        page.row(indent, COLUMN, &format!("  step {}", at + 1), &[words(step.as_str())]);
+    }
+    if let Some(version) = &remedy.version {
+        page.row(indent, COLUMN, "  fixed in", &[words(version.as_str())]);
+    }
+    for file in &remedy.files {
+        page.row(indent, COLUMN, "  file", &[words(file.as_str())]);
+    }
+    for setting in &remedy.settings {
+        page.row(indent, COLUMN, "  setting", &[words(setting.as_str())]);
+        if let Some(command) = command(setting) {
+            page.row(indent, COLUMN, "  command", &[words(command)]);
+        }
+    }
+    let restart = remedy.restart.as_deref().unwrap_or("the source does not say what restarts");
+    page.row(indent, COLUMN, "  restarts", &[words(restart)]);
+    page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+}
+
+/// Why: what is unknown or fails first, for that decides; what holds only in full detail, except
+/// where nothing else is to be said.
+fn reasons(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
+    let open = fix.reasons.iter().any(|reason| reason.standing != Standing::Yes);
+    for standing in [Standing::Unknown, Standing::No, Standing::Yes] {
+        for reason in fix.reasons.iter().filter(|reason| reason.standing == standing) {
+            if standing == Standing::Yes && open && detail < Detail::Full {
+                continue;
+            }
+            let (label, ink) = match standing {
+                Standing::Unknown => ("  to check", Ink::Warning),
+                Standing::No => ("  differs", Ink::Plain),
+                Standing::Yes => ("  because", Ink::Plain),
+            };
+            page.row(indent, COLUMN, label, &[words(reason.text.as_str()).ink(ink)]);
+        }
+    }
+}
+
+/// The command that makes a setting in the Windows registry, where value and number are plain.
+fn command(setting: &str) -> Option<String> {
+    let (path, value) = setting.split_once('=')?;
+    let (path, value) = (path.trim(), value.trim());
+    let (key, value_name) = path.rsplit_once('\\')?;
+    let hive = key.split('\\').next()?;
+    let known = ["HKLM", "HKCU", "HKEY_LOCAL_MACHINE", "HKEY_CURRENT_USER"];
+    let quotable = |text: &str| !text.contains('"');
+    if !known.contains(&hive) || !quotable(path) {
+        return None;
+    }
+    let number = value.parse::<u32>().ok()?;
+    Some(format!("reg add \"{key}\" /v \"{value_name}\" /t REG_DWORD /d {number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_setting_comes_with_its_command() {
+        assert_eq!(
+            command(r"HKLM\SOFTWARE\Microsoft\Exchange\Switch = 1").as_deref(),
+            Some(r#"reg add "HKLM\SOFTWARE\Microsoft\Exchange" /v "Switch" /t REG_DWORD /d 1"#)
+        );
+        assert_eq!(command("max_packet_size = 1"), None);
+        assert_eq!(command(r#"HKLM\a" & del \b = 1"#), None, "no quoting tricks");
+        assert_eq!(command(r"HKLM\a\b = text"), None, "only where the type is plain");
+    }
+}

@@ -1,0 +1,61 @@
+//! Suspects as people count them: several stacks through one blame frame are one thing to fix. Only
+//! the text groups; the JSON keeps every stack.
+
+use crate::report::model::{Kind, Module, Suspect};
+
+/// Suspects of one process, kind, module and function; the first weighs most.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// The most important one.
+    pub lead: &'a Suspect,
+    /// All, the most important first.
+    pub all: Vec<&'a Suspect>,
+}
+
+impl Group<'_> {
+    /// Blocks that are live, of all stacks.
+    pub fn live_blocks(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_blocks))
+    }
+
+    /// Blocks ever allocated, of all stacks.
+    pub fn allocations(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.allocations))
+    }
+
+    /// Bytes that are live, of all stacks.
+    pub fn live_bytes(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_bytes))
+    }
+
+    /// Growth of all stacks, bytes per second.
+    pub fn growth(&self) -> f64 {
+        self.all.iter().map(|suspect| suspect.growth_bytes_per_s).sum()
+    }
+
+    /// Blocks that stay per marked event, of all stacks.
+    pub fn blocks_per_event(&self) -> Option<f64> {
+        self.all.iter().map(|suspect| suspect.blocks_per_event).sum()
+    }
+
+    /// When the oldest live block was allocated, seconds after the beginning.
+    pub fn since(&self) -> f64 {
+        self.all.iter().map(|suspect| suspect.since_s).fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// Groups suspects, in the order of each group's first.
+pub fn groups(suspects: &[Suspect]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for suspect in suspects {
+        match groups.iter_mut().find(|group| key(group.lead) == key(suspect)) {
+            Some(group) => group.all.push(suspect),
+            None => groups.push(Group { lead: suspect, all: vec![suspect] }),
+        }
+    }
+    groups
+}
+
+fn key(suspect: &Suspect) -> (u32, Kind, &Module, &str) {
+    (suspect.pid, suspect.kind, &suspect.module, &suspect.function)
+}

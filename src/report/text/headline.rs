@@ -1,0 +1,98 @@
+//! The first lines: is it a leak, whose, in which version, and is there a fix.
+
+use super::fix::{best, status_words};
+use super::group::Group;
+use super::page::{Ink, Page, Span, name, words};
+use super::units::{counted, percent, rate};
+use crate::report::model::{Kind, Module, Report};
+
+/// Writes the conclusion.
+pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
+    match groups {
+        [] => nothing(page, report),
+        [only] => conclusion(page, only),
+        [first, rest @ ..] => {
+            conclusion(page, first);
+            let more = match rest.len() {
+                1 => "One more suspect below.".to_owned(),
+                n => format!("{n} more suspects below."),
+            };
+            page.paragraph(0, &[words(more)]);
+        }
+    }
+}
+
+fn nothing(page: &mut Page, report: &Report) {
+    match report.smallest_detectable_bytes_per_s {
+        Some(least) => page.paragraph(
+            0,
+            &[
+                words("No suspect.").ink(Ink::Good),
+                words(format!(
+                    " A leak slower than {} would not have been seen in this trace.",
+                    rate(least)
+                )),
+            ],
+        ),
+        None => page.paragraph(
+            0,
+            &[
+                words("No verdict.").ink(Ink::Warning),
+                words(
+                    " No leak of any rate could have been seen in this trace: it is too short, or \
+                     too much of it is missing. Record longer, under load.",
+                ),
+            ],
+        ),
+    }
+}
+
+fn conclusion(page: &mut Page, group: &Group<'_>) {
+    let lead = group.lead;
+    let confidence = format!(" (confidence {}).", percent(lead.confidence));
+    let function = name(lead.function.as_str()).ink(Ink::Strong);
+    let mut spans = match lead.kind {
+        Kind::Leak => vec![words("Leak:").ink(Ink::Alarm), words(" ")],
+        Kind::Growth => vec![words("Growth, likely a leak:").ink(Ink::Alarm), words(" ")],
+        Kind::OverRelease => vec![words("Freed too often:").ink(Ink::Alarm), words(" blocks of ")],
+    };
+    spans.extend(whose(&lead.module));
+    if let Some(over) = &lead.over_release {
+        let times = counted(over.count, "time", "times");
+        spans.extend([words(", allocated in "), function, words(format!(", {times}"))]);
+    } else {
+        let does =
+            if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
+        let rate = rate(group.growth());
+        spans.extend([words(does), function, words(format!(" allocates, {rate}"))]);
+    }
+    spans.push(words(confidence));
+    page.paragraph(0, &spans);
+    fix_line(page, group);
+}
+
+fn fix_line(page: &mut Page, group: &Group<'_>) {
+    let spans = match best(group) {
+        Some(fix) => {
+            let (says, ink) = status_words(fix.status);
+            vec![
+                words("Published fix "),
+                name(fix.id.as_str()).ink(Ink::Strong),
+                words(": "),
+                words(says).ink(ink),
+                words("."),
+            ]
+        }
+        None => vec![words("No published fix in the catalogue matches.")],
+    };
+    page.paragraph(0, &spans);
+}
+
+/// A module and its version, as the text names it.
+pub fn whose(module: &Module) -> Vec<Span<'_>> {
+    let version = match &module.version {
+        Some(version) => name(version.as_str()).ink(Ink::Strong),
+        None => words("(version unknown)").ink(Ink::Warning),
+    };
+    vec![name(module.name.as_str()).ink(Ink::Strong), words(" "), version]
+}

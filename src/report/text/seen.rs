@@ -1,0 +1,148 @@
+//! What the conclusion rests on: what was traced, what was lost, what could not be read, what was
+//! dismissed. It stands right below the conclusion.
+
+use super::page::{Ink, Page, Span, name, words};
+use super::units::{bytes, count, counted, duration, percent, rate};
+use crate::event::Exit;
+use crate::report::model::{Report, Target};
+
+/// Faults that are listed; the rest is counted.
+const FAULTS_SHOWN: usize = 3;
+
+/// Reasons for being undecided that are listed.
+const UNDECIDED_SHOWN: usize = 2;
+
+/// Writes what was traced and what of it is missing.
+pub fn write(page: &mut Page, report: &Report) {
+    for target in &report.target {
+        page.paragraph(0, &traced(target));
+    }
+    let totals = &report.totals;
+    page.paragraph(
+        0,
+        &[words(format!(
+            "{} traced: {}, {}; {} ({}) live at its end.",
+            duration(report.duration_s),
+            counted(totals.allocations, "allocation", "allocations"),
+            counted(totals.frees, "free", "frees"),
+            counted(totals.live_blocks, "block", "blocks"),
+            bytes(totals.live_bytes),
+        ))],
+    );
+    if !report.source.from_start {
+        page.paragraph(
+            0,
+            &[words(format!(
+                "The process ran before the trace began: blocks older than the trace are not \
+                 known ({} of such blocks).",
+                counted(totals.frees_unmatched, "free", "frees")
+            ))
+            .ink(Ink::Warning)],
+        );
+    } else if totals.frees_unmatched > 0 {
+        page.paragraph(
+            0,
+            &[words(format!(
+                "{} of blocks whose allocation was not seen.",
+                counted(totals.frees_unmatched, "free", "frees")
+            ))
+            .ink(Ink::Warning)],
+        );
+    }
+    losses(page, report);
+}
+
+fn traced(target: &Target) -> Vec<Span<'_>> {
+    let end = match target.exit {
+        Exit::Status(status) => format!("exited with status {status}"),
+        Exit::Signal(signal) => format!("was ended by signal {signal}"),
+        Exit::Unknown => "ended".to_owned(),
+        Exit::Replaced => "became another program".to_owned(),
+        Exit::StillRunning => "still ran when tracing ended".to_owned(),
+    };
+    vec![
+        name(target.name.as_str()).ink(Ink::Strong),
+        words(format!(" (process {}) {end}.", target.pid)),
+    ]
+}
+
+fn losses(page: &mut Page, report: &Report) {
+    let losses = &report.losses;
+    let mut lost = Vec::new();
+    if losses.events > 0 {
+        lost.push(counted(losses.events, "event", "events"));
+    }
+    if losses.frees > 0 {
+        let frees = counted(losses.frees, "free", "frees");
+        lost.push(format!("of those {frees} (each can make a freed block look alive)"));
+    }
+    if losses.stacks > 0 {
+        lost.push(counted(losses.stacks, "stack", "stacks"));
+    }
+    if losses.bytes > 0 {
+        lost.push(format!("{} of the recording", bytes(losses.bytes)));
+    }
+    match (lost.is_empty(), report.faults.is_empty()) {
+        (true, true) => page.paragraph(0, &[words("Nothing was lost.").ink(Ink::Good)]),
+        (true, false) => {}
+        (false, _) => {
+            page.paragraph(0, &[words(format!("Lost: {}.", lost.join(", "))).ink(Ink::Warning)]);
+        }
+    }
+    for fault in report.faults.iter().take(FAULTS_SHOWN) {
+        let mut text = format!("Damaged at byte {}: {}", count(fault.offset), fault.what);
+        if fault.count > 1 {
+            text.push_str(&format!(" ({} times)", count(fault.count)));
+        }
+        page.hanging(0, 2, &[words(text).ink(Ink::Warning)]);
+    }
+    if let Some(more) = report.faults.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
+        page.paragraph(
+            0,
+            &[words(format!("{} more, in the JSON.", counted(more as u64, "fault", "faults")))
+                .ink(Ink::Warning)],
+        );
+    }
+}
+
+/// Writes what was looked at and dismissed.
+pub fn write_dismissed(page: &mut Page, report: &Report) {
+    let dismissed = report.dismissed;
+    let kinds = [
+        (dismissed.cache, "grew, then stayed flat (cache)"),
+        (dismissed.steady, "steady"),
+        (dismissed.one_off, "one-off"),
+        (dismissed.undecided, "undecided"),
+    ];
+    let said: Vec<_> = kinds
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", count(*n)))
+        .collect();
+    if !said.is_empty() {
+        page.paragraph(0, &[words(format!("Other sites: {}.", said.join(", ")))]);
+    }
+    for undecided in report.undecided.iter().take(UNDECIDED_SHOWN) {
+        let sites = counted(undecided.sites, "site", "sites");
+        let text = format!("Undecided: {sites} ({}). ", bytes(undecided.live_bytes));
+        page.hanging(0, 2, &[words(text), words(undecided.decided_by.as_str())]);
+    }
+    if dismissed.below_bound > 0 {
+        page.paragraph(
+            0,
+            &[words(format!(
+                "{} to accumulate, at less than the {} of --min-confidence.",
+                counted(dismissed.below_bound, "site seems", "sites seem"),
+                percent(report.min_confidence),
+            ))],
+        );
+    }
+    if let (Some(least), false) =
+        (report.smallest_detectable_bytes_per_s, report.suspects.is_empty())
+    {
+        page.paragraph(
+            0,
+            &[words(format!("Leaks slower than {} would not have been seen.", rate(least)))],
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! One suspect: whose, how fast, since when, what to do, then why we think so.
+
+use super::fix;
+use super::group::Group;
+use super::headline::whose;
+use super::page::{Ink, Page, name, words};
+use super::stack;
+use super::style::Detail;
+use super::units::{bytes, count, duration, number, per_day, rate};
+use crate::report::model::{Held, Kind, Suspect};
+
+/// Where the text beside a label begins.
+const COLUMN: usize = 14;
+
+/// Stacks of one group that are written in full; normally one is enough.
+const STACKS_SHOWN: usize = 1;
+
+/// Which suspect of how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Counting from 0.
+    pub at: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+/// Writes one group of suspects.
+pub fn write(page: &mut Page, group: &Group<'_>, place: Place, detail: Detail) {
+    let lead = group.lead;
+    let mut spans = vec![words(format!("Suspect {} of {}: ", place.at + 1, place.of))];
+    spans.extend(whose(&lead.module));
+    page.paragraph(0, &spans);
+    whose_rows(page, group);
+    pace(page, group);
+    fix::write(page, 2, group, detail);
+    if detail == Detail::Brief {
+        return;
+    }
+    evidence(page, group, detail);
+    stacks(page, group, detail);
+}
+
+fn whose_rows(page: &mut Page, group: &Group<'_>) {
+    let lead = group.lead;
+    let mut spans = vec![name(lead.function.as_str()).ink(Ink::Strong), words(" in ")];
+    let file = if lead.module.path.is_empty() { &lead.module.name } else { &lead.module.path };
+    spans.push(name(file.as_str()));
+    if let Some(package) = &lead.module.package {
+        spans.push(words(", package "));
+        spans.push(name(package.as_str()));
+    }
+    spans.push(words(format!(", process {}", lead.pid)));
+    page.row(2, COLUMN, "Where", &spans);
+}
+
+fn pace(page: &mut Page, group: &Group<'_>) {
+    let lead = group.lead;
+    if lead.kind != Kind::OverRelease {
+        let mut text = format!("{}, ", rate(group.growth()));
+        if group.growth() > 0.0 {
+            text.push_str(&format!("{} a day; ", per_day(group.growth())));
+        }
+        text.push_str(&format!(
+            "{} of {} blocks ({}) never freed",
+            count(group.live_blocks()),
+            count(group.allocations()),
+            bytes(group.live_bytes())
+        ));
+        if let Some(per_event) = group.blocks_per_event() {
+            text.push_str(&format!(", {} blocks per marked event", number(per_event)));
+        }
+        page.row(2, COLUMN, "How fast", &[words(text)]);
+    }
+    let since = format!("{} after the trace began", duration(group.since()));
+    page.row(2, COLUMN, "Since", &[words(since)]);
+}
+
+/// The verdict's own two sentences; every number behind them in full detail.
+fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
+    let lead = group.lead;
+    page.row(2, COLUMN, "Why", &[words(lead.explanation.as_str())]);
+    if let Some(text) = held(lead) {
+        page.row(2, COLUMN, "Held", &[words(text)]);
+    }
+    if lead.estimated {
+        let text = "The counts are estimates from sampling.";
+        page.row(2, COLUMN, "", &[words(text).ink(Ink::Warning)]);
+    }
+    if detail < Detail::Full {
+        return;
+    }
+    if let Some(sizes) = lead.bytes_per_call {
+        let text =
+            format!("{} to {}, median {}", bytes(sizes.min), bytes(sizes.max), bytes(sizes.median));
+        page.row(2, COLUMN, "Block sizes", &[words(text)]);
+    }
+    for evidence in &lead.evidence {
+        let value = format!(": {} {}", number(evidence.value), evidence.unit);
+        page.row(2, COLUMN, "", &[words(evidence.fact.as_str()), words(value)]);
+    }
+}
+
+fn held(lead: &Suspect) -> Option<&'static str> {
+    if lead.kind == Kind::OverRelease {
+        return None;
+    }
+    Some(match lead.held {
+        Held::Lost => "nothing in the process refers to the blocks any more",
+        Held::Referenced => {
+            "something in the process still refers to the blocks, it may mean to keep them"
+        }
+        Held::NotMeasured => "not measured: whether anything still refers to the blocks",
+    })
+}
+
+fn stacks(page: &mut Page, group: &Group<'_>, detail: Detail) {
+    let lead = group.lead;
+    let which = if lead.kind == Kind::OverRelease { "Allocated" } else { "Stack" };
+    let shown = if detail == Detail::Full { group.all.len() } else { STACKS_SHOWN };
+    for (at, suspect) in group.all.iter().take(shown).enumerate() {
+        let label = match group.all.len() {
+            1 => format!("{which}, innermost first; > is to blame:"),
+            of => format!(
+                "{which} {} of {of} ({}), innermost first; > is to blame:",
+                at + 1,
+                bytes(suspect.live_bytes)
+            ),
+        };
+        page.paragraph(2, &[words(label).ink(Ink::Faint)]);
+        stack::write(page, 4, &suspect.stack, suspect.stack_complete, detail);
+    }
+    if let Some(over) = &lead.over_release {
+        let frees = [("Freed first:", &over.first_free), ("Freed again:", &over.second_free)];
+        for (label, frames) in frees {
+            page.paragraph(2, &[words(label).ink(Ink::Faint)]);
+            stack::write(page, 4, frames, true, detail);
+        }
+    }
+    let hidden = group.all.len().saturating_sub(shown);
+    if hidden > 0 {
+        let noun = if hidden == 1 { "stack leads" } else { "stacks lead" };
+        let text = format!("{hidden} more {noun} to the same function (-v shows them).");
+        page.paragraph(2, &[words(text).ink(Ink::Faint)]);
+    }
+}

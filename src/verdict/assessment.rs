@@ -1,0 +1,165 @@
+//! What the judge says: per site a verdict with the numbers it rests on, and what was freed twice.
+//! These are values without behaviour; how they come about is the other modules' matter.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ProcessId, StackId, Time};
+use crate::ledger::SiteId;
+
+/// What a site is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Accumulates and was found unreferenced.
+    Leak,
+    /// Accumulates.
+    Growth,
+    /// Grew, then flat.
+    Cache,
+    /// What is allocated is freed again.
+    Steady,
+    /// Allocated in one phase, or few blocks, and kept.
+    OneOff,
+    /// Cannot be told; [`Judged::decided_by`] says what would.
+    Undecided,
+}
+
+impl Verdict {
+    /// The word of reports and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Leak => "leak",
+            Verdict::Growth => "growth",
+            Verdict::Cache => "cache",
+            Verdict::Steady => "steady",
+            Verdict::OneOff => "one-off",
+            Verdict::Undecided => "undecided",
+        }
+    }
+
+    /// Whether such a site accumulates: a suspect, given enough confidence.
+    pub fn accumulates(self) -> bool {
+        matches!(self, Verdict::Leak | Verdict::Growth)
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Whether blocks are still referenced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// Nothing refers to them.
+    Lost,
+    /// Something does.
+    Referenced,
+    /// No reachability scan was made.
+    #[default]
+    NotMeasured,
+}
+
+/// One number a verdict rests on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Which, as `docs/verdicts.md` names it.
+    pub fact: &'static str,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: &'static str,
+}
+
+/// One site, judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// The site.
+    #[serde(skip)]
+    pub site: SiteId,
+    /// Its process.
+    #[serde(skip)]
+    pub process: ProcessId,
+    /// Its stack.
+    #[serde(skip)]
+    pub stack: StackId,
+    /// What it is.
+    pub verdict: Verdict,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// Bytes per second by which the live set grows; 0 unless it accumulates.
+    pub growth_bytes_per_s: f64,
+    /// When the first of the blocks that stayed was allocated, to the precision of an epoch.
+    #[serde(skip)]
+    pub since: Time,
+    /// Whether the blocks are still referenced.
+    pub held: Held,
+    /// Blocks that stayed per marked event, where marks carry counts.
+    pub blocks_per_event: Option<f64>,
+    /// What would decide it, where it is undecided.
+    pub decided_by: Option<String>,
+    /// The verdict in two plain sentences.
+    pub explanation: String,
+}
+
+/// Blocks of one site that were freed twice at one place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OverReleaseSuspect {
+    /// The site of the blocks.
+    #[serde(skip)]
+    pub site: SiteId,
+    /// The process.
+    #[serde(skip)]
+    pub process: ProcessId,
+    /// The stack that allocated them.
+    #[serde(skip)]
+    pub stack: StackId,
+    /// The stack of the first free; often not taken.
+    #[serde(skip)]
+    pub first_free: StackId,
+    /// The stack of the second free; often not taken.
+    #[serde(skip)]
+    pub second_free: StackId,
+    /// How often.
+    pub count: u64,
+    /// When first.
+    #[serde(skip)]
+    pub since: Time,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// It in two plain sentences.
+    pub explanation: String,
+}
+
+/// Every site and every over-release, judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Assessment {
+    /// Every site, in the ledger's order.
+    pub sites: Vec<Judged>,
+    /// What was freed twice, in order of process, site and stack.
+    pub over_releases: Vec<OverReleaseSuspect>,
+    /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
+    /// blocks of the size that is usual in the process; `None` where nothing could be seen.
+    pub smallest_detectable_bytes_per_s: Option<f64>,
+}
+
+impl Assessment {
+    /// The sites that accumulate with at least this confidence, fastest growth first.
+    pub fn suspects(&self, min_confidence: f64) -> Vec<&Judged> {
+        let mut suspects: Vec<&Judged> = self
+            .sites
+            .iter()
+            .filter(|site| site.verdict.accumulates() && site.confidence >= min_confidence)
+            .collect();
+        suspects.sort_by(|a, b| {
+            b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s).then(a.site.cmp(&b.site))
+        });
+        suspects
+    }
+}

@@ -1,0 +1,121 @@
+//! A verdict in two plain sentences, and what would decide an open one. Numbers here are those of
+//! the evidence, rounded for reading; the JSON has them in full.
+
+use super::assessment::Verdict;
+use super::growth::{Doubt, Growth, MIN_SURVIVORS};
+use super::observation::{MIN_DURATION_S, Observation};
+use super::survivors::Survivors;
+use crate::event::Time;
+use crate::ledger::{Cohort, Site};
+
+/// What the verdict says, in two sentences.
+pub(super) fn explain(
+    verdict: Verdict,
+    site: &Site,
+    cohorts: &[Cohort],
+    survivors: &Survivors,
+    since: Time,
+) -> String {
+    let live = group(site.live_blocks);
+    let born = group(site.allocations);
+    match verdict {
+        Verdict::Leak | Verdict::Growth => {
+            let of = per_thousand(
+                survivors.sum(cohorts, |c| c.alive),
+                survivors.sum(cohorts, |c| c.born),
+            );
+            let freed = match site.frees {
+                0 => format!("none of the {born} was ever freed"),
+                frees => format!("{} of {born} were freed, the others stay", group(frees)),
+            };
+            let since = since.seconds();
+            format!(
+                "Of every 1,000 blocks allocated here since {since:.1} s, {of} are still there; \
+                 {freed}. {live} blocks are alive now, and the number still grows."
+            )
+        }
+        Verdict::Cache => format!(
+            "{live} of {born} blocks allocated here are alive. Their number grew and then stayed, \
+             or old ones go as new ones come."
+        ),
+        Verdict::Steady => format!(
+            "{} of {born} blocks allocated here were freed, {live} are alive. The number of live \
+             blocks keeps returning to where it was.",
+            group(site.frees)
+        ),
+        Verdict::OneOff => format!(
+            "{live} blocks allocated here are alive, the last from {:.1} s. Few came, or all in one \
+             phase, and no more since.",
+            site.last.seconds()
+        ),
+        Verdict::Undecided => format!(
+            "{live} of {born} blocks allocated here are alive. That is too little to tell a leak \
+             from what the program means to keep."
+        ),
+    }
+}
+
+/// What would decide an undecided site.
+pub(super) fn decided_by(
+    growth: &Growth,
+    site: &Site,
+    survivors: &Survivors,
+    seen: &Observation,
+) -> String {
+    match growth.doubt {
+        Doubt::LostFrees => "a trace in which no frees are lost".to_owned(),
+        Doubt::Unmatched => "observing until frees of blocks older than the trace have ceased, or \
+                             tracing the program from its start"
+            .to_owned(),
+        Doubt::NoStack => "a trace in which this site's stacks are not lost".to_owned(),
+        Doubt::LoadStopped => {
+            "putting the same load on again: a leak adds as many blocks as before, a start-up or a \
+             cache does not"
+                .to_owned()
+        }
+        Doubt::LateDeaths | Doubt::Uneven if survivors.cut => {
+            let usual = site.lifetimes.quantile(0.999).map_or(0.0, Time::seconds);
+            format!("observing for {:.0} s: blocks live up to {usual:.0} s here", 8.0 * usual)
+        }
+        Doubt::Few | Doubt::Short if site.allocations > 0 => {
+            let rate = site.live_blocks as f64 / seen.duration_s.max(1e-9);
+            let needed = (3.0 * MIN_SURVIVORS / rate.max(1e-9)).max(MIN_DURATION_S);
+            let needed = needed.max(2.0 * seen.duration_s);
+            format!("observing for {needed:.0} s under the same load: too few blocks stayed so far")
+        }
+        _ => format!("observing for {:.0} s under steady load", (3.0 * seen.duration_s).max(30.0)),
+    }
+}
+
+/// Blocks of a thousand, rounded down so that "1,000 of 1,000" means all.
+fn per_thousand(part: u64, whole: u64) -> String {
+    let share = u128::from(part) * 1000 / u128::from(whole.max(1));
+    group(u64::try_from(share).unwrap_or(1000))
+}
+
+/// Digits in groups of three.
+fn group(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(group(7), "7");
+        assert_eq!(group(41_200), "41,200");
+        assert_eq!(group(1_000_000), "1,000,000");
+        assert_eq!(per_thousand(999, 1000), "999");
+        assert_eq!(per_thousand(0, 0), "0");
+    }
+}

@@ -1,0 +1,269 @@
+//! Whether a site accumulates, and how sure that is. The confidence is a product of factors, each
+//! 1 where the evidence is as a leak would leave it, under caps for what the observation cannot
+//! exclude. The factor or cap that costs most is kept: it says what would decide the matter.
+
+use super::observation::{MIN_DURATION_S, Observation};
+use super::statistics::{error, last_third, ramp, ratio, theil_sen, variation};
+use super::survivors::Survivors;
+use crate::event::StackId;
+use crate::ledger::{Cohort, Ledger, Site, StackEnd};
+
+/// A site with fewer survivors does not accumulate visibly.
+pub(super) const MIN_SURVIVORS: f64 = 20.0;
+
+/// Survivors must come from at least this many different epochs.
+pub(super) const MIN_EPOCHS: usize = 5;
+
+/// Whatever the evidence, a verdict from counts alone is no surer than this.
+const SUREST: f64 = 0.97;
+
+/// What keeps the confidence down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Nothing in particular.
+    None,
+    /// Survivors are few.
+    Few,
+    /// The observation is short.
+    Short,
+    /// It slows down, as a cache that fills.
+    Slowing,
+    /// The share of blocks that stay depends on their age.
+    Uneven,
+    /// Old blocks are freed after all.
+    LateDeaths,
+    /// It comes in few, irregular steps.
+    Irregular,
+    /// It stopped with the load, which may have been the start-up.
+    LoadStopped,
+    /// Lost frees may explain it.
+    LostFrees,
+    /// Frees of blocks older than the trace may explain it.
+    Unmatched,
+    /// Whose blocks they are was lost, or not taken.
+    NoStack,
+}
+
+/// How far a site accumulates.
+#[derive(Debug)]
+pub(super) struct Growth {
+    /// 0 to 1; 0 where there is too little to say anything.
+    pub(super) confidence: f64,
+    /// What costs the most confidence.
+    pub(super) doubt: Doubt,
+    /// Survivors per epoch in the last third of their epochs over those before.
+    pub(super) pace: f64,
+    /// The share of blocks surviving in the older half of their epochs over the younger.
+    pub(super) evenness: f64,
+    /// The Theil-Sen slope of the low-water marks, blocks per second.
+    pub(super) slope: f64,
+    /// See [`Survivors::steadiness`].
+    pub(super) steadiness: f64,
+}
+
+/// Keeps the product of the factors, and which was the lowest.
+struct Scale {
+    confidence: f64,
+    doubt: Doubt,
+    lowest: f64,
+}
+
+impl Scale {
+    fn factor(&mut self, factor: f64, doubt: Doubt) {
+        self.confidence *= factor;
+        self.blame(factor, doubt);
+    }
+
+    fn cap(&mut self, cap: f64, doubt: Doubt) {
+        if self.confidence > cap {
+            self.blame(cap / self.confidence, doubt);
+            self.confidence = cap;
+        }
+    }
+
+    fn blame(&mut self, by: f64, doubt: Doubt) {
+        if by < self.lowest.min(0.999) {
+            (self.lowest, self.doubt) = (by, doubt);
+        }
+    }
+}
+
+impl Growth {
+    pub(super) fn of(
+        ledger: &Ledger,
+        site: &Site,
+        cohorts: &[Cohort],
+        survivors: &Survivors,
+        seen: &Observation,
+    ) -> Self {
+        let load = survivors.from.min(seen.load_end)..seen.load_end;
+        let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
+        let pace = pace(cohorts, survivors, seen);
+        let evenness = evenness(cohorts, survivors);
+        let mut growth = Growth {
+            confidence: 0.0,
+            doubt: Doubt::Few,
+            pace: pace.0,
+            evenness: evenness.0,
+            slope: theil_sen(&lows) / seen.width_s,
+            steadiness: survivors.steadiness(),
+        };
+        if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
+            return growth;
+        }
+        if growth.slope <= 0.0 {
+            growth.doubt = Doubt::Uneven;
+            return growth;
+        }
+        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
+        scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
+        scale.factor(ramp(pace.1, 0.4, 0.85), Doubt::Slowing);
+        scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
+        scale.factor(ramp(evenness.1, 0.4, 0.8), Doubt::Uneven);
+        let late = if survivors.cut { 10.0 } else { 1.5 } * survivors.late_deaths;
+        scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
+        scale.factor(0.6 + 0.4 * ramp(growth.steadiness, 0.35, 0.75), Doubt::Irregular);
+        losses(&mut scale, cohorts, survivors, seen);
+        caps(&mut scale, ledger, site, survivors, seen, growth.steadiness);
+        (growth.confidence, growth.doubt) = (scale.confidence, scale.doubt);
+        growth
+    }
+}
+
+/// Survivors in the last third of their epochs over those before, per epoch in which the process
+/// worked. Where the load itself fell, up to 1.6 times that, as the frees of other sites tell.
+fn pace(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, f64) {
+    let by_time = last_third(&survivors.counts);
+    let Some(work) = seen.work(&survivors.epochs, |e| cohorts[e].died) else { return by_time };
+    let mean = work.iter().sum::<f64>() / work.len().max(1) as f64;
+    let per_work: Vec<f64> =
+        survivors.counts.iter().zip(&work).map(|(count, work)| count * mean / work).collect();
+    let by_work = last_third(&per_work);
+    let of = |time: f64, work: f64| time.max(work.min(1.6 * time));
+    (of(by_time.0, by_work.0), of(by_time.1, by_work.1))
+}
+
+/// The share of blocks that survive, older half of the epochs against the younger: the smaller
+/// over the larger, signed by nothing; a leak keeps a constant share.
+fn evenness(cohorts: &[Cohort], survivors: &Survivors) -> (f64, f64) {
+    let (older, younger) = survivors.epochs.split_at(survivors.epochs.len() / 2);
+    let share = |epochs: &[usize]| {
+        let sum = |of: fn(&Cohort) -> u64| {
+            epochs.iter().map(|&e| of(&cohorts[e])).fold(0, u64::saturating_add)
+        };
+        sum(|c| c.alive) as f64 / sum(|c| c.born).max(1) as f64
+    };
+    let (older_share, younger_share) = (share(older), share(younger));
+    let error = error(&survivors.counts, older.len(), younger.len());
+    let (low, high) = (older_share.min(younger_share), older_share.max(younger_share));
+    let (_, favoured) = ratio(low, high, error);
+    (older_share / younger_share.max(f64::MIN_POSITIVE), favoured)
+}
+
+/// Where survivors must be so old that the recent past has none: whether the low-water marks still
+/// rise in it, as a share of their rise before. 1 where survivors reach into the recent past.
+fn recent(lows: &[f64], cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> f64 {
+    let third = lows.len() / 3;
+    let reached = survivors.epochs.last().map_or(0, |last| last + 1);
+    if third < 2 || reached + third / 2 >= seen.load_end {
+        return if cohorts[..seen.load_end].iter().rev().take(third + 2).any(|c| c.born > 0) {
+            1.0
+        } else {
+            0.0
+        };
+    }
+    let (before, after) = lows.split_at(lows.len() - third);
+    let earlier = theil_sen(before);
+    if earlier <= 0.0 { 0.0 } else { theil_sen(after) / earlier }
+}
+
+/// Frees that were lost leave survivors behind in proportion to the births; frees of unknown blocks
+/// may be the deaths that survivors would have replaced (a steady cache, attached to).
+fn losses(scale: &mut Scale, cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) {
+    let born = survivors.sum(cohorts, |c| c.born);
+    let explained = seen.frees_missed * born as f64;
+    if explained > 0.0 {
+        let left = if survivors.blocks < 3.0 * explained + 10.0 {
+            0.3
+        } else {
+            1.0 - explained / survivors.blocks
+        };
+        scale.factor(left, Doubt::LostFrees);
+    }
+    if seen.bytes_lost {
+        scale.factor(0.9, Doubt::LostFrees);
+    }
+    let recent = survivors.epochs.len() / 2;
+    let stayed: f64 = survivors.counts[recent..].iter().sum();
+    let unmatched: u64 =
+        survivors.epochs[recent..].iter().map(|&e| seen.activity[e].unmatched).sum();
+    if unmatched as f64 >= 0.5 * stayed {
+        scale.cap(0.45, Doubt::Unmatched);
+    }
+}
+
+fn caps(
+    scale: &mut Scale,
+    ledger: &Ledger,
+    site: &Site,
+    survivors: &Survivors,
+    seen: &Observation,
+    steadiness: f64,
+) {
+    if seen.duration_s < MIN_DURATION_S {
+        scale.cap(0.45, Doubt::Short);
+    }
+    if site.frees == 0 {
+        let tens = (survivors.blocks / MIN_SURVIVORS).log10();
+        match seen.duration_s {
+            s if s < 30.0 => scale.cap(0.55 + 0.2 * tens, Doubt::Short),
+            s if s < 300.0 => scale.cap(0.65 + 0.4 * tens, Doubt::Short),
+            _ => {}
+        }
+    }
+    // A start-up builds what it keeps in an irregular rush; a leak follows the load.
+    if seen.from_start && seen.duration_s < 10.0 {
+        let rough = steadiness < 0.85 || variation(&survivors.counts) > 0.6;
+        if rough {
+            scale.cap(0.6, Doubt::Irregular);
+        }
+    }
+    // A site that came to life late has only its own short past to show.
+    let span = survivors.epochs.len() as f64 / seen.load_end.max(1) as f64;
+    scale.cap(0.5 + 0.47 * ramp(span, 0.1, 0.4), Doubt::Short);
+    if seen.load_stopped() {
+        scale.cap(stopped(site, survivors, seen), Doubt::LoadStopped);
+    }
+    match ledger.stacks().end(site.stack) {
+        StackEnd::Lost => scale.cap(0.3, Doubt::NoStack),
+        _ if site.stack == StackId::TRUNCATED => scale.cap(0.3, Doubt::NoStack),
+        StackEnd::NotTaken => scale.cap(0.6, Doubt::NoStack),
+        StackEnd::Complete | StackEnd::Truncated => {}
+    }
+    if site.estimated {
+        scale.cap(0.85, Doubt::Few);
+    }
+    if site.tallied {
+        scale.cap(0.9, Doubt::Few);
+    }
+}
+
+/// The process fell idle and the site with it. A leak does so when its load stops, and so does
+/// everything a start-up builds: it takes a run of work long enough, or several, to tell.
+fn stopped(site: &Site, survivors: &Survivors, seen: &Observation) -> f64 {
+    let run = seen.last_run();
+    let several = survivors.from < run.saturating_sub(1)
+        && survivors.epochs.iter().any(|&e| e >= run)
+        && run > 0;
+    let length = seen.load_end - run;
+    let serves = seen.churn_without(site.allocations, site.frees) >= 0.5;
+    let from_startup = run == 0 && seen.from_start;
+    let long = length as f64 * seen.width_s >= 10.0 && serves && survivors.steadiness() > 0.85;
+    let wide = length * 4 >= seen.busy.len();
+    match (several, from_startup) {
+        (true, _) => 0.85,
+        (false, true) if long && wide => 0.75,
+        (false, false) if wide && serves => 0.75,
+        _ => 0.45,
+    }
+}

@@ -1,0 +1,85 @@
+//! What one process's observation allows to be said: how long it was, when the process worked, how
+//! much it was asked to do, and how many frees may be missing. Every site of the process is
+//! judged against this, not against the clock alone.
+
+use super::statistics::median;
+use crate::ledger::{Activity, Image, Ledger};
+
+/// Below this many seconds nothing is accused.
+pub(super) const MIN_DURATION_S: f64 = 2.5;
+
+/// An epoch with less than this share of the mean epoch's allocations is idle.
+const IDLE_SHARE: f64 = 0.01;
+
+/// The observation of one process.
+#[derive(Debug)]
+pub(super) struct Observation {
+    /// From the process's first event to its end, or the latest event.
+    pub(super) duration_s: f64,
+    /// The width of an epoch.
+    pub(super) width_s: f64,
+    /// Per epoch, what the process did.
+    pub(super) activity: Vec<Activity>,
+    /// Per epoch, whether the process worked.
+    pub(super) busy: Vec<bool>,
+    /// The epoch after the last in which the process worked.
+    pub(super) load_end: usize,
+    /// Whether the process was seen from its beginning.
+    pub(super) from_start: bool,
+    /// The share of frees that were not seen: lost, or known only by their address being reused.
+    pub(super) frees_missed: f64,
+    /// Whether bytes of the recording are missing, with an unknown number of events in them.
+    pub(super) bytes_lost: bool,
+}
+
+impl Observation {
+    pub(super) fn of(ledger: &Ledger, image: &Image) -> Self {
+        let activity = ledger.activity(image);
+        let (grid, _) = ledger.grid(image);
+        let allocations = |a: &Activity| a.allocations as f64;
+        let mean = activity.iter().map(allocations).sum::<f64>() / activity.len().max(1) as f64;
+        let busy: Vec<bool> = activity
+            .iter()
+            .map(|a| a.allocations > 0 && allocations(a) >= mean * IDLE_SHARE)
+            .collect();
+        let load_end = busy.iter().rposition(|busy| *busy).map_or(0, |last| last + 1);
+        let missed = image.lost.frees_missing().saturating_add(image.frees_unseen) as f64;
+        Observation {
+            duration_s: ledger.end(image).seconds() - image.began.seconds(),
+            width_s: grid.width_s(),
+            activity,
+            busy,
+            load_end,
+            from_start: image.from_start(),
+            frees_missed: missed / (missed + image.frees as f64).max(1.0),
+            bytes_lost: image.lost.bytes > 0,
+        }
+    }
+
+    /// Whether the process fell idle well before the end of the observation.
+    pub(super) fn load_stopped(&self) -> bool {
+        self.busy.len() - self.load_end > (self.busy.len() / 10).max(2)
+    }
+
+    /// Where the last uninterrupted run of work began.
+    pub(super) fn last_run(&self) -> usize {
+        self.busy[..self.load_end].iter().rposition(|busy| !busy).map_or(0, |idle| idle + 1)
+    }
+
+    /// The share of all the process's allocations but these that were freed again.
+    pub(super) fn churn_without(&self, born: u64, died: u64) -> f64 {
+        let sum =
+            |of: fn(&Activity) -> u64| self.activity.iter().map(of).fold(0, u64::saturating_add);
+        let allocations = sum(|a| a.allocations).saturating_sub(born);
+        sum(|a| a.frees).saturating_sub(died) as f64 / allocations.max(1) as f64
+    }
+
+    /// The work of each of these epochs as the frees of other sites show it (a cache that fills
+    /// frees nothing), none counted for more than four times the median; `None` where too few.
+    pub(super) fn work(&self, epochs: &[usize], own: impl Fn(usize) -> u64) -> Option<Vec<f64>> {
+        let frees: Vec<f64> =
+            epochs.iter().map(|&e| self.activity[e].frees.saturating_sub(own(e)) as f64).collect();
+        let typical = median(frees.clone());
+        (typical >= 10.0).then(|| frees.into_iter().map(|f| f.clamp(1.0, typical * 4.0)).collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! Blocks that were freed twice. The ledger counts a pair only where nothing that was lost can
+//! explain it; here it gets its confidence: less where frees were seen out of order, less for a
+//! process whose beginning was not seen.
+
+use super::assessment::{Evidence, OverReleaseSuspect};
+use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
+
+pub(super) fn judge(ledger: &Ledger) -> Vec<OverReleaseSuspect> {
+    let images = ledger.images().iter();
+    images
+        .flat_map(|image| {
+            image
+                .over_releases()
+                .filter_map(move |(place, seen)| suspect(ledger, image, *place, *seen))
+        })
+        .collect()
+}
+
+fn suspect(
+    ledger: &Ledger,
+    image: &Image,
+    place: OverRelease,
+    seen: OverReleases,
+) -> Option<OverReleaseSuspect> {
+    let site = ledger.site(place.site)?;
+    let mut confidence = if seen.count > 1 { 0.95 } else { 0.9 };
+    if !image.from_start() {
+        confidence -= 0.1;
+    }
+    // Addresses given out while their block still seemed alive: frees were missed or came late,
+    // and the next free may be the late one.
+    if image.frees_unseen > 0 {
+        let others = image.frees_unseen as f64 / seen.count as f64;
+        confidence = f64::min(confidence, 0.8 - 0.3 * others.min(1.0));
+    }
+    let apart = seen.apart.seconds();
+    let again = if seen.count == 1 { "once".to_owned() } else { format!("{} times", seen.count) };
+    Some(OverReleaseSuspect {
+        site: place.site,
+        process: image.id,
+        stack: site.stack,
+        first_free: seen.first_free,
+        second_free: place.stack,
+        count: seen.count,
+        since: seen.first,
+        confidence,
+        evidence: vec![
+            Evidence { fact: "freed-again", value: seen.count as f64, unit: "times" },
+            Evidence { fact: "time-between-frees", value: apart, unit: "s" },
+            Evidence { fact: "frees-unseen", value: image.frees_unseen as f64, unit: "blocks" },
+            Evidence {
+                fact: "frees-unexplained",
+                value: image.frees_unexplained as f64,
+                unit: "frees",
+            },
+        ],
+        explanation: format!(
+            "A block allocated here was freed again {again}, first at {:.1} s. Its address was \
+             not given out in between, and no allocation was lost until then.",
+            seen.first.seconds()
+        ),
+    })
+}

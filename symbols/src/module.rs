@@ -1,0 +1,250 @@
+//! The symbols of one module, from its own file and from the separate debug files that belong
+//! to it. A file of another build is refused with the reason, never used: a name that is wrong
+//! is worse than none.
+
+use crate::demangle::demangle;
+use crate::dwarf::Dwarf;
+use crate::files::{Files, Place, Refusal, Wanted};
+use crate::table::{SymbolTable, TableKind};
+use crate::{BuildId, ElfFacts, Found, FunctionExtent, ModuleOffset, NamedFrame, SymbolError};
+
+/// The symbols of one module.
+#[derive(Default)]
+pub struct Symbols {
+    /// The module's own tables, then those of its debug file.
+    symtabs: Vec<SymbolTable>,
+    dynsym: SymbolTable,
+    dwarf: Option<Dwarf>,
+}
+
+/// A module's symbols, and where they came from.
+#[derive(Default)]
+pub struct Loaded {
+    /// The symbols; empty where no file was found.
+    pub symbols: Symbols,
+    /// The files used: the module's own, its debug file, the debug file's supplement.
+    pub used: Vec<Place>,
+    /// The files that were there and were not used, or only in part.
+    pub refused: Vec<Refusal>,
+}
+
+impl Symbols {
+    /// The symbols of one file alone. Damaged parts are left out.
+    ///
+    /// # Errors
+    /// [`SymbolError::NotElf`], or [`SymbolError::Damaged`] where not even the headers can be read.
+    pub fn parse(bytes: &[u8]) -> Result<Symbols, SymbolError> {
+        ElfFacts::read(bytes)?;
+        let mut symbols = Symbols::default();
+        symbols.add(bytes, None, &mut |_| {});
+        Ok(symbols)
+    }
+
+    /// Finds and reads what there is for a module: its own file, else or in addition its debug file
+    /// by build-id or debug link, and that one's supplement.
+    pub fn load(path: &str, build_id: Option<&BuildId>, files: &mut dyn Files) -> Loaded {
+        let mut loading = Loading { files, loaded: Loaded::default() };
+        let module = loading.module(path, build_id);
+        let build_id = build_id.cloned().or(module.build_id);
+        if loading.loaded.symbols.dwarf.is_none() {
+            loading.debug(path, build_id.as_ref(), module.debug_link.as_ref());
+        }
+        loading.loaded
+    }
+
+    /// Whether there is nothing here to name anything with.
+    pub fn is_empty(&self) -> bool {
+        self.dwarf.is_none()
+            && self.dynsym.is_empty()
+            && self.symtabs.iter().all(SymbolTable::is_empty)
+    }
+
+    /// The functions at an address, innermost first; empty where nothing is known. Look up the
+    /// call, not the return address: see [`crate::OffsetKind::lookup`].
+    pub fn frames(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
+        let mut frames = self.dwarf.as_ref().map(|dwarf| dwarf.frames(offset)).unwrap_or_default();
+        if frames.last().is_some_and(|frame| frame.function.is_some()) {
+            return frames;
+        }
+        let Some(function) = self.function(offset) else {
+            frames.retain(|frame| frame.function.is_some() || frame.line.is_some());
+            return frames;
+        };
+        match frames.last_mut() {
+            Some(frame) => {
+                frame.function = Some(function.name);
+                frame.found = function.found;
+            }
+            None => frames.push(NamedFrame {
+                function: Some(function.name),
+                file: None,
+                line: None,
+                inlined: false,
+                found: function.found,
+            }),
+        }
+        frames
+    }
+
+    /// The function that covers an address, by the symbol tables. Inlined functions have no extent.
+    pub fn function(&self, offset: ModuleOffset) -> Option<FunctionExtent> {
+        let symtabs = self.symtabs.iter().map(|table| (table, Found::Symtab, Found::SymtabUnsized));
+        let dynsym = [(&self.dynsym, Found::Dynsym, Found::DynsymUnsized)];
+        let found = symtabs.chain(dynsym).filter_map(|(table, sized, unsized_)| {
+            let covering = table.covering(offset)?;
+            let found = if covering.sized { sized } else { unsized_ };
+            Some((covering, found))
+        });
+        let (covering, found) = found.min_by_key(|(_, found)| *found)?;
+        Some(FunctionExtent {
+            name: demangle(&covering.name),
+            start: covering.start,
+            size: covering.size,
+            found,
+        })
+    }
+
+    /// Adds what a file has, and tells what of it could not be read.
+    fn add(&mut self, bytes: &[u8], supplement: Option<&[u8]>, fault: &mut dyn FnMut(SymbolError)) {
+        match SymbolTable::read(bytes, TableKind::Symtab) {
+            Ok(table) if table.is_empty() => {}
+            Ok(table) => self.symtabs.push(table),
+            Err(error) => fault(error),
+        }
+        if self.dynsym.is_empty() {
+            match SymbolTable::read(bytes, TableKind::Dynsym) {
+                Ok(table) => self.dynsym = table,
+                Err(error) => fault(error),
+            }
+        }
+        match Dwarf::read(bytes, supplement) {
+            Ok(Some(dwarf)) => self.dwarf = Some(dwarf),
+            Ok(None) => {}
+            Err(error) => fault(error),
+        }
+    }
+}
+
+struct Loading<'a> {
+    files: &'a mut dyn Files,
+    loaded: Loaded,
+}
+
+impl Loading<'_> {
+    fn module(&mut self, path: &str, build_id: Option<&BuildId>) -> ElfFacts {
+        let wanted = Wanted::Module { path, build_id };
+        for place in self.files.candidates(&wanted) {
+            let Some(bytes) = self.read(&place) else { continue };
+            match ElfFacts::read(&bytes[..]).and_then(|facts| same_build(facts, build_id)) {
+                Ok(facts) => {
+                    self.take(&place, &bytes, &facts);
+                    return facts;
+                }
+                // The file was identified when it was traced, so that another build-id means
+                // another file (an upgrade while the program ran, most often).
+                Err(error) if place.0 == path => {
+                    let reason = format!("file changed since the trace: {error}");
+                    self.loaded.refused.push(Refusal { place, reason });
+                }
+                Err(error) => self.refuse(&place, &error),
+            }
+        }
+        ElfFacts::default()
+    }
+
+    fn debug(
+        &mut self,
+        path: &str,
+        build_id: Option<&BuildId>,
+        link: Option<&crate::elf::DebugLink>,
+    ) {
+        if build_id.is_none() && link.is_none() {
+            return;
+        }
+        let name = link.map(|link| link.name.as_str());
+        for place in self.files.candidates(&Wanted::Debug { path, build_id, link: name }) {
+            let Some(bytes) = self.read(&place) else { continue };
+            let facts = ElfFacts::read(&bytes[..]);
+            match facts.and_then(|facts| belongs(facts, &bytes, build_id, link)) {
+                Ok(facts) => {
+                    self.take(&place, &bytes, &facts);
+                    return;
+                }
+                Err(error) => self.refuse(&place, &error),
+            }
+        }
+    }
+
+    /// Uses a file that belongs to the module.
+    fn take(&mut self, place: &Place, bytes: &[u8], facts: &ElfFacts) {
+        let supplement = self.supplement(place, facts);
+        let (supplement_place, supplement) = supplement.unzip();
+        let refused = &mut self.loaded.refused;
+        self.loaded.symbols.add(bytes, supplement.as_deref(), &mut |error| {
+            refused.push(Refusal { place: place.clone(), reason: error.to_string() });
+        });
+        self.loaded.used.push(place.clone());
+        self.loaded.used.extend(supplement_place);
+    }
+
+    fn supplement(&mut self, from: &Place, facts: &ElfFacts) -> Option<(Place, Vec<u8>)> {
+        let link = facts.alt_link.as_ref()?;
+        let wanted = Wanted::Supplement { from, path: &link.path, build_id: &link.build_id };
+        for place in self.files.candidates(&wanted) {
+            let Some(bytes) = self.read(&place) else { continue };
+            let facts = ElfFacts::read(&bytes[..]);
+            match facts.and_then(|facts| belongs(facts, &bytes, Some(&link.build_id), None)) {
+                Ok(_) => return Some((place, bytes)),
+                Err(error) => self.refuse(&place, &error),
+            }
+        }
+        None
+    }
+
+    fn read(&mut self, place: &Place) -> Option<Vec<u8>> {
+        match self.files.read(place) {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                self.loaded.refused.push(Refusal { place: place.clone(), reason });
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, place: &Place, error: &SymbolError) {
+        let reason = error.to_string();
+        self.loaded.refused.push(Refusal { place: place.clone(), reason });
+    }
+}
+
+/// Whether a file is of the build wanted.
+fn same_build(facts: ElfFacts, wanted: Option<&BuildId>) -> Result<ElfFacts, SymbolError> {
+    match (wanted, &facts.build_id) {
+        (Some(wanted), Some(found)) if wanted != found => {
+            Err(SymbolError::OtherBuild { wanted: wanted.clone(), found: found.clone() })
+        }
+        (Some(wanted), None) => Err(SymbolError::NoBuildId { wanted: wanted.clone() }),
+        _ => Ok(facts),
+    }
+}
+
+/// Whether a debug file belongs to the module: by build-id where there is one, else by checksum.
+fn belongs(
+    facts: ElfFacts,
+    bytes: &[u8],
+    build_id: Option<&BuildId>,
+    link: Option<&crate::elf::DebugLink>,
+) -> Result<ElfFacts, SymbolError> {
+    match (build_id, &facts.build_id, link) {
+        (Some(_), Some(_), _) => same_build(facts, build_id),
+        (_, _, Some(link)) => {
+            let found = crc32fast::hash(bytes);
+            if found == link.crc {
+                Ok(facts)
+            } else {
+                Err(SymbolError::OtherChecksum { wanted: link.crc, found })
+            }
+        }
+        (_, _, None) => same_build(facts, build_id),
+    }
+}

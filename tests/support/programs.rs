@@ -1,0 +1,136 @@
+//! The test programs by name, compiled. `tests/programs/README.md` says what each proves.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::compile::{Compile, Language, root};
+
+/// A small C program, `tests/programs/NAME.c`.
+pub fn c(name: &str) -> PathBuf {
+    Compile::new(Language::C, name, &[&format!("tests/programs/{name}.c")])
+        .flags(&["-pthread", "-ldl"])
+        .build()
+}
+
+/// A small C++ program, `tests/programs/NAME.cpp`.
+pub fn cxx(name: &str) -> PathBuf {
+    Compile::new(Language::Cxx, name, &[&format!("tests/programs/{name}.cpp")])
+        .flags(&["-pthread"])
+        .build()
+}
+
+/// A script or a Python program as it is.
+pub fn script(name: &str) -> PathBuf {
+    root().join("tests/programs").join(name)
+}
+
+/// A small C program linked statically: no preloading reaches it.
+pub fn static_c(name: &str) -> PathBuf {
+    Compile::new(Language::C, name, &[&format!("tests/programs/{name}.c")])
+        .flags(&["-static"])
+        .build()
+}
+
+/// One of the two plug-ins that `reload.c` loads in turn, `alpha` or `beta`.
+pub fn reload_plugin(letter: &str) -> PathBuf {
+    let name = format!("lib{letter}.so");
+    let define = format!("-DENTRY={letter}_entry");
+    let allocate = format!("-DALLOCATE={letter}_allocate");
+    Compile::new(Language::C, &name, &["tests/programs/reload_plugin.c"])
+        .shared(&name)
+        .flags(&[&define, &allocate])
+        .build()
+}
+
+/// The independent unwinder, to be preloaded before the agent.
+pub fn oracle() -> PathBuf {
+    // Its own copy of libgcc's unwinder, so that the target's modules stay what they were.
+    Compile::new(Language::C, "liboracle.so", &["tests/programs/oracle.c"])
+        .shared("liboracle.so")
+        .flags(&["-ftls-model=initial-exec", "-static-libgcc", "-pthread", "-ldl"])
+        .build()
+}
+
+/// The broker's message plug-in; needs mosquitto's development files.
+pub fn topic_plugin() -> PathBuf {
+    Compile::new(Language::C, "topic_plugin.so", &["tests/programs/mosquitto/topic_plugin.c"])
+        .shared("topic_plugin.so")
+        .build()
+}
+
+/// Whether mosquitto's development files are there.
+pub fn has_mosquitto_headers() -> bool {
+    PathBuf::from("/usr/include/mosquitto_plugin.h").exists()
+}
+
+/// Which archiver plug-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archiver {
+    /// 1.2.0, which leaks one block per message.
+    Leaking,
+    /// 1.2.1, which does not.
+    Fixed,
+}
+
+impl Archiver {
+    /// The version in its packaging note.
+    pub fn version(self) -> &'static str {
+        match self {
+            Archiver::Leaking => "1.2.0",
+            Archiver::Fixed => "1.2.1",
+        }
+    }
+
+    /// Its path: `libarchiver.so`, soname `libarchiver.so.1`.
+    pub fn build(self) -> PathBuf {
+        let fixed = if self == Archiver::Fixed { "1" } else { "0" };
+        Compile::new(Language::Cxx, "libarchiver.so", &["tests/programs/server/plugin.cpp"])
+            .header("demo/package_note.h")
+            .header("tests/programs/server/archiver.h")
+            .shared("libarchiver.so.1")
+            .flags(&[
+                &format!("-DARCHIVER_FIXED={fixed}"),
+                &format!("-DPACKAGE_VERSION={}", self.version()),
+            ])
+            .build()
+    }
+}
+
+/// A command that runs the message server with this plug-in.
+pub fn server(plug_in: Archiver, messages: u64, threads: u32) -> Command {
+    let program = Compile::new(Language::Cxx, "server", &["tests/programs/server/server.cpp"])
+        .header("tests/programs/server/archiver.h")
+        .flags(&["-pthread", "-ldl"])
+        .build();
+    let mut command = Command::new(program);
+    command
+        .args(["--messages", &messages.to_string(), "--threads", &threads.to_string()])
+        .arg("--plugin")
+        .arg(plug_in.build());
+    command
+}
+
+/// A command that runs the demo's server with its plug-in.
+pub fn demo(plug_in: Archiver) -> Command {
+    let program = Compile::new(Language::C, "courier", &["demo/courier.c"])
+        .header("demo/archive.h")
+        .flags(&["-ldl"])
+        .build();
+    let mut command = Command::new(program);
+    command.arg(demo_archive(plug_in));
+    command
+}
+
+/// The demo's plug-in, with the flags of `demo/README.md`.
+pub fn demo_archive(plug_in: Archiver) -> PathBuf {
+    let fixed = if plug_in == Archiver::Fixed { "1" } else { "0" };
+    Compile::new(Language::C, "libcourier-archive.so", &["demo/archive.c"])
+        .header("demo/package_note.h")
+        .header("demo/archive.h")
+        .shared("libcourier-archive.so.1")
+        .flags(&[
+            &format!("-DARCHIVE_FIXED={fixed}"),
+            &format!("-DPACKAGE_VERSION={}", plug_in.version()),
+        ])
+        .build()
+}

@@ -1,0 +1,66 @@
+//! One traced process image, as it registered itself.
+
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// One entry of the table of processes. Entries are claimed in order and never reused.
+#[repr(C, align(64))]
+pub struct Process {
+    /// A [`ProcessState`]; the fields below hold once it is not `Free`.
+    pub state: AtomicU32,
+    /// The system's number for it.
+    pub pid: AtomicU32,
+    /// The index of the process it was forked from plus one; 0 where its image began by exec.
+    pub forked_from: AtomicU32,
+    /// A [`Refusal`], where the state is `Refused`.
+    pub refusal: AtomicU32,
+    /// Time stamp counter when it registered.
+    pub began: AtomicU64,
+    /// Allocations not recorded because no writer was free.
+    pub lost_allocations: AtomicU64,
+    /// Frees not recorded because no writer was free.
+    pub lost_frees: AtomicU64,
+    reserved: [u64; 2],
+    /// The first bytes of `argv[0]`, padded with 0: a process may be gone before anybody can ask
+    /// the system for its name. All 0 in a forked child, which has its parent's.
+    pub argv0: [AtomicU64; Process::ARGV0_WORDS],
+}
+
+impl Process {
+    /// Words kept of `argv[0]`.
+    pub const ARGV0_WORDS: usize = 8;
+}
+
+/// Where an entry is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ProcessState {
+    /// Nobody has it.
+    Free = 0,
+    /// Tracing.
+    Ready = 1,
+    /// The agent was loaded but cannot trace here.
+    Refused = 2,
+}
+
+/// Why the agent cannot trace where it was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Refusal {
+    /// No reason given.
+    None = 0,
+    /// The C library has no `_dl_find_object` (glibc before 2.35, musl).
+    NoFindObject = 1,
+    /// The real allocator functions could not be found.
+    NoAllocator = 2,
+}
+
+impl Refusal {
+    /// The refusal with this number.
+    pub fn from_u32(number: u32) -> Refusal {
+        match number {
+            1 => Refusal::NoFindObject,
+            2 => Refusal::NoAllocator,
+            _ => Refusal::None,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a ring holds: records of 64-bit words, the first of which says kind and length.
+//!
+//! ```text
+//! word 0   kind u8 | function u8 | length in words u16 | detail u32
+//! word 1   stamp (time stamp counter)
+//!
+//! Alloc    address, size, stack hash
+//! Free     address
+//! Realloc  stamp after, old address, new address, size, stack hash     (stamp = before)
+//! Stack    stack hash, frame...            detail = StackEnd; innermost frame first
+//! Module   load bias, first address, end address, name length, name bytes padded with 0
+//! Thread   -                               detail = 0 began, 1 ended
+//! ```
+//!
+//! A frame word is the address with its trust in the two highest bits. The time stamp counter is
+//! read after the real allocation and before the real free; a realloc carries both.
+
+/// The kinds of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A block was allocated.
+    Alloc = 1,
+    /// A block will be freed.
+    Free = 2,
+    /// A block was moved or resized.
+    Realloc = 3,
+    /// A stack is defined.
+    Stack = 4,
+    /// A module was seen.
+    Module = 5,
+    /// A thread began or ended.
+    Thread = 6,
+}
+
+impl Kind {
+    /// The kind with this number.
+    pub fn from_u8(number: u8) -> Option<Kind> {
+        Some(match number {
+            1 => Kind::Alloc,
+            2 => Kind::Free,
+            3 => Kind::Realloc,
+            4 => Kind::Stack,
+            5 => Kind::Module,
+            6 => Kind::Thread,
+            _ => return None,
+        })
+    }
+}
+
+/// How many words the records of fixed length have.
+pub mod words {
+    /// [`super::Kind::Alloc`].
+    pub const ALLOC: usize = 5;
+    /// [`super::Kind::Free`].
+    pub const FREE: usize = 3;
+    /// [`super::Kind::Realloc`].
+    pub const REALLOC: usize = 7;
+    /// [`super::Kind::Stack`] without its frames.
+    pub const STACK: usize = 3;
+    /// [`super::Kind::Module`] without its name.
+    pub const MODULE: usize = 6;
+    /// [`super::Kind::Thread`].
+    pub const THREAD: usize = 2;
+}
+
+/// Word 0 of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordHeader {
+    /// A [`Kind`].
+    pub kind: u8,
+    /// The number of the allocator function, as the event vocabulary has it.
+    pub function: u8,
+    /// Length of the record, this word included.
+    pub words: u16,
+    /// Whatever the kind says.
+    pub detail: u32,
+}
+
+impl RecordHeader {
+    /// As a word.
+    pub const fn pack(self) -> u64 {
+        self.kind as u64
+            | (self.function as u64) << 8
+            | (self.words as u64) << 16
+            | (self.detail as u64) << 32
+    }
+
+    /// From a word.
+    pub const fn unpack(word: u64) -> RecordHeader {
+        RecordHeader {
+            kind: word as u8,
+            function: (word >> 8) as u8,
+            words: (word >> 16) as u16,
+            detail: (word >> 32) as u32,
+        }
+    }
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum StackEnd {
+    /// At the outermost caller.
+    Complete = 0,
+    /// A frame has neither an unwind table nor a usable frame pointer.
+    NoTable = 1,
+    /// It is deeper than what is recorded.
+    Depth = 2,
+    /// A frame would lie outside the stack.
+    OutOfStack = 3,
+}
+
+impl StackEnd {
+    /// The end with this number; anything unknown did not reach the outermost caller.
+    pub fn from_u32(number: u32) -> StackEnd {
+        match number {
+            0 => StackEnd::Complete,
+            2 => StackEnd::Depth,
+            3 => StackEnd::OutOfStack,
+            _ => StackEnd::NoTable,
+        }
+    }
+}
+
+const TRUST_SHIFT: u32 = 62;
+
+/// A frame as a word: `trust` is the number the event vocabulary gives it, 0 to 3.
+pub const fn frame_word(address: u64, trust: u8) -> u64 {
+    address & ((1 << TRUST_SHIFT) - 1) | (trust as u64) << TRUST_SHIFT
+}
+
+/// The address and the trust of a frame word.
+pub const fn split_frame_word(word: u64) -> (u64, u8) {
+    (word & ((1 << TRUST_SHIFT) - 1), (word >> TRUST_SHIFT) as u8)
+}
