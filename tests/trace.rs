@@ -1,8 +1,19 @@
 //! The native trace, from outside: what is written comes back, and what is damaged is counted.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "trace/arbitrary.rs"]
+mod arbitrary;
+#[path = "trace/damage.rs"]
+mod damage;
+#[path = "trace/recorder.rs"]
+mod recorder;
+#[path = "trace/seeds.rs"]
+mod seeds;
 mod synth;
+#[path = "trace/versions.rs"]
+mod versions;
 
+use proptest::prelude::*;
 use synth::{Synth, linux_module, windows_module};
 use unfreed::event::*;
 use unfreed::read::trace::{Clock, Header, Reader, Writer};
@@ -55,7 +66,8 @@ fn example() -> (Header, Vec<Event>) {
         utc_offset_minutes: 60,
         clock: Clock { name: "tsc".into(), hertz: Some(2_100_000_000) },
     };
-    let event = |time, what| Event { time: Time(time), process: ProcessId(0), thread: Tid(7), what };
+    let event =
+        |time, what| Event { time: Time(time), process: ProcessId(0), thread: Tid(7), what };
     let process = Process {
         pid: 7,
         parent: 1,
@@ -112,4 +124,28 @@ fn the_documents_example_holds() {
     let (read_back, faults) = read(&documented);
     assert_eq!((read_back, faults), (events, Vec::new()));
     assert_eq!(Reader::new(&documented[..]).unwrap().header(), &header);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Every field of every kind of event comes back, however the trace is cut into chunks.
+    #[test]
+    fn what_is_written_comes_back(events in arbitrary::events(0..300), chunk in 1_usize..200) {
+        let bytes = arbitrary::chunked(&events, chunk);
+        let (back, faults) = read(&bytes);
+        prop_assert_eq!(back, events);
+        prop_assert_eq!(faults, Vec::<String>::new());
+    }
+
+    /// The library reads what was encoded from the document, whatever the events.
+    #[test]
+    fn writer_and_document_agree(events in arbitrary::events(1..100)) {
+        let mut bytes = synth::encode::file_header("agent");
+        let records = synth::encode::records(&events);
+        let base = events[0].time.0;
+        bytes.extend(synth::encode::chunk(1, &records, events.len(), 4, 0, base));
+        let (back, _) = read(&bytes);
+        prop_assert_eq!(&back[..events.len()], &events[..]);
+    }
 }
