@@ -33,7 +33,7 @@ pub fn write(
         if frame.inlined {
             function.push_str(" (inlined)");
         }
-        if matches!(frame.found, Some(Found::SymtabUnsized | Found::DynsymUnsized)) {
+        if frame.found == Some(Found::SymtabUnsized) {
             function.push_str(" (nearest symbol)");
         }
         page.cells(
