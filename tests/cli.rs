@@ -238,6 +238,49 @@ fn diff_the_other_way_is_new_and_with_itself_unchanged() {
 }
 
 #[test]
+fn a_programs_own_wrapper_is_not_to_blame() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    for caller in 0..6 {
+        let caller = format!("mailer!part{caller}");
+        let stack = ["libmade-up.so.1!malloc", "mailer!grab", &caller, "mailer!main"];
+        t.churn(mailer, &stack, 100, 2000, 0.0..30.0, 0.01);
+    }
+    let stack = ["libmade-up.so.1!malloc", "mailer!grab", "mailer!forget", "mailer!main"];
+    t.leak(mailer, &stack, 64, 2000, 0.0..30.0);
+    bench.file("wrapped.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "wrapped.unfreed"]);
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    let blamed: Vec<_> = report.suspects.iter().map(|s| s.function.as_str()).collect();
+    assert_eq!(blamed, ["forget"]);
+}
+
+#[test]
+fn a_block_freed_twice_is_told_with_where_it_was_allocated() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    let stack = ["libmade-up.so.1!malloc", "mailer!session_new", "mailer!main"];
+    for second in 1..20 {
+        t.double_free(f64::from(second), mailer, &stack, 96);
+    }
+    t.lasts(30.0);
+    bench.file("twice.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "--min-confidence", "0", "twice.unfreed"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    let suspect = &json["suspects"][0];
+    assert_eq!(suspect["kind"], "over-release", "{suspect}");
+    assert_eq!(suspect["function"], "session_new");
+    assert_eq!(suspect["over_release"]["count"], 19);
+    let told = bench.run(&["analyze", "--min-confidence", "0", "twice.unfreed"]);
+    assert!(told.out.starts_with("Freed too often: "), "{}", told.out);
+    let told = bench.run(&["diff", "--min-confidence", "0", "twice.unfreed", "twice.unfreed"]);
+    assert!(told.out.contains("Unchanged: session_new"), "{}", told.out);
+}
+
+#[test]
 fn a_published_fix_is_matched() {
     let bench = Bench::new();
     let mut t = Synth::windows();
