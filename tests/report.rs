@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use sample::{diff, growth, hostile, kb, nothing, over_release};
 use serde_json::Value;
 use unfreed::fixes::Status;
-use unfreed::report::model::{Fault, Losses, Report};
+use unfreed::report::model::{Fault, Losses, Report, Target};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
 use unfreed::report::{diff::DiffReport, json};
@@ -98,6 +98,23 @@ fn suspects_of_one_blame_frame_are_one_in_the_text() {
     assert_eq!(both["suspects"].as_array().unwrap().len(), 2, "the JSON keeps both");
     report.suspects[1].pid += 1;
     assert!(render(&report, Style::default()).contains("Suspect 2 of 2:"));
+}
+
+#[test]
+fn of_many_processes_those_that_matter_are_named() {
+    let mut report = growth();
+    for allocations in 0..70 {
+        let name = format!("shell{allocations}");
+        let target = Target { name, allocations, pid: 4711, ..report.target[0].clone() };
+        report.target.insert(0, target);
+    }
+    report.target.last_mut().unwrap().allocations = 1;
+    let text = render(&report, Style::default());
+    let named: Vec<_> = text.lines().filter(|line| line.contains(" (process 4711) ")).collect();
+    assert_eq!(named.len(), 3, "{text}");
+    assert!(named[0].starts_with("mosquitto "), "the suspect's comes first: {named:?}");
+    assert!(named[1].starts_with("shell69 "), "{named:?}");
+    assert!(text.contains("And 68 more processes"), "{text}");
 }
 
 #[test]

@@ -49,7 +49,8 @@ fn whose_rows(page: &mut Page, group: &Group<'_>) {
         spans.push(words(", package "));
         spans.push(name(package.as_str()));
     }
-    spans.push(words(format!(", process {}", lead.pid)));
+    spans.extend([words(", process "), name(lead.process.as_str())]);
+    spans.push(words(format!(" ({})", lead.pid)));
     page.row(2, COLUMN, "Where", &spans);
 }
 
