@@ -221,3 +221,24 @@ fn the_judgement_depends_on_the_events_alone() {
     };
     assert_eq!(assess(), assess());
 }
+
+#[test]
+fn snapshots_show_growth_once_there_are_enough_of_them() {
+    use unfreed::event::{Bytes, Snapshot, What};
+    let judged = |blocks: &[u64]| {
+        let mut world = World::new(1, 60, false);
+        for (number, &blocks) in (0..).zip(blocks) {
+            world.pass(f64::from(number) * 10.0);
+            let (stack, bytes) = (World::SUBJECT, Bytes(blocks * 64));
+            world.say(What::Snapshot(Box::new(Snapshot { number, stack, blocks, bytes })));
+        }
+        judge(&world.finish()).sites.remove(0)
+    };
+    let rising = judged(&[100, 200, 300, 400]);
+    assert_eq!(rising.verdict, Verdict::Growth);
+    assert!(rising.confidence >= DEFAULT_MIN_CONFIDENCE);
+    assert!((rising.growth_bytes_per_s - 640.0).abs() < 1e-6);
+    assert!(judged(&[100, 200]).confidence < DEFAULT_MIN_CONFIDENCE);
+    assert!(judged(&[100, 400, 410, 411]).confidence < 0.5);
+    assert_eq!(judged(&[100, 100, 100]).verdict, Verdict::Steady);
+}
