@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use object::{Object, ObjectSection};
 use proptest::prelude::*;
-use unfreed_symbols::{ElfFacts, ModuleOffset, SymbolError, Symbols};
+use unfreed_symbols::{ElfFacts, Files, ModuleOffset, Place, SymbolError, Symbols, Wanted};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/server.cc");
 
@@ -46,6 +46,22 @@ static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     }
     files
 });
+
+/// A disk with one file.
+struct Single(Vec<u8>);
+
+impl Files for Single {
+    fn candidates(&mut self, wanted: &Wanted<'_>) -> Vec<Place> {
+        match wanted {
+            Wanted::Module { path, .. } => vec![Place((*path).to_owned())],
+            _ => Vec::new(),
+        }
+    }
+
+    fn read(&mut self, _: &Place) -> Result<Option<Vec<u8>>, String> {
+        Ok(Some(self.0.clone()))
+    }
+}
 
 /// Asks everything there is to ask.
 fn ask(bytes: &[u8]) {
@@ -132,7 +148,14 @@ fn a_section_that_claims_too_much_is_refused() {
     let mut bytes = bytes.clone();
     let size = usize::try_from(at).unwrap() + 8;
     bytes[size..size + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
-    let symbols = Symbols::parse(&bytes).unwrap();
+    let loaded = Symbols::load("/packed.so", None, &mut Single(bytes));
+    let [refused] = &loaded.refused[..] else { panic!("{:?}", loaded.refused) };
+    assert!(
+        refused.reason.starts_with("section .debug_info claims 1099511627776 bytes uncompressed"),
+        "{}",
+        refused.reason
+    );
+    let symbols = loaded.symbols;
     assert!(!symbols.is_empty(), "the symbol table is still good");
     let frames = (0..0x1800).flat_map(|offset| symbols.frames(ModuleOffset(offset)));
     let (named, lines) = frames.fold((0, 0), |(named, lines), frame| {
