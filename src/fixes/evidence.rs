@@ -27,7 +27,7 @@ pub struct Evidence<'a> {
     /// The allocation stack, innermost first, allocator frames included.
     pub stack: Vec<EvidenceFrame<'a>>,
     /// Whether `stack` reaches the outermost caller. If not, what is missing from it may still
-    /// have been on the call path.
+    /// have been on the call path. False also where no stack was taken.
     pub stack_complete: bool,
     /// Every module mapped into the process.
     pub modules: Vec<&'a ModuleIdentity>,

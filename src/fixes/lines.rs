@@ -112,10 +112,10 @@ fn convert_file(
     };
     let (first, last, fix) = (from.as_ref(), end.version(), fixed.as_ref());
     for (low, high) in [(first, last), (first, fix), (last, fix)] {
-        if let (Some(low), Some(high)) = (low, high) {
-            if order(low, high).is_some_and(std::cmp::Ordering::is_gt) {
-                findings.add(&format!("{key}.affected"), format!("{low} comes after {high}"));
-            }
+        if let (Some(low), Some(high)) = (low, high)
+            && order(low, high).is_some_and(std::cmp::Ordering::is_gt)
+        {
+            findings.add(&format!("{key}.affected"), format!("{low} comes after {high}"));
         }
     }
     Some(LineFile { name: file.name.clone(), line, from, end, fixed, provenance: file.provenance })

@@ -108,10 +108,8 @@ fn check_signature(signature: &Signature, findings: &mut Findings<'_>) {
     if signature.ordered && signature.frames.len() < 2 {
         findings.add("signature.ordered", "`ordered` needs at least two steps in `frames`");
     }
-    if let Some(bytes) = &signature.bytes {
-        if bytes.min > bytes.max {
-            findings.add("signature.bytes.min", "`min` must not be greater than `max`");
-        }
+    if signature.bytes.as_ref().is_some_and(|bytes| bytes.min > bytes.max) {
+        findings.add("signature.bytes.min", "`min` must not be greater than `max`");
     }
     if let Some(blocks) = &signature.blocks {
         // Written so that a NaN fails it too.

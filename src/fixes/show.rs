@@ -181,21 +181,18 @@ fn file_in_words(file: &LineFile) -> String {
 fn wrap(into: &mut String, head: &str, indent: usize, text: &str, width: usize) {
     into.push_str(head);
     let mut column = head.width();
-    let mut first = true;
+    let mut gap = 0;
     for word in text.split_whitespace() {
-        if !first && column + 1 + word.width() > width {
+        if column + gap + word.width() > width && column > indent {
+            into.truncate(into.trim_end_matches(' ').len());
             into.push('\n');
             into.push_str(&" ".repeat(indent));
-            column = indent;
-            first = true;
+            (column, gap) = (indent, 0);
         }
-        if !first {
-            into.push(' ');
-            column += 1;
-        }
+        into.push_str(&" ".repeat(gap));
         into.push_str(word);
-        column += word.width();
-        first = false;
+        column += gap + word.width();
+        gap = 1;
     }
     while into.ends_with(' ') {
         into.pop();

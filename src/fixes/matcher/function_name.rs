@@ -62,9 +62,9 @@ fn undecorated(name: &str) -> &str {
     if name.starts_with('?') {
         return name; // A mangled name of Microsoft's; its signs mean something else.
     }
-    let copy = name.get(1..).and_then(|rest| rest.find('.')).map_or(name.len(), |at| at + 1);
-    let name = name.get(..copy).unwrap_or(name);
-    let at = name.get(1..).and_then(|rest| rest.find('@')).map(|at| at + 1);
+    let copy = name.char_indices().skip(1).find(|&(_, c)| c == '.');
+    let name = copy.and_then(|(at, _)| name.get(..at)).unwrap_or(name);
+    let at = name.char_indices().skip(1).find(|&(_, c)| c == '@').map(|(at, _)| at);
     let Some((stem, suffix)) = at.and_then(|at| Some((name.get(..at)?, name.get(at + 1..)?)))
     else {
         return name;

@@ -70,6 +70,9 @@ fn find(line: &Line, facts: &[Fact]) -> (Finding, String) {
 
 fn level(line: &Line, value: &str) -> (Finding, String) {
     let name = &line.product;
+    if line.levels.is_empty() && line.fixed_level.is_none() {
+        return (Finding::Affected, format!("{name} is there, at {value}"));
+    }
     let Some(level) = Level::parse(value) else {
         return (Finding::Unclear, format!("{name} is at `{value}`, which tells no service pack"));
     };

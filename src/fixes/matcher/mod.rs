@@ -155,7 +155,7 @@ fn confidence(entry: &Entry, clauses: &[Clause]) -> f64 {
     let held: f64 = clauses.iter().map(|clause| clause.weight * value(clause)).sum();
     let bound = match (&entry.signature.inferred, entry.signature.frames.is_empty()) {
         (Some(_), _) => 0.5,
-        (None, true) => 0.75,
+        (None, true) => 0.6,
         (None, false) => 0.95,
     };
     if whole > 0.0 { (held / whole * bound * 100.0).round() / 100.0 } else { 0.0 }

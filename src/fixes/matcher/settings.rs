@@ -14,7 +14,7 @@ fn judge_one(setting: &Setting, facts: &[Fact]) -> Reason {
     let path = canonical(&setting.name);
     let same = |fact: &&Fact| fact.kind == FactKind::Setting && canonical(&fact.subject) == path;
     let (name, on) = (&setting.name, &setting.on);
-    let (standing, text) = match facts.iter().filter(same).next_back().map(|fact| &fact.value) {
+    let (standing, text) = match facts.iter().rfind(same).map(|fact| &fact.value) {
         None => {
             let text = format!("{name} was not read; it must be {on}. Read it: {}", setting.read);
             (Standing::Unknown, text)

@@ -34,8 +34,10 @@ pub(super) fn judge(entry: &Entry, view: &View<'_>) -> Judged {
         let clause = modules(entry, wanted, view);
         hit |= clause.standing() == Yes || on_path(entry, wanted, view);
         clauses.push(clause);
-        // Without any stack a named process is all the signature that can be seen.
-        hit |= view.evidence.stack.is_empty() && !signature.processes.is_empty();
+        // Without any stack a named process with one of the modules is all that can be seen.
+        hit |= view.evidence.stack.is_empty()
+            && !signature.processes.is_empty()
+            && is_mapped(entry, wanted, view);
     }
     let mut after = None;
     for step in &signature.frames {
@@ -67,6 +69,14 @@ fn evidence(entry: &Entry, view: &View<'_>) -> Clause {
         }
         None => Clause::deciding("evidence", Yes, 1.0, format!("seen: {}", what(seen))),
     }
+}
+
+/// Whether the process has a module of the signature, on its call path or not.
+fn is_mapped(entry: &Entry, wanted: &Modules, view: &View<'_>) -> bool {
+    view.evidence.modules.iter().any(|module| {
+        wanted.any.iter().any(|name| is_called(module, name))
+            && !versions::is_of_another_line(entry, module)
+    })
 }
 
 /// Whether a module of the signature, of the entry's product line as far as known, is anywhere
@@ -175,7 +185,8 @@ fn allocator(wanted: &[Function], seen: Function) -> Option<Clause> {
             Clause::telling("allocator", Unknown, 0.5, text)
         }
         seen => {
-            let text = format!("allocated by {seen:?}; the fix is about {wanted:?}");
+            let named: Vec<_> = wanted.iter().map(|function| format!("{function:?}")).collect();
+            let text = format!("allocated by {seen:?}; the fix is about {}", named.join(" or "));
             Clause::deciding("allocator", yes_if(wanted.contains(&seen)), 0.5, text)
         }
     })

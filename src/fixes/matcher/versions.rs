@@ -20,12 +20,12 @@ use crate::fixes::version::{DebianVersion, DottedVersion, FileVersion, Scheme, V
 pub(super) enum State {
     /// At least one has the fault.
     Affected,
+    /// Not enough is known.
+    Unknown,
     /// All have the fix.
     Fixed,
     /// Older than the first version with the fault, or newer than the last.
     OutsideRange,
-    /// Not enough is known.
-    Unknown,
     /// They are another product's.
     OtherLine,
 }
@@ -38,7 +38,7 @@ pub(super) fn judge(entry: &Entry, line: &Line, view: &View<'_>) -> (State, Vec<
         let modules = view.modules_called(&file.name);
         let judged =
             modules.into_iter().map(|module| judge_module(entry, line, file, module, view));
-        // Of two modules of one name the one that says more stands for the file.
+        // Of two modules of one name the worse one stands for the file.
         let (state, text) = judged.min_by_key(|judged| judged.0).unwrap_or_else(|| {
             let text = format!(
                 "{} is not loaded, so its version is not known: look at the file",

@@ -4,12 +4,15 @@
 //! one is not on the other's stack. Where the source is silent a field says so, by `None`, by
 //! an absent end or by [`Stated::NotStated`]; nothing is filled in.
 
+mod line;
+mod signature;
+
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use super::evidence::EvidenceKind;
-use super::product::Level;
-use super::version::{Scheme, Version};
-use crate::event::Function;
+pub use line::{End, Line, LineFile, Provenance};
+pub use signature::{BlocksRange, BytesRange, Modules, Place, Signature, Step};
 
 /// One published fix.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,102 +103,6 @@ pub enum Read {
     SubjectOnly,
 }
 
-/// What a tracer sees of the fault.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    /// What kind of suspect.
-    pub evidence: EvidenceKind,
-    /// The processes in which it shows; empty for any.
-    #[serde(default)]
-    pub processes: Vec<String>,
-    /// The modules of which one must be on the call path.
-    pub modules: Option<Modules>,
-    /// Functions on the call path: every step must be there.
-    #[serde(default)]
-    pub frames: Vec<Step>,
-    /// Whether the steps are found in their order, innermost first.
-    #[serde(default)]
-    pub ordered: bool,
-    /// Functions whose presence on the call path says that it is something else.
-    #[serde(default)]
-    pub absent: Vec<String>,
-    /// The functions that may have allocated; empty for any.
-    #[serde(default)]
-    pub allocators: Vec<Function>,
-    /// Bytes.
-    pub bytes: Option<BytesRange>,
-    /// Blocks that stay.
-    pub blocks: Option<BlocksRange>,
-    /// Set where the source does not describe this signature and it is inferred from what
-    /// it does say: how. A hit is then never more than `possible`.
-    pub inferred: Option<String>,
-}
-
-/// Modules of which one must be on the call path.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Modules {
-    /// File names; compared without case.
-    pub any: Vec<String>,
-    /// Where on the path.
-    pub at: Place,
-}
-
-/// Where on the call path something is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// Anywhere.
-    Path,
-    /// It is the blame frame; elsewhere on the path it leaves the question open.
-    Blame,
-}
-
-/// One step of the call path: any of these functions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Function names without arguments; a qualified one also fits at the end of a longer name.
-    pub any: Vec<String>,
-    /// The module they are in, where the source says so.
-    pub module: Option<String>,
-    /// Where on the path; anywhere if not given.
-    #[serde(default = "anywhere")]
-    pub at: Place,
-    /// Whether the functions are too common to be a hit by themselves.
-    #[serde(default)]
-    pub common: bool,
-}
-
-fn anywhere() -> Place {
-    Place::Path
-}
-
-/// Bytes, and what they are counted per.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BytesRange {
-    /// At least.
-    pub min: u64,
-    /// At most.
-    pub max: u64,
-    /// `allocation`, or the event: only the former can be held against bytes per call.
-    pub per: String,
-}
-
-/// Blocks that stay, and what they are counted per.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BlocksRange {
-    /// At least.
-    pub min: f64,
-    /// At most.
-    pub max: f64,
-    /// The event.
-    pub per: String,
-}
-
 /// Where the fault is, as far as the source says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,68 +114,6 @@ pub struct Faulty {
     pub functions: Vec<String>,
     /// In words.
     pub says: Option<String>,
-}
-
-/// One product line: its versions compare with each other and with nothing else.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Line {
-    /// The product's name, with its version where that is part of the name.
-    pub product: String,
-    /// How its versions compare.
-    pub scheme: Scheme,
-    /// The distribution, for [`Scheme::Debian`]: `debian 12`.
-    pub distribution: Option<String>,
-    /// The levels (service packs) of the product that the source names; empty where it names none.
-    pub levels: Vec<Level>,
-    /// The level from which on the product carries the fix, where stated.
-    pub fixed_level: Option<Level>,
-    /// Its files; all must be fixed.
-    pub files: Vec<LineFile>,
-}
-
-/// One file of a product line.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LineFile {
-    /// File name, or soname.
-    pub name: String,
-    /// The leading parts by which a version of this file is known to belong to the line;
-    /// `None` where every version does.
-    pub line: Option<Version>,
-    /// The first version with the fault; `None` where not stated.
-    pub from: Option<Version>,
-    /// Where the fault ends.
-    pub end: End,
-    /// The first version with the fix; `None` where none is stated.
-    pub fixed: Option<Version>,
-    /// Where the versions come from.
-    pub provenance: Provenance,
-}
-
-/// Where a range of faulty versions ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Every version before this one has the fault.
-    Before(Version),
-    /// This is the last one with the fault.
-    Through(Version),
-    /// The source does not say.
-    NotStated,
-}
-
-/// Where version numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Provenance {
-    /// The source itself lists the file.
-    Article,
-    /// A rollup that contains the fix: an upper bound.
-    Rollup,
-    /// The source gives date and size, and the version was found by them.
-    DateAndSize,
-    /// The build of a service pack.
-    ServicePack,
-    /// The first upstream release that contains the fix's commit.
-    Release,
 }
 
 /// A setting that a fix needs.
@@ -387,5 +232,5 @@ pub enum Origin {
     /// It came with the program.
     Embedded,
     /// It was read from this file.
-    User(std::path::PathBuf),
+    User(PathBuf),
 }

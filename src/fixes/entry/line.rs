@@ -1,0 +1,69 @@
+//! Product lines: within one, versions compare; between two, never. Outlook and Exchange both
+//! ship an Emsmdb32.dll, and 11.0 of the one is neither older nor newer than 6.5 of the other.
+
+use serde::Deserialize;
+
+use crate::fixes::product::Level;
+use crate::fixes::version::{Scheme, Version};
+
+/// One product line: its versions compare with each other and with nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The product's name, with its version where that is part of the name.
+    pub product: String,
+    /// How its versions compare.
+    pub scheme: Scheme,
+    /// The distribution, for [`Scheme::Debian`]: `debian 12`.
+    pub distribution: Option<String>,
+    /// The levels (service packs) of the product that the source names; empty where it names none.
+    pub levels: Vec<Level>,
+    /// The level from which on the product carries the fix, where stated.
+    pub fixed_level: Option<Level>,
+    /// Its files; all must be fixed.
+    pub files: Vec<LineFile>,
+}
+
+/// One file of a product line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineFile {
+    /// File name, or soname.
+    pub name: String,
+    /// The leading parts by which a version of this file is known to belong to the line;
+    /// `None` where every version does.
+    pub line: Option<Version>,
+    /// The first version with the fault; `None` where not stated.
+    pub from: Option<Version>,
+    /// Where the fault ends.
+    pub end: End,
+    /// The first version with the fix; `None` where none is stated.
+    pub fixed: Option<Version>,
+    /// Where the versions come from.
+    pub provenance: Provenance,
+}
+
+/// Where a range of faulty versions ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every version before this one has the fault.
+    Before(Version),
+    /// This is the last one with the fault.
+    Through(Version),
+    /// The source does not say.
+    NotStated,
+}
+
+/// Where version numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provenance {
+    /// The source itself lists the file.
+    Article,
+    /// A rollup that contains the fix: an upper bound.
+    Rollup,
+    /// The source gives date and size, and the version was found by them.
+    DateAndSize,
+    /// The build of a service pack.
+    ServicePack,
+    /// The first upstream release that contains the fix's commit.
+    Release,
+}

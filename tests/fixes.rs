@@ -1,0 +1,13 @@
+//! Published fixes: suspects in, matches out; texts in, entries or problems out.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "fixes/articles.rs"]
+mod articles;
+#[path = "fixes/catalogue.rs"]
+mod catalogue;
+#[path = "fixes/format.rs"]
+mod format;
+#[path = "fixes/suspect.rs"]
+mod suspect;
+#[path = "fixes/versions.rs"]
+mod versions;

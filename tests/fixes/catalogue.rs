@@ -1,0 +1,120 @@
+//! The embedded catalogue and catalogues of the user's.
+
+use std::fs;
+use std::path::Path;
+
+use unfreed::fixes::entry::Origin;
+use unfreed::fixes::{Catalogue, CatalogueError, check, list, show};
+
+fn directory() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixes"))
+}
+
+#[test]
+fn every_file_in_fixes_is_embedded() {
+    let embedded = Catalogue::embedded().unwrap();
+    let mut names: Vec<_> = fs::read_dir(directory())
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let ids: Vec<_> = embedded.entries().map(|entry| format!("{}.toml", entry.id)).collect();
+    assert_eq!(names, ids);
+}
+
+#[test]
+fn the_catalogue_passes_its_own_check() {
+    assert_eq!(check(directory()).unwrap(), []);
+}
+
+#[test]
+fn no_entry_states_what_its_source_does_not() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for entry in catalogue.entries() {
+        // None of the six states bytes, and only one a first faulty version.
+        assert_eq!(entry.signature.bytes, None, "{}", entry.id);
+        let from = entry.lines.iter().flat_map(|line| &line.files).any(|file| file.from.is_some());
+        assert_eq!(from, entry.id.starts_with("MOSQUITTO"), "{}", entry.id);
+        assert!(!entry.unknowns.is_empty(), "{}", entry.id);
+    }
+    let q265514 = catalogue.get("q265514").unwrap();
+    assert!(q265514.lines[0].files.is_empty());
+    assert_eq!(q265514.restart.says, None);
+}
+
+#[test]
+fn a_user_entry_stands_in_place_of_an_embedded_one() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("KB896064.toml");
+    let text = fs::read_to_string(directory().join("KB896064.toml")).unwrap();
+    fs::write(&path, text.replace("6.0.6617.63", "6.0.9999.9")).unwrap();
+    fs::write(home.path().join("notes.txt"), "not an entry").unwrap();
+    let mine = Catalogue::load_dir(home.path()).unwrap();
+    assert_eq!(mine.entries().len(), 1);
+    let mut catalogue = Catalogue::embedded().unwrap();
+    let count = catalogue.entries().len();
+    catalogue.merge(mine);
+    assert_eq!(catalogue.entries().len(), count);
+    let entry = catalogue.get("KB896064").unwrap();
+    assert_eq!(entry.origin, Origin::User(path));
+    assert_eq!(entry.lines[0].files[0].fixed.as_ref().unwrap().to_string(), "6.0.9999.9");
+    assert!(show(entry, 80).contains("your own catalogue"));
+}
+
+#[test]
+fn one_wrong_file_refuses_the_directory_and_every_problem_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(directory().join("KB896064.toml")).unwrap();
+    fs::write(home.path().join("KB896064.toml"), &text).unwrap();
+    fs::write(home.path().join("A.toml"), "id = \"A\"\ntitel = \"x\"\n").unwrap();
+    fs::write(home.path().join("B.toml"), [0xff, 0xfe]).unwrap();
+    let problems = check(home.path()).unwrap();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert_eq!(problems[0].line, Some(2));
+    assert!(problems[0].to_string().ends_with(&problems[0].text));
+    assert!(problems[0].to_string().contains("A.toml:2: "));
+    assert!(problems[1].text.contains("UTF-8"), "{}", problems[1]);
+    let Err(CatalogueError::Wrong(same)) = Catalogue::load_dir(home.path()) else { panic!() };
+    assert_eq!(same, problems);
+}
+
+#[test]
+fn directories_that_are_empty_or_missing_are_told_apart() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(check(home.path()).unwrap().len(), 1);
+    assert_eq!(Catalogue::load_dir(home.path()).unwrap().entries().len(), 0);
+    let missing = home.path().join("none");
+    assert!(matches!(check(&missing), Err(CatalogueError::Read { .. })));
+    let error = Catalogue::load_dir(&missing).unwrap_err();
+    assert!(error.to_string().contains("none"), "{error}");
+}
+
+#[test]
+fn a_file_out_of_proportion_is_not_read() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("A.toml"), "#".repeat(600 << 10)).unwrap();
+    let problems = check(home.path()).unwrap();
+    assert!(problems[0].text.contains("longer"), "{problems:?}");
+}
+
+#[test]
+fn entries_are_shown_within_the_width_asked_for() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for width in [40, 60, 80, 120] {
+        let mut pages: Vec<String> = catalogue.entries().map(|entry| show(entry, width)).collect();
+        pages.push(list(&catalogue, width));
+        for line in pages.iter().flat_map(|page| page.lines()) {
+            let words = line.split_whitespace().count();
+            assert!(line.chars().count() <= width || words <= 2, "{width}: {line}");
+            assert_eq!(line, line.trim_end());
+        }
+    }
+}
+
+#[test]
+fn what_an_entry_shows() {
+    let catalogue = Catalogue::embedded().unwrap();
+    insta::assert_snapshot!("list", list(&catalogue, 80));
+    insta::assert_snapshot!("kb891509", show(catalogue.get("KB891509").unwrap(), 80));
+    insta::assert_snapshot!("q265514", show(catalogue.get("Q265514").unwrap(), 60));
+}

@@ -1,0 +1,234 @@
+//! The orders of versions: total, and right for the pairs that are easily got wrong.
+
+use std::cmp::Ordering::{self, Equal, Greater, Less};
+use std::fmt::Debug;
+use std::process::Command;
+
+use proptest::prelude::*;
+use unfreed::fixes::version::{DebianVersion, DottedVersion, FileVersion};
+use unfreed::fixes::{Level, Product};
+
+fn pairs<V: Ord + Debug>(parse: impl Fn(&str) -> Option<V>, cases: &[(&str, Ordering, &str)]) {
+    for &(a, order, b) in cases {
+        let (left, right) = (parse(a).expect(a), parse(b).expect(b));
+        assert_eq!(left.cmp(&right), order, "{a} {order:?} {b}");
+        assert_eq!(right.cmp(&left), order.reverse(), "{b} against {a}");
+        assert_eq!(left == right, order == Equal, "{a} == {b}");
+    }
+}
+
+#[test]
+fn file_versions_compare_by_number() {
+    pairs(
+        FileVersion::parse,
+        &[
+            ("6.5.7232.18", Less, "6.5.7232.75"),
+            ("6.5.7232.9", Less, "6.5.7232.18"),
+            ("6.5.7638.1", Greater, "6.5.7232.75"),
+            ("6, 5, 7232, 18", Equal, "6.5.7232.18"),
+            ("06.05.7232.018", Equal, "6.5.7232.18"),
+            ("6.5.7232.18 (release)", Equal, " 6.5.7232.18"),
+            ("10.0.0.0", Greater, "6.5.9999.9"),
+            ("4294967295.0.0.0", Greater, "1.0.0.0"),
+        ],
+    );
+    for text in ["", "a", "6..5", "6.5.7232.18.1", "6.5.x", ".6", "6.", "4294967296.0.0.0", "-1.0"]
+    {
+        assert_eq!(FileVersion::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_short_file_version_decides_nothing_that_its_missing_part_would() {
+    let bound = FileVersion::parse("6.5.7232.18").unwrap();
+    for (text, order) in [
+        ("6.5.7232", None),
+        ("6.5", None),
+        ("6.5.7231", Some(Less)),
+        ("6.5.7233", Some(Greater)),
+        ("6.5.7232.18", Some(Equal)),
+        ("7", Some(Greater)),
+    ] {
+        assert_eq!(FileVersion::parse(text).unwrap().against(&bound), order, "{text}");
+    }
+    let short = FileVersion::parse("2448.7").unwrap();
+    assert_eq!(FileVersion::parse("2448.7.0.0").unwrap().against(&short), Some(Equal));
+    assert_eq!(FileVersion::parse("2448.7.1").unwrap().against(&short), Some(Greater));
+}
+
+/// The pairs that are easily got wrong.
+const DEBIAN_PAIRS: [(&str, Ordering, &str); 20] = [
+    ("1.0~rc1", Less, "1.0"),
+    ("1.0~~", Less, "1.0~"),
+    ("1.0~~a", Less, "1.0~"),
+    ("1.0", Less, "1.0a"),
+    ("1.0a", Less, "1.0+"),
+    ("1.0+", Greater, "1.0"),
+    ("1.0-1", Greater, "1.0"),
+    ("1.0-1~bpo1", Less, "1.0-1"),
+    ("1.0-0", Equal, "1.0"),
+    ("1.0-1", Less, "1.0-1.1"),
+    ("0:1.0", Equal, "1.0"),
+    ("1:0.1", Greater, "9.9"),
+    ("1.00", Equal, "1.0"),
+    ("1.2", Less, "1.10"),
+    ("1.2.3", Less, "1.2.3+dfsg"),
+    ("2.0.11-1.2+deb12u1", Less, "2.0.11-1.2+deb12u2"),
+    ("2.0.11-1.2", Less, "2.0.11-1.2+deb12u2"),
+    ("2.0.11-1", Less, "2.0.11-1+b1"),
+    ("99999999999999999999999", Less, "100000000000000000000000"),
+    ("1.0-a-1", Greater, "1.0"),
+];
+
+#[test]
+fn debian_versions_compare_by_the_policy() {
+    pairs(DebianVersion::parse, &DEBIAN_PAIRS);
+    for text in ["", "-1", "a:1", ":1", "1.0-", "1.0_1", "é", "4294967296:1", "~1", "1 0"] {
+        assert_eq!(DebianVersion::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn dpkg_agrees_where_there_is_one() {
+    for (a, order, b) in DEBIAN_PAIRS {
+        let relation = match order {
+            Less => "lt",
+            Equal => "eq",
+            Greater => "gt",
+        };
+        let dpkg = Command::new("dpkg").args(["--compare-versions", a, relation, b]).status();
+        let Ok(status) = dpkg else {
+            eprintln!("no dpkg here: its verdict on {a} and {b} was not asked for");
+            return;
+        };
+        assert!(status.success(), "dpkg does not hold that {a} {relation} {b}");
+    }
+}
+
+#[test]
+fn a_debian_version_tells_the_release_it_was_made_from() {
+    for (version, upstream) in [
+        ("2.0.11-1.2+deb12u2", "2.0.11"),
+        ("1:2.0.11+dfsg1-3", "2.0.11"),
+        ("2.0.15~rc1-1", "2.0.15~rc1"),
+        ("2.0.20+really2.0.14-1", "2.0.14"),
+        ("1.2.3~dfsg+1-1", "1.2.3"),
+        ("2.0.14", "2.0.14"),
+    ] {
+        assert_eq!(DebianVersion::parse(version).unwrap().upstream(), upstream);
+    }
+}
+
+#[test]
+fn releases_compare_as_their_makers_mean_them() {
+    pairs(
+        DottedVersion::parse,
+        &[
+            ("2.0.9", Less, "2.0.15"),
+            ("2.0", Equal, "2.0.0"),
+            ("v2.0.15", Equal, "2.0.15"),
+            ("2.0.15-rc1", Less, "2.0.15"),
+            ("2.0.15rc1", Equal, "2.0.15-rc1"),
+            ("2.0.15~rc1", Less, "2.0.15"),
+            ("2.1.0-rc9", Less, "2.1.0-rc10"),
+            ("2.1.0-alpha", Less, "2.1.0-beta"),
+            ("1.0.0-alpha", Less, "1.0.0-alpha.1"),
+            ("1.0.2k", Greater, "1.0.2"),
+            ("1.0.2k", Less, "1.0.2l"),
+            ("1.0.2z", Less, "1.0.3"),
+            ("1.0.0+build5", Equal, "1.0.0"),
+            ("0", Less, "0.0.1"),
+        ],
+    );
+    for text in [
+        "",
+        "v",
+        "x1",
+        "2.0.15-1",
+        "2.0.15-acme",
+        "1..2",
+        "1.2.3.",
+        "99999999999999999999",
+        "1.0-é",
+    ] {
+        assert_eq!(DottedVersion::parse(text), None, "{text}");
+    }
+}
+
+/// Reflexive, antisymmetric, transitive, and equal exactly where `==` says so.
+fn total<V: Ord + Debug>(a: &V, b: &V, c: &V) {
+    assert_eq!(a.cmp(a), Equal);
+    assert_eq!(a.cmp(b), b.cmp(a).reverse(), "{a:?} {b:?}");
+    assert_eq!(a == b, a.cmp(b) == Equal, "{a:?} {b:?}");
+    if a <= b && b <= c {
+        assert!(a <= c, "{a:?} {b:?} {c:?}");
+    }
+}
+
+/// Texts of few different characters, so that versions share beginnings.
+const DEBIAN: &str = "(1:)?[01][01a.+~-]{0,6}[01a+~]";
+const DOTTED: &str = "v?[0-2](\\.[0-2]){0,3}(-?(rc|beta|alpha)[.]?[0-2]{0,2}|[ab])?";
+
+proptest! {
+    #[test]
+    fn file_versions_are_totally_ordered(texts in prop::array::uniform3("[0-2](\\.[0-2]){0,3}")) {
+        let [a, b, c] = texts.map(|text| FileVersion::parse(&text).unwrap());
+        total(&a, &b, &c);
+        prop_assert_eq!(FileVersion::parse(&a.to_string()), Some(a));
+        // What holding against a bound decides, the order does not contradict.
+        if let Some(order) = a.against(&b) && a.parts().len() == 4 && b.parts().len() == 4 {
+            prop_assert_eq!(order, a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn debian_versions_are_totally_ordered(texts in prop::array::uniform3(DEBIAN)) {
+        if let [Some(a), Some(b), Some(c)] = texts.map(|text| DebianVersion::parse(&text)) {
+            total(&a, &b, &c);
+        }
+    }
+
+    #[test]
+    fn releases_are_totally_ordered(texts in prop::array::uniform3(DOTTED)) {
+        let [a, b, c] = texts.map(|text| DottedVersion::parse(&text));
+        if let (Some(a), Some(b), Some(c)) = (a, b, c) {
+            total(&a, &b, &c);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_version_panic(text in "\\PC{0,40}") {
+        let _ = FileVersion::parse(&text);
+        let _ = DottedVersion::parse(&text);
+        if let Some(version) = DebianVersion::parse(&text) {
+            let _ = version.upstream();
+        }
+        let _ = Level::parse(&text);
+        let _ = Product::parse(&text);
+    }
+}
+
+#[test]
+fn levels_and_products_are_read_in_every_spelling() {
+    for (text, level) in [
+        ("SP4", Some(4)),
+        ("sp-1", Some(1)),
+        ("SP 2", Some(2)),
+        ("Service Pack 3", Some(3)),
+        ("5.5 SP3", Some(3)),
+        ("RTM", Some(0)),
+        ("no service pack", Some(0)),
+        ("SP", None),
+        ("", None),
+        ("6.5.7226.0", None),
+    ] {
+        assert_eq!(Level::parse(text), level.map(Level), "{text}");
+    }
+    let same = |a: &str, b: &str| Product::parse(a) == Product::parse(b);
+    assert!(same("Microsoft Exchange 2000 Server", "Exchange Server 2000"));
+    assert!(same("Exchange Server 2003 Enterprise Edition", "exchange 2003"));
+    assert!(same("Eclipse Mosquitto", "mosquitto"));
+    assert!(!same("Exchange Server 5.5", "Exchange Server 5.0"));
+    assert!(Product::parse("Exchange 5.5").is_sibling_of(&Product::parse("Exchange 2003")));
+    assert!(!Product::parse("Outlook 2000").is_sibling_of(&Product::parse("Exchange 2000")));
+}
