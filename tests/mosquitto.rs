@@ -9,6 +9,7 @@ mod support;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use support::broker::Broker;
@@ -18,7 +19,12 @@ use support::programs;
 
 const UNFREED: &str = env!("CARGO_BIN_EXE_unfreed");
 const PUBLISHES: u64 = 50_000;
-const BATCHES: u64 = 10;
+/// Marks set on the way.
+const MARKS: u64 = 10;
+/// Publishes are paced to about 10,000 a second: what a busy broker does, and long enough for a
+/// verdict.
+const BURST: u64 = 500;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs a broker under `unfreed run`, publishes in batches with a mark after each, and gives the
 /// report as JSON, the exit status and the text that `analyze` makes.
@@ -30,9 +36,13 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
     let broker = Broker::start(&prefix, plugin);
     let tracer = parent_of(broker.pid());
     let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
-    let count = PUBLISHES / BATCHES;
-    for _ in 0..BATCHES {
-        publisher.publish(qos, &["mail/in", "mail/out", "status"], &[b'x'; 64], count).unwrap();
+    let count = PUBLISHES / MARKS;
+    for _ in 0..MARKS {
+        for _ in 0..count / BURST {
+            let topics = ["mail/in", "mail/out", "status"];
+            publisher.publish(qos, &topics, &[b'x'; 64], BURST).unwrap();
+            std::thread::sleep(PAUSE);
+        }
         let mut mark = Command::new(UNFREED);
         mark.args(["mark", "messages published", "--count", &count.to_string()]);
         run(mark.args(["--to", &tracer.to_string()]), LIMIT).expect_code(0);

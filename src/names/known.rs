@@ -164,6 +164,13 @@ pub(super) const FAMILY: &[&str] = &[
     "memdup",
     "memalign",
 ];
+/// Functions of known programs that copy bytes into a new block for whoever calls them, as
+/// `strndup` does: the caller keeps the block.
+pub(super) const COPIERS: &[&str] = &[
+    // mosquitto: every string, property and password of a packet is read through it. Seen in
+    // Debian's 2.0.11, between mosquitto__malloc and packet__read_string.
+    "packet__read_binary",
+];
 /// Where threads and programs begin.
 pub(super) const BEGINNINGS: &[&str] =
     &["_start", "__libc_start_main", "start_thread", "clone", "clone3"];

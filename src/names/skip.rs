@@ -5,8 +5,8 @@
 
 use super::function_name::{closing, qualified};
 use super::known::{
-    ALLOCATOR_MODULES, ALLOCATOR_PREFIXES, ALLOCATORS, BEGINNINGS, FAMILY, RUNTIME_MODULES,
-    STANDARD, STANDARD_RUST,
+    ALLOCATOR_MODULES, ALLOCATOR_PREFIXES, ALLOCATORS, BEGINNINGS, COPIERS, FAMILY,
+    RUNTIME_MODULES, STANDARD, STANDARD_RUST,
 };
 
 /// What a frame is to whoever asks who is to blame.
@@ -51,7 +51,8 @@ fn by_name(function: &str) -> Role {
         Role::Allocator
     } else if BEGINNINGS.contains(&plain) || is_standard(function, name) {
         Role::Runtime
-    } else if is_family(plain.rsplit("::").next().unwrap_or(plain))
+    } else if COPIERS.contains(&plain)
+        || is_family(plain.rsplit("::").next().unwrap_or(plain))
         || plain.contains("::operator new")
     {
         Role::Wrapper
