@@ -29,6 +29,25 @@ fn churn_over_many_live(bencher: divan::Bencher) {
     bench(bencher, 500);
 }
 
+/// A verdict over 20,000 sites, as the dashboard asks for at every epoch mark.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn judge_many_sites(bencher: divan::Bencher) {
+    const SITES: u32 = 20_000;
+    let mut ledger = Ledger::default();
+    for n in 0..SITES {
+        let frame = Frame { module: None, offset: u64::from(n), trust: Trust::Table };
+        let caller = StackId::COMPLETE;
+        ledger.apply(&event(0, What::Stack(StackNode { caller, frame })));
+    }
+    for n in 0..2_000_000u64 {
+        ledger.apply(&alloc(n * 5_000, spread(n), 64, (n % u64::from(SITES)) as u32));
+        if n % 3 != 0 && n > 500 {
+            ledger.apply(&free(n * 5_000, spread(n - 500)));
+        }
+    }
+    bencher.counter(ItemsCount::new(SITES)).bench_local(|| unfreed::verdict::judge(&ledger));
+}
+
 fn bench(bencher: divan::Bencher, freed_per_mille: u64) {
     let events = churning(4_000_000, freed_per_mille);
     bencher.counter(ItemsCount::new(events.len())).bench_local(|| {

@@ -81,13 +81,13 @@ fn events() -> Vec<Event> {
         } else {
             let site = dice.below(SITES).min(dice.below(SITES)).min(dice.below(SITES));
             let (stack, size) = stacks[site as usize];
-            let size = Bytes(size + if site % 3 == 0 { dice.below(64) } else { 0 });
+            let size = Bytes(size + if site.is_multiple_of(3) { dice.below(64) } else { 0 });
             let address = spare.pop().unwrap_or_else(|| {
                 top += 16 + size.0.next_multiple_of(16);
                 Address(top)
             });
             live.push(address);
-            let function = if site % 4 == 0 { Function::New } else { Function::Malloc };
+            let function = if site.is_multiple_of(4) { Function::New } else { Function::Malloc };
             let alloc = Alloc { address, size, stack, function, heap: HeapId::DEFAULT };
             push(&mut events, thread, passed, What::Alloc(alloc));
         }

@@ -11,10 +11,11 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::{Kind, RecordHeader, words};
 
+use crate::real::cxx::is_operator_s;
 use crate::ring::{Need, Ring, release, stamp};
 use crate::session::{Joined, joined, pointer};
 use crate::sys;
-use crate::thread::{Entry, Thread, this_thread, thread_pointer};
+use crate::thread::{Entry, Thread, Wrapping, this_thread, thread_pointer};
 use crate::unwind::{self, Object, Registers, Stack};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
@@ -47,13 +48,20 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
     }
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, false) } {
+    match unsafe { (*thread).enter(registers.sp, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_alloc(thread, session, block, size, function, registers);
             // SAFETY: as above.
             unsafe { (*thread).leave() };
         }
-        Entry::Nested => {}
+        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => {
+            // SAFETY: as above.
+            let interrupted = unsafe { (*thread).interrupt(registers.sp) };
+            append_alloc(thread, session, block, size, function, registers);
+            // SAFETY: as above.
+            unsafe { (*thread).resume(interrupted) };
+        }
+        Entry::Nested | Entry::NestedInOperator => {}
         Entry::Reentrant => count_reentrant(thread, session, false),
     }
 }
@@ -64,7 +72,7 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
     let Some(session) = joined() else { return real() };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, false) } {
+    match unsafe { (*thread).enter(registers.sp, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_free(thread, session, block, function);
             // The C++ functions call `free`, which must not be recorded again.
@@ -75,13 +83,21 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
             } else {
                 // SAFETY: as above.
                 unsafe {
-                    (*thread).enter(registers.sp, true);
+                    (*thread).enter(registers.sp, Wrapping::Operator);
                     real();
                     (*thread).leave();
                 }
             }
         }
-        Entry::Nested => real(),
+        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => {
+            // SAFETY: as above.
+            let interrupted = unsafe { (*thread).interrupt(registers.sp) };
+            append_free(thread, session, block, function);
+            // SAFETY: as above.
+            unsafe { (*thread).resume(interrupted) };
+            real();
+        }
+        Entry::Nested | Entry::NestedInOperator => real(),
         Entry::Reentrant => {
             count_reentrant(thread, session, true);
             real();
@@ -97,7 +113,7 @@ pub fn allocating(
     registers: Registers,
     real: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
-    let entered = enter_wrapped(registers);
+    let entered = enter_wrapped(registers, Wrapping::Function);
     let block = real();
     if entered {
         leave_wrapped(block, size, function, registers);
@@ -106,13 +122,13 @@ pub fn allocating(
 }
 
 /// Sets the guard for a real function that may call others. Whether [`leave_wrapped`] must follow.
-pub fn enter_wrapped(registers: Registers) -> bool {
+pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> bool {
     let Some(session) = joined() else { return false };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, true) } {
+    match unsafe { (*thread).enter(registers.sp, wrapping) } {
         Entry::Outermost => true,
-        Entry::Nested => false,
+        Entry::Nested | Entry::NestedInOperator => false,
         Entry::Reentrant => {
             count_reentrant(thread, session, false);
             false
@@ -130,6 +146,13 @@ pub fn leave_wrapped(block: *mut u8, size: usize, function: Function, registers:
     }
     // SAFETY: as above.
     unsafe { (*thread).leave() };
+}
+
+/// Where the function entered with these registers will return to.
+#[inline(always)]
+fn return_address(registers: Registers) -> u64 {
+    // SAFETY: the stack pointer at a function's entry points to its return address.
+    unsafe { *pointer::<u64>(registers.sp) }
 }
 
 /// An exception passes through a wrapped function: the guard goes with it.
@@ -150,9 +173,9 @@ pub fn reallocating(
     let Some(session) = joined() else { return real() };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, true) } {
+    match unsafe { (*thread).enter(registers.sp, Wrapping::Function) } {
         Entry::Outermost => {}
-        Entry::Nested => return real(),
+        Entry::Nested | Entry::NestedInOperator => return real(),
         Entry::Reentrant => {
             count_reentrant(thread, session, false);
             return real();

@@ -50,6 +50,7 @@ unsafe extern "C" fn start(
         } else {
             Refusal::None
         };
+        real::cxx::find_own_code();
         record::find_thread_id();
         record::find_thread_ends();
         let argv0 = if arguments.is_null() { null() } else { (*arguments).cast() };

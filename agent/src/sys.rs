@@ -12,10 +12,38 @@ pub(crate) const MADV_WIPEONFORK: c_int = 18;
 pub(crate) const SYS_GETTID: c_long = 186;
 pub(crate) const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
 pub(crate) const RTLD_LAZY_NOLOAD: c_int = 1 | 4;
+pub(crate) const RTLD_DL_SYMENT: c_int = 1;
 pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 
+/// `Dl_info` of `<dlfcn.h>`.
+#[repr(C)]
+pub(crate) struct DlInfo([usize; 4]);
+
+impl Default for DlInfo {
+    fn default() -> DlInfo {
+        DlInfo([0; 4])
+    }
+}
+
+/// `Elf64_Sym`.
+#[repr(C)]
+pub(crate) struct ElfSymbol {
+    name: u32,
+    info: u8,
+    other: u8,
+    section: u16,
+    value: u64,
+    pub(crate) size: u64,
+}
+
 unsafe extern "C" {
+    pub(crate) fn dladdr1(
+        address: *const c_void,
+        about: *mut DlInfo,
+        symbol: *mut *const ElfSymbol,
+        flags: c_int,
+    ) -> c_int;
     pub(crate) fn abort() -> !;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;

@@ -14,7 +14,7 @@ use core::arch::{asm, global_asm};
 pub(crate) struct Thread {
     /// Stack pointer of the outermost entry, or 0.
     guard: u64,
-    /// Why the guard is set: 1 while a real function runs that calls other allocator functions.
+    /// Why the guard is set: a [`Wrapping`].
     wrapping: u64,
     /// The writer's index plus one, or 0.
     pub(crate) writer: u32,
@@ -66,13 +66,27 @@ pub(crate) fn thread_pointer() -> u64 {
     pointer
 }
 
+/// Why the guard is set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Wrapping {
+    /// Something is being recorded.
+    Nothing = 0,
+    /// A real function runs that may call others, as part of itself.
+    Function = 1,
+    /// A real C++ operator runs: it calls others as part of itself, and may throw.
+    Operator = 2,
+}
+
 /// How an entry finds its thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// Nothing of ours is below: record.
     Outermost,
-    /// Called by the real function that is being recorded.
+    /// Called by the real function that is being recorded, as part of it.
     Nested,
+    /// Called while a C++ operator is being recorded: part of it or not, as its caller shows.
+    NestedInOperator,
     /// Called by a signal handler that interrupted the recording itself.
     Reentrant,
 }
@@ -80,9 +94,13 @@ pub(crate) enum Entry {
 impl Thread {
     /// Sets the guard for an entry at stack pointer `sp`, or says why not.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, sp: u64, wrapping: bool) -> Entry {
+    pub(crate) fn enter(&mut self, sp: u64, wrapping: Wrapping) -> Entry {
         if self.guard != 0 && sp < self.guard {
-            return if self.wrapping != 0 { Entry::Nested } else { Entry::Reentrant };
+            return match self.wrapping {
+                1 => Entry::Nested,
+                2 => Entry::NestedInOperator,
+                _ => Entry::Reentrant,
+            };
         }
         self.guard = sp;
         self.wrapping = wrapping as u64;
@@ -97,6 +115,22 @@ impl Thread {
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
     }
 
+    /// Sets the guard for an entry inside another; [`Thread::resume`] puts back what it gives.
+    pub(crate) fn interrupt(&mut self, sp: u64) -> Interrupted {
+        let interrupted = Interrupted { guard: self.guard, wrapping: self.wrapping };
+        self.guard = sp;
+        self.wrapping = Wrapping::Nothing as u64;
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        interrupted
+    }
+
+    /// Ends what [`Thread::interrupt`] began.
+    pub(crate) fn resume(&mut self, interrupted: Interrupted) {
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        self.guard = interrupted.guard;
+        self.wrapping = interrupted.wrapping;
+    }
+
     /// Takes the guard away.
     #[inline(always)]
     pub(crate) fn leave(&mut self) {
@@ -104,4 +138,10 @@ impl Thread {
         self.wrapping = 0;
         self.guard = 0;
     }
+}
+
+/// The guard of an entry in which another was made.
+pub(crate) struct Interrupted {
+    guard: u64,
+    wrapping: u64,
 }

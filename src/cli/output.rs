@@ -52,7 +52,7 @@ impl Io {
     pub fn tell_failure(&self, failure: &Failure) {
         self.tell(&[words("unfreed: ").ink(Ink::Alarm), words(failure.what())]);
         if let Some(advice) = failure.advice() {
-            self.tell(&[words("  what to do: ").ink(Ink::Strong), words(advice)]);
+            self.tell(&[words("what to do: ").ink(Ink::Strong), words(advice)]);
         }
     }
 }

@@ -186,6 +186,11 @@ impl Image {
         self.blocks.iter()
     }
 
+    /// Its sites, in no order that means anything.
+    pub fn sites(&self) -> impl ExactSizeIterator<Item = SiteId> {
+        self.sites.values().copied()
+    }
+
     /// How many blocks live, of those seen one by one.
     pub fn live_blocks(&self) -> usize {
         self.blocks.len()

@@ -176,9 +176,9 @@ impl Site {
         self.frees = self.frees.saturating_add(died);
         self.peak_blocks = self.peak_blocks.max(self.live_blocks);
         self.peak_bytes = self.peak_bytes.max(self.live_bytes);
-        if born > 0 {
+        if let Some(mean) = bytes.checked_div(born) {
             self.last = time;
-            self.sizes.record(Bytes(bytes / born), born);
+            self.sizes.record(Bytes(mean), born);
         }
         let mut left = died;
         for cohort in self.cohorts.youngest_first() {

@@ -75,16 +75,28 @@ type Key<'a> = (&'a str, Function<'a>);
 
 /// What is known of a function that calls the allocator directly.
 struct Direct<'a> {
-    frame: FrameSeen<'a>,
+    name: Option<&'a str>,
+    /// The least, so that the order of sites does not matter.
+    offset: ModuleOffset,
     allocations: u64,
     callers: FxHashSet<Function<'a>>,
 }
 
 /// Finds the blame frame of each site of one process.
 pub fn blame(sites: &[SiteSeen<'_>]) -> Blamed {
+    // Judging a name takes longer than finding it again, and stacks share most of theirs.
+    let mut known = FxHashMap::default();
     let roles: Vec<Vec<Role>> = sites
         .iter()
-        .map(|site| site.frames.iter().map(|frame| role(frame.module, frame.function)).collect())
+        .map(|site| {
+            let frames = site.frames.iter();
+            let roles = frames.map(|frame| {
+                *known
+                    .entry((frame.module, frame.function))
+                    .or_insert_with(|| role(frame.module, frame.function))
+            });
+            roles.collect()
+        })
         .collect();
     let found = wrappers(sites, &roles);
     let frames =
@@ -121,11 +133,13 @@ fn wrappers<'a>(sites: &[SiteSeen<'a>], roles: &[Vec<Role>]) -> FxHashMap<Key<'a
         let all = modules.entry(key.0).or_default();
         *all = all.saturating_add(site.allocations);
         let entry = direct.entry(key).or_insert_with(|| Direct {
-            frame,
+            name: frame.function,
+            offset: frame.start.unwrap_or(frame.offset),
             allocations: 0,
             callers: FxHashSet::default(),
         });
         entry.allocations = entry.allocations.saturating_add(site.allocations);
+        entry.offset = entry.offset.min(frame.start.unwrap_or(frame.offset));
         // Its caller is the next frame that is another function, where that is in the same module.
         let outer = site.frames[at + 1..].iter().map(self::key).find(|outer| *outer != Some(key));
         if let Some(Some((module, function))) = outer
@@ -141,8 +155,8 @@ fn wrappers<'a>(sites: &[SiteSeen<'a>], roles: &[Vec<Role>]) -> FxHashMap<Key<'a
         (enough && direct.callers.len() >= CALLERS_LEAST).then(|| {
             let wrapper = Wrapper {
                 module: key.0.to_owned(),
-                function: direct.frame.function.map(str::to_owned),
-                offset: direct.frame.start.unwrap_or(direct.frame.offset),
+                function: direct.name.map(str::to_owned),
+                offset: direct.offset,
                 allocations: direct.allocations,
                 module_allocations,
                 callers: direct.callers.len(),
@@ -161,4 +175,215 @@ fn key<'a>(frame: &FrameSeen<'a>) -> Option<Key<'a>> {
         (None, None) => Function::Containing(frame.offset),
     };
     Some((frame.module?, function))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame from `module!function`; `module!0x12` has no name, and `!` no module.
+    fn frame(text: &str) -> FrameSeen<'_> {
+        let (module, function) = text.split_once('!').unwrap();
+        let offset = function.strip_prefix("0x").map(|hex| u64::from_str_radix(hex, 16).unwrap());
+        FrameSeen {
+            module: (!module.is_empty()).then_some(module),
+            function: offset.is_none().then_some(function),
+            start: None,
+            offset: ModuleOffset(offset.unwrap_or(0x1000)),
+        }
+    }
+
+    fn site(allocations: u64, stack: &str) -> SiteSeen<'_> {
+        SiteSeen { frames: stack.split_whitespace().map(frame).collect(), allocations }
+    }
+
+    /// Each line: allocations, then the stack, innermost first; the blame frame is starred.
+    fn check(wrappers: &[&str], text: &str) {
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let plain: Vec<String> = lines.iter().map(|line| line.replace('*', "")).collect();
+        let sites: Vec<SiteSeen<'_>> = plain
+            .iter()
+            .map(|line| {
+                let (count, stack) = line.split_once(' ').unwrap();
+                site(count.parse().unwrap(), stack)
+            })
+            .collect();
+        let blamed = blame(&sites);
+        for (line, found) in lines.iter().zip(&blamed.frames) {
+            let starred = line.split_whitespace().skip(1).position(|frame| frame.starts_with('*'));
+            assert_eq!(*found, starred, "{line}");
+        }
+        let found: Vec<_> = blamed
+            .wrappers
+            .iter()
+            .map(|w| w.function.clone().unwrap_or_else(|| format!("{:#x}", w.offset)))
+            .collect();
+        assert_eq!(found, wrappers);
+    }
+
+    #[test]
+    fn allocators_runtimes_and_named_wrappers_are_skipped() {
+        check(
+            &[],
+            "1 libunfreed_agent.so!malloc libc.so.6!malloc libc.so.6!fopen *app!read_config app!main
+             1 libstdc++.so.6!_Znwm app!std::vector<int>::reserve(int) *plug.so!receive app!loop
+             1 app!xmalloc *app!receive app!main
+             1 libcrypto.so.3!CRYPTO_malloc *libcrypto.so.3!RSA_new app!main
+             1 ntdll!RtlAllocateHeap exchmem.dll!ExchMHeapAlloc *cdoexm.dll!Save store.exe!main
+             3 *!0xffff app!main",
+        );
+    }
+
+    #[test]
+    fn a_wrapper_is_found_by_structure() {
+        check(
+            &["take_memory"],
+            "10 libc.so.6!malloc app!take_memory *app!a app!main
+             10 libc.so.6!malloc app!take_memory *app!b app!main
+             10 libc.so.6!malloc app!take_memory *app!c app!main
+             10 libc.so.6!malloc app!take_memory *app!d app!main
+             10 libc.so.6!malloc app!take_memory *app!e app!main
+             50 libc.so.6!malloc *app!table app!main
+             99 libc.so.6!malloc *other.so!table app!main",
+        );
+    }
+
+    #[test]
+    fn few_callers_or_less_than_half_make_no_wrapper() {
+        check(
+            &[],
+            "90 libc.so.6!malloc *app!packet app!a app!main
+             90 libc.so.6!malloc *app!packet app!b app!main
+             90 libc.so.6!malloc *app!packet app!c app!main
+             90 libc.so.6!malloc *app!packet app!d app!main
+             90 libc.so.6!malloc *app!packet app!d app!other",
+        );
+        check(
+            &[],
+            "10 libc.so.6!malloc *app!node app!a app!main
+             10 libc.so.6!malloc *app!node app!b app!main
+             10 libc.so.6!malloc *app!node app!c app!main
+             10 libc.so.6!malloc *app!node app!d app!main
+             10 libc.so.6!malloc *app!node app!e app!main
+             51 libc.so.6!malloc *app!table app!main",
+        );
+    }
+
+    #[test]
+    fn callers_in_other_modules_make_no_wrapper() {
+        check(
+            &[],
+            "10 libc.so.6!malloc *lib.so!make app!a
+             10 libc.so.6!malloc *lib.so!make app!b
+             10 libc.so.6!malloc *lib.so!make app!c
+             10 libc.so.6!malloc *lib.so!make app!d
+             10 libc.so.6!malloc *lib.so!make app!e",
+        );
+    }
+
+    #[test]
+    fn only_one_level_is_judged_by_structure() {
+        // As in mosquitto, whose reader of strings has many callers too.
+        check(
+            &["take_memory"],
+            "10 libc.so.6!malloc app!take_memory *app!read_string app!a
+             10 libc.so.6!malloc app!take_memory *app!read_string app!b
+             10 libc.so.6!malloc app!take_memory *app!read_string app!c
+             10 libc.so.6!malloc app!take_memory *app!read_string app!d
+             10 libc.so.6!malloc app!take_memory *app!read_string app!e
+             1 libc.so.6!malloc app!take_memory *app!a app!main
+             1 libc.so.6!malloc app!take_memory *app!b app!main
+             1 libc.so.6!malloc app!take_memory *app!c app!main
+             1 libc.so.6!malloc app!take_memory *app!d app!main",
+        );
+        // The same where the wrapper is known by its name already.
+        check(
+            &["mosquitto__malloc"],
+            "10 libc.so.6!malloc app!mosquitto__malloc *app!read_string app!a
+             10 libc.so.6!malloc app!mosquitto__malloc *app!read_string app!b
+             10 libc.so.6!malloc app!mosquitto__malloc *app!read_string app!c
+             10 libc.so.6!malloc app!mosquitto__malloc *app!read_string app!d
+             10 libc.so.6!malloc app!mosquitto__malloc *app!read_string app!e
+             1 libc.so.6!malloc app!mosquitto__malloc *app!a app!main
+             1 libc.so.6!malloc app!mosquitto__malloc *app!b app!main
+             1 libc.so.6!malloc app!mosquitto__malloc *app!c app!main
+             1 libc.so.6!malloc app!mosquitto__malloc *app!d app!main
+             1 libc.so.6!malloc app!mosquitto__calloc app!mosquitto__strdup *app!d app!main",
+        );
+    }
+
+    #[test]
+    fn nameless_wrappers_are_found_by_their_places() {
+        check(
+            &["0x10"],
+            "10 libc.so.6!malloc app!0x10 *app!0x20
+             10 libc.so.6!malloc app!0x10 *app!0x30
+             10 libc.so.6!malloc app!0x10 *app!0x40
+             10 libc.so.6!malloc app!0x10 *app!0x50
+             10 libc.so.6!malloc app!0x10 *app!0x60
+             10 libc.so.6!malloc *app!0x70 app!0x20",
+        );
+    }
+
+    #[test]
+    fn recursion_is_no_caller() {
+        check(
+            &[],
+            "10 libc.so.6!malloc *app!walk app!walk app!walk app!a
+             10 libc.so.6!malloc *app!walk app!walk app!b
+             10 libc.so.6!malloc *app!walk app!c
+             10 libc.so.6!malloc *app!walk app!d",
+        );
+    }
+
+    #[test]
+    fn where_everything_is_skipped_the_best_of_it_is_blamed() {
+        check(
+            &[],
+            "1 libc.so.6!malloc *app!xmalloc libc.so.6!start
+             1 libc.so.6!malloc *libc.so.6!getaddrinfo libc.so.6!start
+             1 libjemalloc.so.2!x *libc.so.6!malloc",
+        );
+        assert_eq!(blame(&[site(1, "")]).frames, [None]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_stack_has_a_blame_frame_within_it(
+            stacks in prop::collection::vec((0..4_u64, prop::collection::vec((0..3_usize, 0..6_usize, 0..9_u64), 0..6)), 0..40),
+        ) {
+            const MODULES: [&str; 3] = ["libc.so.6", "app", "plug.so"];
+            const FUNCTIONS: [&str; 6] = ["malloc", "xmalloc", "std::f()", "a", "b", "c"];
+            let sites: Vec<SiteSeen<'_>> = stacks.iter().map(|(allocations, frames)| SiteSeen {
+                allocations: *allocations,
+                frames: frames.iter().map(|&(module, function, offset)| FrameSeen {
+                    module: Some(MODULES[module]),
+                    function: Some(FUNCTIONS[function]),
+                    start: None,
+                    offset: ModuleOffset(offset),
+                }).collect(),
+            }).collect();
+            let blamed = blame(&sites);
+            prop_assert_eq!(blamed.frames.len(), sites.len());
+            for (site, index) in sites.iter().zip(&blamed.frames) {
+                prop_assert_eq!(index.is_some(), !site.frames.is_empty());
+                prop_assert!(index.is_none_or(|index| index < site.frames.len()));
+                // A program's own function is blamed before any other, unless it is a wrapper.
+                let own = |f: &FrameSeen<'_>| role(f.module, f.function) == Role::Program
+                    && !blamed.wrappers.iter().any(|w| w.function.as_deref() == f.function);
+                if site.frames.iter().any(own) {
+                    prop_assert!(index.is_some_and(|index| own(&site.frames[index])));
+                }
+            }
+            let mut reversed = sites.clone();
+            reversed.reverse();
+            let mut again = blame(&reversed);
+            again.frames.reverse();
+            prop_assert_eq!(again, blamed, "the order of sites does not matter");
+        }
+    }
 }

@@ -146,7 +146,10 @@ mod tests {
     use std::net::TcpListener;
     use std::thread::JoinHandle;
 
+    use unfreed_symbols::{Files, Wanted};
+
     use super::*;
+    use crate::names::{Store, StoreOptions};
 
     const ID: &str = "00112233445566778899aabbccddeeff00112233";
 
@@ -240,5 +243,28 @@ mod tests {
         assert_eq!(client.fetch(&BuildId::parse(ID).unwrap()), None);
         server.join().unwrap();
         assert_eq!(client.notices().len(), 1);
+    }
+
+    #[test]
+    fn a_store_asks_servers_last() {
+        let cache = tempfile::tempdir().unwrap();
+        let (url, server) = serve(vec![response("200 OK", b"from afar")]);
+        let servers = Some(client(&url, cache.path()));
+        let debug = vec![PathBuf::from("/nowhere/debug")];
+        let mut store = Store::new(StoreOptions { debug, servers, ..StoreOptions::default() });
+        let build_id = BuildId::parse(ID).unwrap();
+        let path = "/nowhere/libserver.so";
+        let wanted = Wanted::Debug { path, build_id: Some(&build_id), link: Some("x.debug") };
+        let places = store.candidates(&wanted);
+        let (last, others) = places.split_last().unwrap();
+        assert!(others.len() > 3);
+        for place in others {
+            assert_eq!(store.read(place), Ok(None), "{place:?}");
+        }
+        assert_eq!(store.read(last), Ok(Some(b"from afar".to_vec())));
+        assert_eq!(server.join().unwrap().len(), 1);
+        // Without a build-id there is nothing to ask a server for.
+        let wanted = Wanted::Debug { path, build_id: None, link: Some("x.debug") };
+        assert!(!store.candidates(&wanted).contains(last));
     }
 }

@@ -4,7 +4,9 @@
 
 pub mod blame;
 mod debuginfod;
+mod function_name;
 mod identify;
+mod known;
 mod namer;
 mod packages;
 mod skip;

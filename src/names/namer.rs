@@ -78,14 +78,14 @@ impl Namer {
     }
 
     /// Where the function at a frame begins and ends, by the symbol tables.
-    pub fn function(
+    pub fn extent(
         &mut self,
         module: &ModuleIdentity,
         offset: ModuleOffset,
         kind: OffsetKind,
     ) -> Option<FunctionExtent> {
         let id = self.id(module);
-        self.symbols(id, module).function(kind.lookup(offset))
+        self.symbols(id, module).extent(kind.lookup(offset))
     }
 
     /// What may explain missing names: files that were refused, servers that failed.

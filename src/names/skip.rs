@@ -3,6 +3,12 @@
 //! programmers write them (demangled); modules by file name, with or without `.dll`, because
 //! UMDH logs leave it out.
 
+use super::function_name::{closing, qualified};
+use super::known::{
+    ALLOCATOR_MODULES, ALLOCATOR_PREFIXES, ALLOCATORS, BEGINNINGS, FAMILY, RUNTIME_MODULES,
+    STANDARD, STANDARD_RUST,
+};
+
 /// What a frame is to whoever asks who is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -15,175 +21,6 @@ pub(super) enum Role {
     /// Anything else: a program's own code.
     Program,
 }
-
-/// Modules that are allocators, by the beginning of their file names.
-const ALLOCATOR_MODULES: &[&str] = &[
-    "libunfreed_agent",
-    "unfreed-agent",
-    "libjemalloc",
-    "libtcmalloc",
-    "libmimalloc",
-    "exchmem.",
-    "verifier.",
-    "vfbasics.",
-];
-/// Modules that are runtimes, by the beginning of their file names. Older glibc files are named as
-/// in `libc-2.31.so`.
-const RUNTIME_MODULES: &[&str] = &[
-    "libc.so",
-    "libc-2.",
-    "libc.musl",
-    "ld-linux",
-    "ld-2.",
-    "ld-musl",
-    "ld64.so",
-    "ld.so",
-    "libstdc++.so",
-    "libc++.so",
-    "libc++abi.so",
-    "libgcc_s",
-    "libm.so",
-    "libm-2.",
-    "libpthread",
-    "libdl.so",
-    "libdl-2.",
-    "librt.so",
-    "librt-2.",
-    "linux-vdso",
-    "ntdll.",
-    "kernel32.",
-    "kernelbase.",
-    "ucrtbase",
-    "msvcr",
-    "msvcp",
-    "vcruntime",
-];
-
-/// Functions that allocate, and libraries' documented ways to them.
-const ALLOCATORS: &[&str] = &[
-    // C
-    "malloc",
-    "calloc",
-    "realloc",
-    "reallocarray",
-    "posix_memalign",
-    "aligned_alloc",
-    "memalign",
-    "valloc",
-    "pvalloc",
-    "strdup",
-    "strndup",
-    "wcsdup",
-    "_strdup",
-    "_wcsdup",
-    "__strdup",
-    "__strndup",
-    "__libc_malloc",
-    "__libc_calloc",
-    "__libc_realloc",
-    "__libc_memalign",
-    "_int_malloc",
-    "_int_realloc",
-    "_malloc_dbg",
-    "_calloc_dbg",
-    "_realloc_dbg",
-    "_heap_alloc",
-    "_nh_malloc",
-    "_malloc_base",
-    "_calloc_base",
-    "_realloc_base",
-    // Rust
-    "__rust_alloc",
-    "__rust_alloc_zeroed",
-    "__rust_realloc",
-    "__rg_alloc",
-    "__rg_alloc_zeroed",
-    "__rg_realloc",
-    "__rdl_alloc",
-    "__rdl_alloc_zeroed",
-    "__rdl_realloc",
-    // Windows
-    "HeapAlloc",
-    "HeapReAlloc",
-    "RtlAllocateHeap",
-    "RtlReAllocateHeap",
-    "LocalAlloc",
-    "GlobalAlloc",
-    "VirtualAlloc",
-    "CoTaskMemAlloc",
-    "CoTaskMemRealloc",
-    // MAPI
-    "MAPIAllocateBuffer",
-    "MAPIAllocateMore",
-    // Apache Portable Runtime
-    "apr_palloc",
-    "apr_pcalloc",
-    "apr_palloc_debug",
-    "apr_pstrdup",
-    "apr_pstrndup",
-    "apr_pmemdup",
-    "apr_allocator_alloc",
-    "allocator_alloc",
-];
-/// The same, by the beginning of their names.
-const ALLOCATOR_PREFIXES: &[&str] = &[
-    "operator new",
-    "RtlpAllocateHeap",
-    "RtlDebugAllocateHeap",
-    "RtlInitializeCriticalSection",
-    "InitializeCriticalSection",
-    "SysAllocString",
-    "SysReAllocString",
-    "g_malloc",
-    "g_try_malloc",
-    "g_realloc",
-    "g_try_realloc",
-    "g_slice_alloc",
-    "g_strdup",
-    "g_strndup",
-    "g_memdup",
-    "PyMem_",
-    "_PyMem_",
-    "PyObject_Malloc",
-    "PyObject_Calloc",
-    "PyObject_Realloc",
-    "_PyObject_Malloc",
-    "_PyObject_Calloc",
-    "_PyObject_Realloc",
-    "CRYPTO_malloc",
-    "CRYPTO_zalloc",
-    "CRYPTO_calloc",
-    "CRYPTO_realloc",
-    "CRYPTO_clear_realloc",
-    "CRYPTO_strdup",
-    "CRYPTO_strndup",
-    "CRYPTO_memdup",
-    "OPENSSL_malloc",
-    "OPENSSL_zalloc",
-    "OPENSSL_realloc",
-    "OPENSSL_strdup",
-    "OPENSSL_memdup",
-];
-/// What the name of a wrapper ends in.
-const FAMILY: &[&str] = &[
-    "malloc",
-    "malloc0",
-    "calloc",
-    "realloc",
-    "reallocarray",
-    "zalloc",
-    "strdup",
-    "strndup",
-    "wcsdup",
-    "memdup",
-    "memalign",
-];
-/// Where threads and programs begin.
-const BEGINNINGS: &[&str] = &["_start", "__libc_start_main", "start_thread", "clone", "clone3"];
-/// Library code in C++ and Rust alike.
-const STANDARD: &[&str] = &["std::", "__gnu_cxx::", "__cxxabiv1::", "__rustc::"];
-/// Library code where the name is Rust's; in C++ anybody may call a namespace so.
-const STANDARD_RUST: &[&str] = &["alloc::", "core::", "std::", "hashbrown::"];
 
 /// What a frame is, by the file name of its module and its demangled function.
 pub(super) fn role(module: Option<&str>, function: Option<&str>) -> Role {
@@ -206,6 +43,8 @@ fn by_name(function: &str) -> Role {
     let name = qualified(function);
     let plain = name.split('(').next().unwrap_or(name);
     let plain = plain.strip_prefix("__rustc::").unwrap_or(plain);
+    // Compilers split functions and mark the parts: `xmalloc.cold`, `xmalloc.constprop.0`.
+    let plain = plain.split_once('.').map_or(plain, |(whole, _)| whole);
     if ALLOCATORS.contains(&plain)
         || ALLOCATOR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     {
@@ -245,24 +84,6 @@ fn is_open(name: &str) -> bool {
     !name.contains("::")
 }
 
-/// Where the bracket that was just opened closes.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 1_usize;
-    let mut before = ' ';
-    for (at, symbol) in text.char_indices() {
-        match symbol {
-            '<' => depth += 1,
-            '>' if before != '-' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some(at);
-        }
-        before = symbol;
-    }
-    None
-}
-
 /// Whether a name ends in one of the family, as a word of its own: `xmalloc`, `mosquitto__strdup`,
 /// `PoolMalloc`; not `smallocation`.
 fn is_family(name: &str) -> bool {
@@ -273,59 +94,6 @@ fn is_family(name: &str) -> bool {
     prefix.len() <= 3
         || prefix.ends_with('_')
         || own.starts_with(|first: char| first.is_uppercase())
-}
-
-/// A demangled name without its return type, which C++ templates carry:
-/// `std::string mail::join<int>(int)` is `mail::join<int>(int)`.
-fn qualified(function: &str) -> &str {
-    if function.starts_with('<') {
-        return function;
-    }
-    let head = match operator(function) {
-        Some(at) => &function[..at],
-        None => &function[..parameters(function).unwrap_or(function.len())],
-    };
-    let mut depth = 0_i32;
-    let mut start = 0;
-    for (at, symbol) in head.char_indices() {
-        match symbol {
-            '<' | '(' | '{' | '[' => depth += 1,
-            '>' | ')' | '}' | ']' => depth -= 1,
-            ' ' if depth == 0 => start = at + 1,
-            _ => {}
-        }
-    }
-    &function[start..]
-}
-
-/// Where the last `operator` begins, whose symbols look like brackets.
-fn operator(function: &str) -> Option<usize> {
-    const WORD: &str = "operator";
-    let (at, _) = function.rmatch_indices(WORD).find(|(at, _)| {
-        let before = function[..*at].chars().next_back();
-        let after = function[at + WORD.len()..].chars().next();
-        before.is_none_or(|c| matches!(c, ':' | ' ' | '*' | '&'))
-            && after.is_some_and(|c| !c.is_alphanumeric() && c != '_')
-    })?;
-    Some(at)
-}
-
-/// Where the parameter list begins: the last bracket that is not inside others.
-fn parameters(function: &str) -> Option<usize> {
-    let mut depth = 0_i32;
-    let mut last = None;
-    for (at, symbol) in function.char_indices() {
-        match symbol {
-            '(' if depth == 0 => {
-                last = Some(at);
-                depth = 1;
-            }
-            '<' | '(' | '{' | '[' => depth += 1,
-            '>' | ')' | '}' | ']' => depth -= 1,
-            _ => {}
-        }
-    }
-    last
 }
 
 #[cfg(test)]
@@ -396,6 +164,8 @@ mod tests {
             Role::Wrapper,
             &[
                 "xmalloc",
+                "xmalloc.cold",
+                "xmalloc(unsigned long) [clone .constprop.0]",
                 "mosquitto__malloc",
                 "mosquitto__strdup",
                 "db_realloc",

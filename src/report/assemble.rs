@@ -166,6 +166,7 @@ impl<'a> Assembler<'a> {
             confidence: 0.0,
             explanation: String::new(),
             evidence: Vec::new(),
+            process: self.process(process).map_or_else(String::new, |p| p.name.clone()),
             pid: self.process(process).map_or(0, |process| process.pid),
             function: blamed.map_or_else(|| "unknown function".to_owned(), |step| step.label()),
             module: blamed
@@ -265,6 +266,7 @@ fn target(image: &Image) -> Target {
         name: process.name,
         command: process.command,
         exit: image.exit.unwrap_or(Exit::StillRunning),
+        allocations: image.allocations,
     }
 }
 

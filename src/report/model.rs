@@ -68,6 +68,8 @@ pub struct Target {
     pub command: Vec<String>,
     /// How it ended.
     pub exit: Exit,
+    /// Blocks it allocated.
+    pub allocations: u64,
 }
 
 /// What was lost.
@@ -153,7 +155,9 @@ pub struct Suspect {
     pub explanation: String,
     /// What the verdict rests on.
     pub evidence: Vec<Evidence>,
-    /// Which process: its pid.
+    /// Which process: its name.
+    pub process: String,
+    /// Which process: its pid. An exec keeps the pid and changes the name.
     pub pid: u32,
     /// The blame frame's function, or `module+0xoffset`.
     pub function: String,

@@ -93,7 +93,7 @@ pub fn name<'a>(ledger: &'a Ledger, namer: &mut Namer, frame: Frame) -> Vec<Step
     };
     let functions = namer.name(module, offset, kind);
     if functions.is_empty() {
-        let start = namer.function(module, offset, kind).map(|extent| extent.start);
+        let start = namer.extent(module, offset, kind).map(|extent| extent.start);
         return vec![Step { start, ..Step::bare(frame, Some(module)) }];
     }
     let named = (0..functions.len()).map(|at| Some((Arc::clone(&functions), at)));

@@ -29,17 +29,17 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Option<f64> {
         _ => MIN_SURVIVORS,
     };
     let unmatched: u64 = seen.activity[seen.activity.len() / 2..].iter().map(|a| a.unmatched).sum();
-    let blocks = needed.max(4.0 * unmatched as f64).max(usual_losses(ledger, image, seen));
-    let sites = ledger.sites().filter(|(_, site)| site.process == image.id);
-    let sizes = sites.filter_map(|(_, site)| site.sizes.median()).map(|size| size.0 as f64);
+    let blocks = needed.max(4.0 * unmatched as f64).max(usual_losses(image, seen));
+    let sites = image.sites().filter_map(|id| ledger.site(id));
+    let sizes = sites.filter_map(|site| site.sizes.median()).map(|size| size.0 as f64);
     Some(blocks / old_s * median(sizes.collect()).max(1.0))
 }
 
 /// Survivors that lost frees leave at the usual site, three times over.
-fn usual_losses(ledger: &Ledger, image: &Image, seen: &Observation) -> f64 {
+fn usual_losses(image: &Image, seen: &Observation) -> f64 {
     if seen.frees_missed == 0.0 {
         return 0.0;
     }
-    let sites = ledger.sites().filter(|(_, site)| site.process == image.id).count().max(1) as f64;
+    let sites = image.sites().len().max(1) as f64;
     3.0 * seen.frees_missed * image.allocations as f64 / sites + 10.0
 }

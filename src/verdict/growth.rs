@@ -55,8 +55,9 @@ pub(super) struct Growth {
     pub(super) pace: f64,
     /// The share of blocks surviving in the older half of their epochs over the younger.
     pub(super) evenness: f64,
-    /// The Theil-Sen slope of the low-water marks, blocks per second.
-    pub(super) slope: f64,
+    /// The Theil-Sen slope of the low-water marks, blocks per second; `None` where survivors are
+    /// too few to look at it (most sites, so that judging thousands stays fast).
+    pub(super) slope: Option<f64>,
     /// See [`Survivors::steadiness`].
     pub(super) steadiness: f64,
 }
@@ -105,13 +106,15 @@ impl Growth {
             doubt: Doubt::Few,
             pace: pace.0,
             evenness: evenness.0,
-            slope: theil_sen(&lows) / seen.width_s,
+            slope: None,
             steadiness: survivors.steadiness(),
         };
         if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
             return growth;
         }
-        if growth.slope <= 0.0 {
+        let slope = theil_sen(&lows) / seen.width_s;
+        growth.slope = Some(slope);
+        if slope <= 0.0 {
             growth.doubt = Doubt::Uneven;
             return growth;
         }
@@ -119,6 +122,9 @@ impl Growth {
         scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
         scale.factor(ramp(pace.1, 0.4, 0.85), Doubt::Slowing);
         scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
+        if has_ceased(cohorts, survivors, seen) {
+            scale.cap(0.45, Doubt::Slowing);
+        }
         scale.factor(ramp(evenness.1, 0.4, 0.8), Doubt::Uneven);
         let late = if survivors.cut { 10.0 } else { 1.5 } * survivors.late_deaths;
         scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
@@ -175,6 +181,24 @@ fn recent(lows: &[f64], cohorts: &[Cohort], survivors: &Survivors, seen: &Observ
     let (before, after) = lows.split_at(lows.len() - third);
     let earlier = theil_sen(before);
     if earlier <= 0.0 { 0.0 } else { theil_sen(after) / earlier }
+}
+
+/// Whether a site that added blocks in each of five sixths of its time adds next to none in the
+/// last sixth, though the process works: a warm-up is over sooner than its last third tells.
+fn has_ceased(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> bool {
+    let load = survivors.from.min(seen.load_end)..seen.load_end;
+    let alive: Vec<f64> = load.filter(|&e| seen.busy[e]).map(|e| cohorts[e].alive as f64).collect();
+    let sixth = alive.len() / 6;
+    if sixth == 0 {
+        return false;
+    }
+    let (before, last) = alive.split_at(alive.len() - sixth);
+    let mean = before.iter().sum::<f64>() / before.len() as f64;
+    let regular = before
+        .chunks(sixth)
+        .all(|part| part.iter().sum::<f64>() >= 0.25 * mean * part.len() as f64);
+    let expected = mean * sixth as f64;
+    regular && expected >= 10.0 && last.iter().sum::<f64>() < 0.1 * expected
 }
 
 /// Frees that were lost leave survivors behind in proportion to the births; frees of unknown blocks

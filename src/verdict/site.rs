@@ -39,7 +39,7 @@ pub(super) fn judge(
         confidence,
         evidence: evidence(site, &cohorts, &survivors, seen, &growth),
         growth_bytes_per_s: if verdict.accumulates() {
-            growth.slope * mean_bytes(&cohorts, &survivors)
+            growth.slope.unwrap_or(0.0) * mean_bytes(&cohorts, &survivors)
         } else {
             0.0
         },
@@ -101,9 +101,10 @@ fn evidence(
             fact("survivors-of", born as f64, "blocks"),
             fact("survivor-epochs", survivors.distinct() as f64, "epochs"),
             fact("late-deaths", survivors.late_deaths, "share"),
-            fact("low-water-slope", growth.slope, "blocks/s"),
             fact("steadiness", growth.steadiness, "share"),
         ]);
+        let slope = growth.slope.map(|slope| fact("low-water-slope", slope, "blocks/s"));
+        evidence.extend(slope);
         let ratios = [("pace", growth.pace), ("evenness", growth.evenness)];
         let finite = ratios.into_iter().filter(|(_, value)| value.is_finite() && *value < 1e9);
         evidence.extend(finite.map(|(name, value)| fact(name, value, "ratio")));

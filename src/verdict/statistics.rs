@@ -1,6 +1,9 @@
 //! The few statistics the method needs, each under the name it has in the literature. All are
 //! robust or bounded: no input makes them panic, and what cannot be computed is 0 or `None`.
 
+/// So many standard errors a ratio of small counts may be off before that counts against it.
+const FAVOUR: f64 = 1.4;
+
 /// The median of finite values; 0 of none.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
@@ -30,8 +33,8 @@ pub(super) fn variation(values: &[f64]) -> f64 {
     variance.sqrt() / mean
 }
 
-/// The mean of the last third of values over the mean of those before, and the same with one
-/// standard error of its logarithm (from the spread of the values) in its favour, at most 1.
+/// The mean of the last third of values over the mean of those before, and the same with
+/// [`FAVOUR`] standard errors of its logarithm (from the spread of the values) in its favour, at most 1.
 pub(super) fn last_third(values: &[f64]) -> (f64, f64) {
     let split = values.len() - values.len() / 3;
     let (before, after) = values.split_at(split);
@@ -48,13 +51,13 @@ pub(super) fn error(values: &[f64], before: usize, after: usize) -> f64 {
     variation(values) * parts.sqrt()
 }
 
-/// A ratio, and the same with one standard error of its logarithm in its favour, at most 1.
+/// A ratio, and the same with [`FAVOUR`] standard errors of its logarithm in its favour, at most 1.
 pub(super) fn ratio(above: f64, below: f64, error: f64) -> (f64, f64) {
     if below <= 0.0 {
         return if above > 0.0 { (f64::INFINITY, 1.0) } else { (0.0, 0.0) };
     }
     let plain = above / below;
-    (plain, (plain * error.exp()).min(1.0))
+    (plain, (plain * (FAVOUR * error).exp()).min(1.0))
 }
 
 /// 0 at or below `low`, 1 at or above `high`, in between in proportion.

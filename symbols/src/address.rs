@@ -60,10 +60,9 @@ pub enum Found {
     Symtab,
     /// A symbol of `.dynsym` covers the address: exported functions only.
     Dynsym,
-    /// Weaker: a symbol of `.symtab` without a size is the nearest before the address.
+    /// Weaker: a symbol of `.symtab` without a size is the nearest before the address. (In `.dynsym`
+    /// such a symbol names nothing but itself: functions that are not exported may follow it.)
     SymtabUnsized,
-    /// Weaker: a symbol of `.dynsym` without a size is the nearest before the address.
-    DynsymUnsized,
 }
 
 /// One function at an address. An address inside inlined functions has several, innermost first;

@@ -48,14 +48,22 @@ impl Dwarf {
         Ok(Some(Dwarf { context }))
     }
 
-    /// The functions at an address, innermost first. Empty where nothing covers it.
-    pub(crate) fn frames(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
+    /// The functions at an address, innermost first; and whether the last is named in full, by its
+    /// linkage name. Empty where nothing covers it.
+    pub(crate) fn frames(&self, offset: ModuleOffset) -> (Vec<NamedFrame>, bool) {
+        // addr2line 0.27 adds 1 to the address it looks for.
+        if offset.0 == u64::MAX {
+            return (Vec::new(), false);
+        }
         let Ok(mut found) = self.context.find_frames(offset.0).skip_all_loads() else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let mut frames = Vec::new();
+        let mut whole = false;
         while let Ok(Some(frame)) = found.next() {
-            let function = frame.function.and_then(|name| Some(demangle(&name.raw_name().ok()?)));
+            let raw = frame.function.as_ref().and_then(|name| name.raw_name().ok());
+            let function = raw.as_deref().map(demangle);
+            whole = function.is_some() && function.as_deref() != raw.as_deref();
             let location = frame.location;
             frames.push(NamedFrame {
                 function,
@@ -71,7 +79,7 @@ impl Dwarf {
         if let Some(last) = frames.last_mut() {
             last.inlined = false;
         }
-        frames
+        (frames, whole)
     }
 }
 

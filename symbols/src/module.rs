@@ -17,6 +17,13 @@ pub struct Symbols {
     dwarf: Option<Dwarf>,
 }
 
+/// A function as a symbol table has it.
+struct Function {
+    extent: FunctionExtent,
+    /// Whether its symbol was mangled, and so says where the function belongs.
+    mangled: bool,
+}
+
 /// A module's symbols, and where they came from.
 #[derive(Default)]
 pub struct Loaded {
@@ -62,46 +69,52 @@ impl Symbols {
     /// The functions at an address, innermost first; empty where nothing is known. Look up the
     /// call, not the return address: see [`crate::OffsetKind::lookup`].
     pub fn frames(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
-        let mut frames = self.dwarf.as_ref().map(|dwarf| dwarf.frames(offset)).unwrap_or_default();
-        if frames.last().is_some_and(|frame| frame.function.is_some()) {
+        let (mut frames, whole) = match &self.dwarf {
+            Some(dwarf) => dwarf.frames(offset),
+            None => (Vec::new(), false),
+        };
+        if whole {
             return frames;
         }
-        let Some(function) = self.function(offset) else {
-            frames.retain(|frame| frame.function.is_some() || frame.line.is_some());
-            return frames;
-        };
-        match frames.last_mut() {
-            Some(frame) => {
-                frame.function = Some(function.name);
-                frame.found = function.found;
+        let named = frames.last().is_some_and(|frame| frame.function.is_some());
+        // DWARF names a function of internal linkage without its namespace and parameters; its
+        // symbol has both. A symbol that says no more is not preferred (`receive.cold`).
+        let function = self.function(offset).filter(|function| !named || function.mangled);
+        match (frames.last_mut(), function) {
+            (Some(frame), Some(function)) => {
+                frame.function = Some(function.extent.name);
+                frame.found = function.extent.found;
             }
-            None => frames.push(NamedFrame {
-                function: Some(function.name),
+            (None, Some(function)) => frames.push(NamedFrame {
+                function: Some(function.extent.name),
                 file: None,
                 line: None,
                 inlined: false,
-                found: function.found,
+                found: function.extent.found,
             }),
+            (_, None) => frames.retain(|frame| frame.function.is_some() || frame.line.is_some()),
         }
         frames
     }
 
     /// The function that covers an address, by the symbol tables. Inlined functions have no extent.
-    pub fn function(&self, offset: ModuleOffset) -> Option<FunctionExtent> {
-        let symtabs = self.symtabs.iter().map(|table| (table, Found::Symtab, Found::SymtabUnsized));
-        let dynsym = [(&self.dynsym, Found::Dynsym, Found::DynsymUnsized)];
-        let found = symtabs.chain(dynsym).filter_map(|(table, sized, unsized_)| {
+    pub fn extent(&self, offset: ModuleOffset) -> Option<FunctionExtent> {
+        self.function(offset).map(|function| function.extent)
+    }
+
+    fn function(&self, offset: ModuleOffset) -> Option<Function> {
+        let symtabs = self.symtabs.iter().filter_map(|table| {
             let covering = table.covering(offset)?;
-            let found = if covering.sized { sized } else { unsized_ };
+            let found = if covering.sized { Found::Symtab } else { Found::SymtabUnsized };
             Some((covering, found))
         });
+        let dynsym = self.dynsym.covering(offset).filter(|covering| covering.sized);
+        let found = symtabs.chain(dynsym.map(|covering| (covering, Found::Dynsym)));
         let (covering, found) = found.min_by_key(|(_, found)| *found)?;
-        Some(FunctionExtent {
-            name: demangle(&covering.name),
-            start: covering.start,
-            size: covering.size,
-            found,
-        })
+        let name = demangle(&covering.name);
+        let mangled = name != covering.name;
+        let (start, size) = (covering.start, covering.size);
+        Some(Function { extent: FunctionExtent { name, start, size, found }, mangled })
     }
 
     /// Adds what a file has, and tells what of it could not be read.

@@ -79,6 +79,15 @@ impl SymbolTable {
         }
     }
 
+    /// From symbols in order.
+    fn new(symbols: Vec<Symbol>, strings: Vec<u8>) -> SymbolTable {
+        let reach = symbols.iter().scan(0, |reach: &mut u64, symbol| {
+            *reach = (*reach).max(symbol.start.saturating_add(symbol.size));
+            Some(*reach)
+        });
+        SymbolTable { reach: reach.collect(), symbols, strings }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }
@@ -188,14 +197,7 @@ fn read<Elf: FileHeader<Endian = Endianness>>(
         });
     }
     symbols.sort_unstable();
-    let reach = symbols
-        .iter()
-        .scan(0, |reach: &mut u64, symbol| {
-            *reach = (*reach).max(symbol.start.saturating_add(symbol.size));
-            Some(*reach)
-        })
-        .collect();
-    Ok(SymbolTable { symbols, reach, strings })
+    Ok(SymbolTable::new(symbols, strings))
 }
 
 fn strings<'data, Elf: FileHeader<Endian = Endianness>>(
@@ -208,4 +210,90 @@ fn strings<'data, Elf: FileHeader<Endian = Endianness>>(
     let range = section.and_then(|section| section.file_range(endian));
     let bytes = range.and_then(|(at, size)| data.read_bytes_at(at, size).ok());
     bytes.unwrap_or_default().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symbols `(start, size, global, name)` in a section that ends at 0x100.
+    fn table(symbols: &[(u64, u64, bool, &str)]) -> SymbolTable {
+        let mut strings = vec![0];
+        let mut sorted: Vec<Symbol> = symbols
+            .iter()
+            .map(|&(start, size, global, text)| {
+                let name = u32::try_from(strings.len()).unwrap_or_default();
+                strings.extend(text.bytes().chain([0]));
+                Symbol {
+                    start,
+                    size,
+                    binding: if global { 2 } else { 0 },
+                    name,
+                    section_end: 0x100,
+                }
+            })
+            .collect();
+        sorted.sort_unstable();
+        SymbolTable::new(sorted, strings)
+    }
+
+    fn check(symbols: &[(u64, u64, bool, &str)], address: u64, expected: Option<(&str, bool)>) {
+        let found = table(symbols).covering(ModuleOffset(address));
+        let found = found.as_ref().map(|covering| (covering.name.as_str(), covering.sized));
+        assert_eq!(found, expected, "{address:#x} in {symbols:?}");
+    }
+
+    #[test]
+    fn a_symbol_covers_its_size_and_no_more() {
+        let symbols = [(0x10, 4, true, "a"), (0x20, 8, true, "b")];
+        check(&symbols, 0x0f, None);
+        check(&symbols, 0x10, Some(("a", true)));
+        check(&symbols, 0x13, Some(("a", true)));
+        check(&symbols, 0x14, None);
+        check(&symbols, 0x28, None);
+        check(&symbols, u64::MAX, None);
+    }
+
+    #[test]
+    fn a_symbol_without_size_ends_at_the_next_or_with_its_section() {
+        let symbols = [(0x10, 0, true, "first"), (0x20, 0, true, "last")];
+        check(&symbols, 0x1f, Some(("first", false)));
+        check(&symbols, 0xff, Some(("last", false)));
+        check(&symbols, 0x100, None);
+        // A label inside a function is not another function.
+        check(
+            &[(0x10, 0x20, true, "whole"), (0x18, 0, false, "label")],
+            0x1a,
+            Some(("whole", true)),
+        );
+        // After a function that ends there is nothing of the label before it.
+        check(&[(0x10, 0, true, "label"), (0x18, 2, true, "whole")], 0x1a, None);
+    }
+
+    #[test]
+    fn the_innermost_function_and_the_plainest_name_are_taken() {
+        check(
+            &[(0x10, 0x40, true, "outer"), (0x20, 8, true, "inner")],
+            0x22,
+            Some(("inner", true)),
+        );
+        check(
+            &[(0x10, 0x40, true, "outer"), (0x20, 8, true, "inner")],
+            0x30,
+            Some(("outer", true)),
+        );
+        let aliases = [
+            (0x10, 8, true, "__libc_malloc"),
+            (0x10, 8, true, "malloc"),
+            (0x10, 8, false, "m"),
+            (0x10, 8, true, "_malloc"),
+        ];
+        check(&aliases, 0x12, Some(("malloc", true)));
+    }
+
+    #[test]
+    fn symbols_that_reach_over_the_end_are_survived() {
+        check(&[(u64::MAX - 1, u64::MAX, true, "end")], u64::MAX - 1, Some(("end", true)));
+        check(&[(0, u64::MAX, true, "all"), (8, 1, true, "one")], 9, Some(("all", true)));
+    }
 }

@@ -21,7 +21,8 @@ pub(super) fn file(source: &str, events: &[Event]) -> Vec<u8> {
     file
 }
 
-fn file_header(source: &str) -> Vec<u8> {
+/// The file header.
+pub fn file_header(source: &str) -> Vec<u8> {
     let mut record = Vec::new();
     for (number, value) in [
         (1, b"synth".to_vec()),
@@ -43,7 +44,8 @@ fn file_header(source: &str) -> Vec<u8> {
     file
 }
 
-fn chunk(
+/// A chunk, stored.
+pub fn chunk(
     kind: u8,
     body: &[u8],
     count: usize,
@@ -74,7 +76,8 @@ struct Last {
     heap: u64,
 }
 
-fn records(events: &[Event]) -> Vec<u8> {
+/// The records of one chunk.
+pub fn records(events: &[Event]) -> Vec<u8> {
     let mut last = Last { time: events[0].time.0, ..Last::default() };
     events.iter().flat_map(|event| record(event, &mut last)).collect()
 }

@@ -18,7 +18,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod encode;
+pub mod encode;
 mod lower;
 
 use std::ops::Range;

@@ -7,24 +7,15 @@
 use core::ffi::c_void;
 
 use super::entry;
-use crate::real::{self, Real};
+use crate::real;
+use crate::real::cxx::{DELETE, NEW};
 use crate::record::{self, Function};
+use crate::thread::Wrapping;
 use crate::unwind::Registers;
 
 /// `operator new(size, ...)`: up to two more arguments, an alignment and `nothrow`.
 type New = unsafe extern "C" fn(usize, usize, usize) -> *mut u8;
 type Delete = unsafe extern "C" fn(*mut u8, usize, usize);
-
-static NEW: [Real; 8] = [
-    Real::new(c"_Znwm"),
-    Real::new(c"_Znam"),
-    Real::new(c"_ZnwmRKSt9nothrow_t"),
-    Real::new(c"_ZnamRKSt9nothrow_t"),
-    Real::new(c"_ZnwmSt11align_val_t"),
-    Real::new(c"_ZnamSt11align_val_t"),
-    Real::new(c"_ZnwmSt11align_val_tRKSt9nothrow_t"),
-    Real::new(c"_ZnamSt11align_val_tRKSt9nothrow_t"),
-];
 
 /// What the assembly needs: the function to call, and whether to record what it returns.
 #[repr(C)]
@@ -46,7 +37,8 @@ unsafe extern "C" fn enter_new(index: usize, sp: u64) -> Entered {
     let real = unsafe { which.get::<*const c_void>() };
     match real {
         Some(real) => {
-            let outermost = record::enter_wrapped(Registers { sp, bp: 0 }) as u64;
+            let outermost =
+                record::enter_wrapped(Registers { sp, bp: 0 }, Wrapping::Operator) as u64;
             Entered { real, outermost }
         }
         None => Entered { real: new_without_runtime as *const c_void, outermost: 0 },
@@ -160,7 +152,7 @@ new!(_ZnwmSt11align_val_tRKSt9nothrow_t, 6, Function::New);
 new!(_ZnamSt11align_val_tRKSt9nothrow_t, 7, Function::NewArray);
 
 macro_rules! delete {
-    ($name:ident, $traced:ident, $function:expr) => {
+    ($name:ident, $traced:ident, $index:literal, $function:expr) => {
         entry!($name(*mut u8, usize, usize) -> (), "rcx", "r8", $traced);
 
         unsafe extern "C" fn $traced(
@@ -170,43 +162,54 @@ macro_rules! delete {
             sp: u64,
             bp: u64,
         ) {
-            static REAL: Real = Real::new(
-                match core::ffi::CStr::from_bytes_with_nul(
-                    concat!(stringify!($name), "\0").as_bytes(),
-                ) {
-                    Ok(name) => name,
-                    Err(_) => c"",
-                },
-            );
-            if block.is_null() || real::in_arena(block) {
-                return;
-            }
-            record::freeing(block, $function, Registers { sp, bp }, || {
-                // SAFETY: the type is that of the function of this name, with more arguments
-                // than it may take, which it then ignores.
-                unsafe {
-                    if REAL.get::<Delete>().is_none() {
-                        REAL.look_up_in_cxx_runtime();
-                    }
-                    match REAL.get::<Delete>() {
-                        Some(delete) => delete(block, second, third),
-                        None => real::free(block),
-                    }
-                }
-            });
+            // SAFETY: the caller's.
+            unsafe { delete(block, second, third, $index, $function, Registers { sp, bp }) }
         }
     };
 }
 
-delete!(_ZdlPv, delete, Function::Delete);
-delete!(_ZdaPv, delete_array, Function::DeleteArray);
-delete!(_ZdlPvm, delete_sized, Function::Delete);
-delete!(_ZdaPvm, delete_array_sized, Function::DeleteArray);
-delete!(_ZdlPvRKSt9nothrow_t, delete_nothrow, Function::Delete);
-delete!(_ZdaPvRKSt9nothrow_t, delete_array_nothrow, Function::DeleteArray);
-delete!(_ZdlPvSt11align_val_t, delete_aligned, Function::Delete);
-delete!(_ZdaPvSt11align_val_t, delete_array_aligned, Function::DeleteArray);
-delete!(_ZdlPvmSt11align_val_t, delete_sized_aligned, Function::Delete);
-delete!(_ZdaPvmSt11align_val_t, delete_array_sized_aligned, Function::DeleteArray);
-delete!(_ZdlPvSt11align_val_tRKSt9nothrow_t, delete_aligned_nothrow, Function::Delete);
-delete!(_ZdaPvSt11align_val_tRKSt9nothrow_t, delete_array_aligned_nothrow, Function::DeleteArray);
+#[inline(always)]
+unsafe fn delete(
+    block: *mut u8,
+    second: usize,
+    third: usize,
+    index: usize,
+    function: Function,
+    registers: Registers,
+) {
+    if block.is_null() || real::in_arena(block) {
+        return;
+    }
+    let which = &DELETE[index];
+    record::freeing(block, function, registers, || {
+        // SAFETY: the type is that of the function of this name, with more arguments than it may
+        // take, which it then ignores.
+        unsafe {
+            if which.get::<Delete>().is_none() {
+                which.look_up_in_cxx_runtime();
+            }
+            match which.get::<Delete>() {
+                Some(delete) => delete(block, second, third),
+                None => real::free(block),
+            }
+        }
+    });
+}
+
+delete!(_ZdlPv, delete_one, 0, Function::Delete);
+delete!(_ZdaPv, delete_array, 1, Function::DeleteArray);
+delete!(_ZdlPvm, delete_sized, 2, Function::Delete);
+delete!(_ZdaPvm, delete_array_sized, 3, Function::DeleteArray);
+delete!(_ZdlPvRKSt9nothrow_t, delete_nothrow, 4, Function::Delete);
+delete!(_ZdaPvRKSt9nothrow_t, delete_array_nothrow, 5, Function::DeleteArray);
+delete!(_ZdlPvSt11align_val_t, delete_aligned, 6, Function::Delete);
+delete!(_ZdaPvSt11align_val_t, delete_array_aligned, 7, Function::DeleteArray);
+delete!(_ZdlPvmSt11align_val_t, delete_sized_aligned, 8, Function::Delete);
+delete!(_ZdaPvmSt11align_val_t, delete_array_sized_aligned, 9, Function::DeleteArray);
+delete!(_ZdlPvSt11align_val_tRKSt9nothrow_t, delete_aligned_nothrow, 10, Function::Delete);
+delete!(
+    _ZdaPvSt11align_val_tRKSt9nothrow_t,
+    delete_array_aligned_nothrow,
+    11,
+    Function::DeleteArray
+);

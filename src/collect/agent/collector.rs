@@ -452,9 +452,11 @@ impl Collector<'_> {
     }
 
     fn finish(&mut self) -> Result<Exit, CollectError> {
-        let at = now();
         self.memory.close();
         barrier();
+        let at = now();
+        // A short-lived program may have come and gone since the last pass.
+        self.register(at);
         for index in 0..self.processes.len() {
             self.read_all_of(index as u32, at);
         }

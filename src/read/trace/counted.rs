@@ -1,8 +1,9 @@
 //! Records that count and measure: losses, marks, tallies, snapshots and samples.
 
+use super::cursor::{Cursor, Skip};
+use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{LOSSES, MAX_LIFETIMES, METRICS};
-use super::varint::{Cursor, Sink, Skip};
 use crate::event::{Bytes, Loss, Lost, Mark, Sample, Snapshot, Tally, Time};
 
 /// ```text

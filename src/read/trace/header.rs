@@ -1,7 +1,8 @@
 //! The file header: that this is a trace, of which version, and who took it when on which clock.
 
+use super::cursor::{Cursor, PADDING, Skip};
+use super::sink::{Sink, zigzag};
 use super::tags::{FILE_MAGIC, MAX_HEADER, VERSION, header as field};
-use super::varint::{Cursor, PADDING, Sink, Skip, zigzag};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Length of what stands before the header record.

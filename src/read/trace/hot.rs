@@ -1,9 +1,10 @@
 //! Allocations and frees: nearly everything a trace holds, so their records are short and their
 //! path is straight. All other records are in `record.rs`.
 
+use super::cursor::{Cursor, Skip, unzigzag};
+use super::sink::{Sink, zigzag};
 use super::stack_ids::StackIds;
-use super::tags::{ALLOC_SHORT, FREE_SHORT, FUNCTIONS, hot};
-use super::varint::{Cursor, Sink, Skip, unzigzag, zigzag};
+use super::tags::{ALLOC_CODES, ALLOC_SHORT, FREE_CODES, FREE_SHORT, FUNCTIONS, hot};
 use crate::event::{
     Address, Alloc, Bytes, Event, Free, Function, HeapId, ProcessId, Tid, Time, What,
 };
@@ -47,7 +48,7 @@ pub(super) struct Stamp {
 /// ```
 #[inline]
 pub(super) fn put_alloc(sink: &mut Sink, state: &mut State, stamp: Stamp, alloc: &Alloc) {
-    let short = short_alloc(alloc.function);
+    let short = ALLOC_CODES[alloc.function as usize];
     prefix(sink, state, stamp, hot::HOT | short, alloc.address, alloc.heap);
     if short == hot::FUNCTION_FOLLOWS {
         sink.byte(alloc.function as u8);
@@ -64,7 +65,7 @@ pub(super) fn put_alloc(sink: &mut Sink, state: &mut State, stamp: Stamp, alloc:
 /// ```
 #[inline]
 pub(super) fn put_free(sink: &mut Sink, state: &mut State, stamp: Stamp, free: &Free) {
-    let short = short_free(free.function);
+    let short = FREE_CODES[free.function as usize];
     prefix(sink, state, stamp, hot::HOT | hot::FREE | short, free.address, free.heap);
     if short == hot::FUNCTION_FOLLOWS {
         sink.byte(free.function as u8);
@@ -155,49 +156,4 @@ pub(super) fn take(
     };
     events.push(Event { time, process, thread, what });
     Ok(())
-}
-
-#[inline]
-fn short_alloc(function: Function) -> u8 {
-    match function {
-        Function::Malloc => 0,
-        Function::Calloc => 1,
-        Function::Realloc => 2,
-        Function::New => 3,
-        Function::NewArray => 4,
-        Function::RtlAllocateHeap => 5,
-        Function::PosixMemalign => 6,
-        _ => hot::FUNCTION_FOLLOWS,
-    }
-}
-
-#[inline]
-fn short_free(function: Function) -> u8 {
-    match function {
-        Function::Free => 0,
-        Function::Realloc => 1,
-        Function::Delete => 2,
-        Function::DeleteArray => 3,
-        Function::RtlFreeHeap => 4,
-        Function::VirtualFree => 5,
-        Function::Munmap => 6,
-        _ => hot::FUNCTION_FOLLOWS,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_codes_are_their_places_in_the_tables() {
-        for function in FUNCTIONS {
-            let check = |short: u8, table: &[Function]| {
-                let place = table.iter().position(|known| *known == function);
-                assert_eq!(usize::from(short), place.unwrap_or(hot::FUNCTION_FOLLOWS.into()));
-            };
-            check(short_alloc(function), &ALLOC_SHORT);
-            check(short_free(function), &FREE_SHORT);
-        }
-    }
 }

@@ -88,7 +88,7 @@ impl<R: Read> Input<R> {
     /// Moves to the next whole chunk header behind the next byte; false where there is none.
     /// Then everything was consumed.
     pub fn seek_chunk(&mut self) -> io::Result<bool> {
-        self.consume(1);
+        self.skip(1)?;
         loop {
             let whole = self.fill(chunk::LEN)?;
             let window = self.window();

@@ -8,16 +8,18 @@
 
 mod chunk;
 mod counted;
+mod cursor;
 mod header;
 mod hot;
 mod input;
 mod reader;
 mod record;
+mod sink;
 mod stack;
 mod stack_ids;
 mod tags;
 mod target;
-mod varint;
+mod unpack;
 mod writer;
 
 pub use header::{Clock, Header};

@@ -12,8 +12,8 @@ use super::header::{Header, PREFIX, Prefix, SUFFIX};
 use super::input::Input;
 use super::record;
 use super::stack_ids::StackIds;
-use super::tags::{FILE_MAGIC, MAX_EVENTS, MAX_PLAIN, VERSION, chunk as kind, compression};
-use super::varint::PADDING;
+use super::tags::{FILE_MAGIC, MAX_EVENTS, MAX_PLAIN, VERSION, chunk as kind};
+use super::unpack::Unpacker;
 use crate::event::{Event, Loss, Lost, ProcessId, Tid, Time, What};
 use crate::read::{Fault, Faults, Offset};
 
@@ -51,9 +51,7 @@ pub struct Reader<R> {
     header: Header,
     faults: Faults,
     stacks: StackIds,
-    decompressor: zstd::bulk::Decompressor<'static>,
-    /// A chunk's bytes, uncompressed and padded.
-    plain: Vec<u8>,
+    unpacker: Unpacker,
     /// The number that the next chunk's first record has if nothing is missing.
     next_event: u64,
     /// The highest number that a chunk, also one that was lost, has told of.
@@ -90,9 +88,8 @@ impl<R: Read> Reader<R> {
             header: Header::default(),
             faults: Faults::default(),
             stacks: StackIds::default(),
-            decompressor: zstd::bulk::Decompressor::new()
+            unpacker: Unpacker::new()
                 .map_err(|source| ReadError::Io { offset: Offset(0), source })?,
-            plain: Vec::new(),
             next_event: 0,
             known_events: 0,
             lost: Lacking::default(),
@@ -216,7 +213,7 @@ impl<R: Read> Reader<R> {
             self.resync("a chunk is damaged (checksum): its events are lost")?;
             return Ok(Outcome::Passed);
         }
-        let unpacked = unpack(header, stored, &mut self.decompressor, &mut self.plain);
+        let unpacked = self.unpacker.unpack(header, stored);
         self.input.consume(total);
         let in_order = header.first_event >= self.next_event;
         if !unpacked || !in_order || !self.stacks.enter(header.next_stack) {
@@ -233,7 +230,7 @@ impl<R: Read> Reader<R> {
         self.whole = self.input.offset();
         self.next_event = header.end_event();
         let untold = record::decode(
-            &self.plain,
+            self.unpacker.padded(),
             header.plain_len as usize,
             Time(header.base_time),
             header.events,
@@ -319,30 +316,4 @@ impl<R: Read> Reader<R> {
         let what = "stacks that are not defined before their use: read as lost";
         faults.add_many(at, what, std::mem::take(&mut self.stacks.undefined));
     }
-}
-
-/// Puts a chunk's bytes, uncompressed and padded, into `plain`; false where they are damaged.
-fn unpack(
-    header: &ChunkHeader,
-    stored: &[u8],
-    decompressor: &mut zstd::bulk::Decompressor<'_>,
-    plain: &mut Vec<u8>,
-) -> bool {
-    let len = header.plain_len as usize;
-    if plain.len() < len + PADDING {
-        plain.resize(len + PADDING, 0);
-    }
-    let (bytes, padding) = plain.split_at_mut(len);
-    let whole = match header.compression {
-        compression::STORED if stored.len() == len => {
-            bytes.copy_from_slice(stored);
-            true
-        }
-        compression::ZSTD => {
-            decompressor.decompress_to_buffer(stored, bytes).is_ok_and(|written| written == len)
-        }
-        _ => false,
-    };
-    padding[..PADDING].fill(0);
-    whole
 }

@@ -1,10 +1,11 @@
 //! All records: an event to bytes and back. Allocations and frees go their own way (`hot.rs`);
 //! every other record carries its length, so that a reader passes over kinds it does not know.
 
+use super::cursor::{Cursor, Skip};
 use super::hot::{self, Stamp, State};
+use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{cold, hot::HOT};
-use super::varint::{Cursor, Sink, Skip};
 use super::{counted, stack, target};
 use crate::event::{Address, Event, HeapId, Time, What};
 

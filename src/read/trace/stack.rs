@@ -1,9 +1,10 @@
 //! Records about stacks: nodes of the stack tree, blocks that moved, heaps and names of frames.
 
+use super::cursor::{Cursor, Skip};
 use super::hot::State;
+use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{FUNCTIONS, TRUSTS};
-use super::varint::{Cursor, Sink, Skip};
 use crate::event::{
     Address, Bytes, Frame, Function, HeapCreate, HeapId, ModuleId, Name, NamedFunction, Realloc,
     StackId, StackNode, Trust,

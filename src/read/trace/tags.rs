@@ -157,6 +157,22 @@ pub(super) const FREE_SHORT: [Function; 7] = [
     Function::Munmap,
 ];
 
+/// The short code of each function in an allocation's tag, by the function's code.
+pub(super) const ALLOC_CODES: [u8; FUNCTIONS.len()] = short_codes(&ALLOC_SHORT);
+/// The short code of each function in a free's tag, by the function's code.
+pub(super) const FREE_CODES: [u8; FUNCTIONS.len()] = short_codes(&FREE_SHORT);
+
+/// The reverse of a table of short codes.
+const fn short_codes(table: &[Function; 7]) -> [u8; FUNCTIONS.len()] {
+    let mut codes = [hot::FUNCTION_FOLLOWS; FUNCTIONS.len()];
+    let mut short = 0;
+    while short < table.len() {
+        codes[table[short] as usize] = short as u8;
+        short += 1;
+    }
+    codes
+}
+
 /// Trust by code.
 pub(super) const TRUSTS: [Trust; 4] =
     [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded];
@@ -194,5 +210,6 @@ mod tests {
         assert!(LOSSES.iter().enumerate().all(|(code, l)| *l as usize == code));
         assert!(METRICS.iter().enumerate().all(|(code, m)| *m as usize == code));
         assert!(FACT_KINDS.iter().enumerate().all(|(code, k)| *k as usize == code));
+        assert!(MANAGERS.iter().enumerate().all(|(code, m)| *m as usize == code));
     }
 }

@@ -1,9 +1,10 @@
 //! Records about the target: processes and how they end, modules and what they are, facts.
 
-use unfreed_symbols::{ModuleIdentity, Package, PackageManager, PdbId};
+use unfreed_symbols::{ModuleIdentity, Package, PdbId};
 
+use super::cursor::{Cursor, Skip};
+use super::sink::Sink;
 use super::tags::{FACT_KINDS, MANAGERS, exit};
-use super::varint::{Cursor, Sink, Skip};
 use crate::event::{Address, Bytes, Exit, Fact, Module, ModuleId, Process};
 
 /// ```text
@@ -105,11 +106,7 @@ pub(super) fn put_module(sink: &mut Sink, module: &Module) {
     match &identity.package {
         None => sink.byte(0),
         Some(package) => {
-            sink.byte(match package.manager {
-                PackageManager::Dpkg => 1,
-                PackageManager::Rpm => 2,
-                PackageManager::Note => 3,
-            });
+            sink.byte(package.manager as u8 + 1);
             sink.str(&package.name);
             sink.str(&package.version);
             sink.optional_str(package.architecture.as_deref());

@@ -23,8 +23,7 @@ pub fn sites(
     other: &Report,
     namer: &mut Namer,
 ) -> Vec<Site> {
-    let mut sites: Vec<Site> =
-        own.suspects.iter().map(|suspect| of_suspect(own, suspect)).collect();
+    let mut sites: Vec<Site> = own.suspects.iter().map(of_suspect).collect();
     let suspects: BTreeSet<SiteId> =
         assessment.suspects(own.min_confidence).iter().map(|judged| judged.site).collect();
     let blamed: BTreeSet<String> =
@@ -75,14 +74,13 @@ fn key(process: &str, survivor: &Survivor<'_>) -> SiteKey {
     }
 }
 
-fn of_suspect(report: &Report, suspect: &Suspect) -> Site {
+fn of_suspect(suspect: &Suspect) -> Site {
     let frame = |frame: &StackFrame| {
         FrameKey::new(frame.module.as_deref(), frame.function.as_deref(), &frame.address)
     };
-    let process = report.target.iter().find(|target| target.pid == suspect.pid);
     Site {
         key: SiteKey {
-            process: process.map(|process| process.name.clone()).unwrap_or_default(),
+            process: suspect.process.clone(),
             frames: suspect.stack.iter().map(frame).collect(),
             blame: suspect.stack.iter().find(|frame| frame.blame).map(frame),
             over_release: suspect.kind == Kind::OverRelease,

@@ -1,6 +1,7 @@
 //! What changed between two traces, for people: is the fix working?
 
 use super::page::{Ink, Page, name, words};
+use super::seen::{TARGETS_SHOWN, chosen, processes};
 use super::stack;
 use super::style::Detail;
 use super::units::{bytes, counted, duration, number, percent, rate};
@@ -49,11 +50,16 @@ fn headline(page: &mut Page, diff: &DiffReport) {
 
 fn side(page: &mut Page, label: &str, side: &Side) {
     let mut spans = Vec::new();
-    for (at, target) in side.target.iter().enumerate() {
+    let chosen = chosen(&side.target, TARGETS_SHOWN, |_| false);
+    let more = side.target.len() - chosen.len();
+    for (at, target) in chosen.into_iter().enumerate() {
         if at > 0 {
             spans.push(words(", "));
         }
         spans.push(name(target.name.as_str()).ink(Ink::Strong));
+    }
+    if more > 0 {
+        spans.push(words(format!(" and {}", processes(more))));
     }
     spans.push(words(format!(", {} traced; ", duration(side.duration_s))));
     let losses = &side.losses;

@@ -56,6 +56,6 @@ pub fn groups(suspects: &[Suspect]) -> Vec<Group<'_>> {
     groups
 }
 
-fn key(suspect: &Suspect) -> (u32, Kind, &Module, &str) {
-    (suspect.pid, suspect.kind, &suspect.module, &suspect.function)
+fn key(suspect: &Suspect) -> (u32, &str, Kind, &Module, &str) {
+    (suspect.pid, &suspect.process, suspect.kind, &suspect.module, &suspect.function)
 }

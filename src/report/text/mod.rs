@@ -30,7 +30,7 @@ pub fn render(report: &Report, style: Style) -> String {
     let groups = groups(&report.suspects);
     headline::write(&mut page, report, &groups);
     page.gap();
-    seen::write(&mut page, report);
+    seen::write(&mut page, report, style.detail);
     for (at, group) in groups.iter().enumerate() {
         page.gap();
         suspect::write(&mut page, group, suspect::Place { at, of: groups.len() }, style.detail);

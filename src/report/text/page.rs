@@ -116,7 +116,7 @@ impl Page {
     /// A row whose label has an ink of its own.
     pub fn row_inked(&mut self, indent: usize, column: usize, label: Span<'_>, spans: &[Span<'_>]) {
         let ink = label.ink;
-        let label = safe::escape(&label.text);
+        let label = clean(&label.text);
         let label = safe::fit(&label, column.saturating_sub(1));
         self.pad(indent);
         self.put(&label, ink);
@@ -139,7 +139,7 @@ impl Page {
         for (width, span) in cells {
             let width = (*width).min(room);
             room -= width;
-            let text = safe::escape(&span.text);
+            let text = clean(&span.text);
             let text = safe::fit(&text, width);
             if text.is_empty() {
                 pending += width;
@@ -231,16 +231,17 @@ impl Page {
     }
 }
 
+/// Escaped; no-break spaces have done their work when words are split.
+fn clean(text: &str) -> String {
+    safe::escape(text).replace('\u{a0}', " ")
+}
+
 /// Splits spans into words; pieces that touch without white space make one word.
 fn words_of(spans: &[Span<'_>]) -> Vec<Vec<Piece>> {
     let mut all = Vec::new();
     let mut word: Vec<Piece> = Vec::new();
     for span in spans {
-        let piece = |text: &str| Piece {
-            text: safe::escape(text).into_owned(),
-            ink: span.ink,
-            name: span.name,
-        };
+        let piece = |text: &str| Piece { text: clean(text), ink: span.ink, name: span.name };
         if span.name {
             word.push(piece(&span.text));
             continue;

@@ -2,20 +2,35 @@
 //! dismissed. It stands right below the conclusion.
 
 use super::page::{Ink, Page, Span, name, words};
+use super::style::Detail;
 use super::units::{bytes, count, counted, duration, percent, rate};
 use crate::event::Exit;
-use crate::report::model::{Report, Target};
+use crate::report::model::{Report, Suspect, Target};
 
 /// Faults that are listed; the rest is counted.
 const FAULTS_SHOWN: usize = 3;
+
+/// Processes that are named one by one.
+pub const TARGETS_SHOWN: usize = 3;
 
 /// Reasons for being undecided that are listed.
 const UNDECIDED_SHOWN: usize = 2;
 
 /// Writes what was traced and what of it is missing.
-pub fn write(page: &mut Page, report: &Report) {
-    for target in &report.target {
+pub fn write(page: &mut Page, report: &Report, detail: Detail) {
+    let suspected = |target: &Target| {
+        let same = |s: &Suspect| s.pid == target.pid && s.process == target.name;
+        report.suspects.iter().any(same)
+    };
+    let most = if detail == Detail::Full { usize::MAX } else { TARGETS_SHOWN };
+    let chosen = chosen(&report.target, most, suspected);
+    for target in &chosen {
         page.paragraph(0, &traced(target));
+    }
+    let more = report.target.len() - chosen.len();
+    if more > 0 {
+        let text = format!("And {} (-v shows them).", processes(more));
+        page.paragraph(0, &[words(text)]);
     }
     let totals = &report.totals;
     page.paragraph(
@@ -50,6 +65,24 @@ pub fn write(page: &mut Page, report: &Report) {
         );
     }
     losses(page, report);
+}
+
+/// The processes that matter most: those with suspects, then those that allocate most. A program
+/// started through scripts brings dozens of shells along.
+pub fn chosen(
+    targets: &[Target],
+    most: usize,
+    suspected: impl Fn(&Target) -> bool,
+) -> Vec<&Target> {
+    let mut chosen: Vec<&Target> = targets.iter().collect();
+    chosen.sort_by_key(|target| (!suspected(target), std::cmp::Reverse(target.allocations)));
+    chosen.truncate(most);
+    chosen
+}
+
+/// `1 more process`, `70 more processes`.
+pub fn processes(more: usize) -> String {
+    counted(more as u64, "more process", "more processes")
 }
 
 fn traced(target: &Target) -> Vec<Span<'_>> {

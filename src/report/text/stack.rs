@@ -1,6 +1,8 @@
 //! A stack, innermost frame first. The blame frame is pointed at, inlined functions are marked, a
 //! frame without a name is `module+0xoffset`, never a guess.
 
+use unfreed_symbols::Found;
+
 use super::page::{Ink, Page, name, words};
 use super::style::Detail;
 use crate::event::Trust;
@@ -30,6 +32,9 @@ pub fn write(
         let mut function = place(frame);
         if frame.inlined {
             function.push_str(" (inlined)");
+        }
+        if frame.found == Some(Found::SymtabUnsized) {
+            function.push_str(" (nearest symbol)");
         }
         page.cells(
             indent,

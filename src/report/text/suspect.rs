@@ -49,7 +49,8 @@ fn whose_rows(page: &mut Page, group: &Group<'_>) {
         spans.push(words(", package "));
         spans.push(name(package.as_str()));
     }
-    spans.push(words(format!(", process {}", lead.pid)));
+    spans.extend([words(", process "), name(lead.process.as_str())]);
+    spans.push(words(format!(" ({})", lead.pid)));
     page.row(2, COLUMN, "Where", &spans);
 }
 
@@ -58,7 +59,7 @@ fn pace(page: &mut Page, group: &Group<'_>) {
     if lead.kind != Kind::OverRelease {
         let mut text = format!("{}, ", rate(group.growth()));
         if group.growth() > 0.0 {
-            text.push_str(&format!("{} a day; ", per_day(group.growth())));
+            text.push_str(&format!("{} a day at this pace; ", per_day(group.growth())));
         }
         text.push_str(&format!(
             "{} of {} blocks ({}) never freed",
@@ -67,12 +68,20 @@ fn pace(page: &mut Page, group: &Group<'_>) {
             bytes(group.live_bytes())
         ));
         if let Some(per_event) = group.blocks_per_event() {
-            text.push_str(&format!(", {} blocks per marked event", number(per_event)));
+            text.push_str(&format!(", {} per marked event", blocks(per_event)));
         }
         page.row(2, COLUMN, "How fast", &[words(text)]);
     }
-    let since = format!("{} after the trace began", duration(group.since()));
+    let since = match group.since() {
+        since if since < 0.001 => "the beginning of the trace".to_owned(),
+        since => format!("{} after the trace began", duration(since)),
+    };
     page.row(2, COLUMN, "Since", &[words(since)]);
+}
+
+/// A number of blocks that need not be whole.
+fn blocks(n: f64) -> String {
+    format!("{} {}", number(n), if n == 1.0 { "block" } else { "blocks" })
 }
 
 /// The verdict's own two sentences; every number behind them in full detail.
@@ -94,9 +103,10 @@ fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
             format!("{} to {}, median {}", bytes(sizes.min), bytes(sizes.max), bytes(sizes.median));
         page.row(2, COLUMN, "Block sizes", &[words(text)]);
     }
-    for evidence in &lead.evidence {
+    for (at, evidence) in lead.evidence.iter().enumerate() {
+        let label = if at == 0 { "Evidence" } else { "" };
         let value = format!(": {} {}", number(evidence.value), evidence.unit);
-        page.row(2, COLUMN, "", &[words(evidence.fact.as_str()), words(value)]);
+        page.row(2, COLUMN, label, &[words(evidence.fact.as_str()), words(value)]);
     }
 }
 

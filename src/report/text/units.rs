@@ -1,5 +1,6 @@
 //! Numbers as people read them: `1,234`, `12 KiB`, `3 m 20 s`, `12 KiB/s`. Rounding is to what
-//! decides something; exact values are in the JSON.
+//! decides something; exact values are in the JSON. Between a number and its unit stands a
+//! no-break space, which the page keeps together and writes as a plain one.
 
 /// Thousands apart: `1,234,567`.
 pub fn count(n: u64) -> String {
@@ -21,7 +22,7 @@ pub fn counted(n: u64, one: &str, many: &str) -> String {
 
 /// Bytes in binary units: `1,023 B`, `1.5 KiB`, `12 MiB`.
 pub fn bytes(n: u64) -> String {
-    if n < 1024 { format!("{n} B") } else { scaled(n as f64) }
+    if n < 1024 { format!("{n}\u{a0}B") } else { scaled(n as f64) }
 }
 
 /// A rate: `12 KiB/s`, `0.25 B/s`.
@@ -32,13 +33,13 @@ pub fn rate(bytes_per_s: f64) -> String {
         return "unknown".to_owned();
     }
     if size == 0.0 {
-        return "0 B/s".to_owned();
+        return "0\u{a0}B/s".to_owned();
     }
     if size < 0.01 {
-        return "less than 0.01 B/s".to_owned();
+        return "less than 0.01\u{a0}B/s".to_owned();
     }
     if size < 1024.0 {
-        return format!("{sign}{} B/s", three_digits(size));
+        return format!("{sign}{}\u{a0}B/s", three_digits(size));
     }
     format!("{sign}{}/s", scaled(size))
 }
@@ -56,24 +57,24 @@ pub fn duration(seconds: f64) -> String {
     }
     if seconds < 1.0 {
         return match (seconds * 1000.0).round() as u64 {
-            1000 => "1 s".to_owned(),
-            ms => format!("{ms} ms"),
+            1000 => "1\u{a0}s".to_owned(),
+            ms => format!("{ms}\u{a0}ms"),
         };
     }
     if seconds < 9.95 {
-        return format!("{} s", trimmed(seconds, 1));
+        return format!("{}\u{a0}s", trimmed(seconds, 1));
     }
     let whole = seconds.round() as u64;
     let (large, large_unit, small, small_unit) = match whole {
-        0..60 => return format!("{whole} s"),
+        0..60 => return format!("{whole}\u{a0}s"),
         60..3_600 => (whole / 60, "m", whole % 60, "s"),
         3_600..86_400 => (whole / 3_600, "h", whole % 3_600 / 60, "m"),
         _ => (whole / 86_400, "d", whole % 86_400 / 3_600, "h"),
     };
     if small == 0 {
-        format!("{} {large_unit}", count(large))
+        format!("{}\u{a0}{large_unit}", count(large))
     } else {
-        format!("{} {large_unit} {small} {small_unit}", count(large))
+        format!("{}\u{a0}{large_unit} {small}\u{a0}{small_unit}", count(large))
     }
 }
 
@@ -81,9 +82,9 @@ pub fn duration(seconds: f64) -> String {
 pub fn percent(share: f64) -> String {
     let percent = (share * 100.0).clamp(0.0, 100.0);
     match percent {
-        p if p > 0.0 && p < 1.0 => "under 1 %".to_owned(),
-        p if p < 100.0 => format!("{} %", (p.round() as u64).min(99)),
-        _ => "100 %".to_owned(),
+        p if p > 0.0 && p < 1.0 => "under 1\u{a0}%".to_owned(),
+        p if p < 100.0 => format!("{}\u{a0}%", (p.round() as u64).min(99)),
+        _ => "100\u{a0}%".to_owned(),
     }
 }
 
@@ -108,7 +109,7 @@ fn scaled(size: f64) -> String {
         size /= 1024.0;
         unit = next;
     }
-    format!("{} {unit}", three_digits(size))
+    format!("{}\u{a0}{unit}", three_digits(size))
 }
 
 fn three_digits(value: f64) -> String {
@@ -136,32 +137,33 @@ mod tests {
 
     #[test]
     fn numbers_as_people_read_them() {
+        let plain = |text: String| text.replace('\u{a0}', " ");
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(counted(1, "block", "blocks"), "1 block");
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(1024 * 1024 - 1), "1 MiB");
-        assert_eq!(bytes(u64::MAX), "16 EiB");
-        assert_eq!(rate(0.0), "0 B/s");
-        assert_eq!(rate(0.25), "0.25 B/s");
-        assert_eq!(rate(0.001), "less than 0.01 B/s");
-        assert_eq!(rate(12.0 * 1024.0), "12 KiB/s");
-        assert_eq!(rate(-2048.0), "-2 KiB/s");
-        assert_eq!(rate(f64::NAN), "unknown");
-        assert_eq!(per_day(1024.0), "84.4 MiB");
-        assert_eq!(duration(0.35), "350 ms");
-        assert_eq!(duration(0.9999), "1 s");
-        assert_eq!(duration(2.5), "2.5 s");
-        assert_eq!(duration(59.6), "1 m");
-        assert_eq!(duration(200.0), "3 m 20 s");
-        assert_eq!(duration(7_500.0), "2 h 5 m");
-        assert_eq!(duration(273_600.0), "3 d 4 h");
-        assert_eq!(percent(0.999), "99 %");
-        assert_eq!(percent(1.0), "100 %");
-        assert_eq!(percent(0.001), "under 1 %");
-        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(plain(bytes(1023)), "1023 B");
+        assert_eq!(plain(bytes(1536)), "1.5 KiB");
+        assert_eq!(plain(bytes(1024 * 1024 - 1)), "1 MiB");
+        assert_eq!(plain(bytes(u64::MAX)), "16 EiB");
+        assert_eq!(plain(rate(0.0)), "0 B/s");
+        assert_eq!(plain(rate(0.25)), "0.25 B/s");
+        assert_eq!(plain(rate(0.001)), "less than 0.01 B/s");
+        assert_eq!(plain(rate(12.0 * 1024.0)), "12 KiB/s");
+        assert_eq!(plain(rate(-2048.0)), "-2 KiB/s");
+        assert_eq!(plain(rate(f64::NAN)), "unknown");
+        assert_eq!(plain(per_day(1024.0)), "84.4 MiB");
+        assert_eq!(plain(duration(0.35)), "350 ms");
+        assert_eq!(plain(duration(0.9999)), "1 s");
+        assert_eq!(plain(duration(2.5)), "2.5 s");
+        assert_eq!(plain(duration(59.6)), "1 m");
+        assert_eq!(plain(duration(200.0)), "3 m 20 s");
+        assert_eq!(plain(duration(7_500.0)), "2 h 5 m");
+        assert_eq!(plain(duration(273_600.0)), "3 d 4 h");
+        assert_eq!(plain(percent(0.999)), "99 %");
+        assert_eq!(plain(percent(1.0)), "100 %");
+        assert_eq!(plain(percent(0.001)), "under 1 %");
+        assert_eq!(plain(percent(0.0)), "0 %");
         assert_eq!(number(1234.4), "1,234");
         assert_eq!(number(0.5), "0.5");
     }

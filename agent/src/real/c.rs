@@ -1,0 +1,134 @@
+//! The real functions of C.
+
+use core::ffi::c_int;
+use core::ptr::null_mut;
+
+use super::{Real, arena_alloc, arena_size, in_arena};
+use crate::sys;
+
+type Malloc = unsafe extern "C" fn(usize) -> *mut u8;
+type Calloc = unsafe extern "C" fn(usize, usize) -> *mut u8;
+type ReallocFn = unsafe extern "C" fn(*mut u8, usize) -> *mut u8;
+type FreeFn = unsafe extern "C" fn(*mut u8);
+type Aligned = unsafe extern "C" fn(usize, usize) -> *mut u8;
+type PosixMemalign = unsafe extern "C" fn(*mut *mut u8, usize, usize) -> c_int;
+
+static MALLOC: Real = Real::new(c"malloc");
+static CALLOC: Real = Real::new(c"calloc");
+static REALLOC: Real = Real::new(c"realloc");
+static FREE: Real = Real::new(c"free");
+static POSIX_MEMALIGN: Real = Real::new(c"posix_memalign");
+static ALIGNED_ALLOC: Real = Real::new(c"aligned_alloc");
+static MEMALIGN: Real = Real::new(c"memalign");
+static VALLOC: Real = Real::new(c"valloc");
+static PVALLOC: Real = Real::new(c"pvalloc");
+
+/// Whether the functions that every program needs are there.
+pub(crate) fn complete() -> bool {
+    // SAFETY: the types are those of the C standard.
+    unsafe {
+        MALLOC.get::<Malloc>().is_some()
+            && CALLOC.get::<Calloc>().is_some()
+            && REALLOC.get::<ReallocFn>().is_some()
+            && FREE.get::<FreeFn>().is_some()
+            && MALLOC.known()
+    }
+}
+
+/// The real `malloc`; the arena while it is being looked up.
+///
+/// # Safety
+/// As in C; so for all functions below.
+#[inline(always)]
+pub(crate) unsafe fn malloc(size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { MALLOC.get::<Malloc>().map_or_else(|| arena_alloc(size), |f| f(size)) }
+}
+
+/// # Safety
+/// As in C.
+#[inline(always)]
+pub(crate) unsafe fn calloc(count: usize, size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe {
+        CALLOC
+            .get::<Calloc>()
+            .map_or_else(|| arena_alloc(count.saturating_mul(size)), |f| f(count, size))
+    }
+}
+
+/// # Safety
+/// As in C.
+#[inline(always)]
+pub(crate) unsafe fn realloc(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: the caller's; a block of the arena is copied out of it, since the real function
+    // does not know it.
+    unsafe {
+        if !block.is_null() && in_arena(block) {
+            let new = malloc(size);
+            if !new.is_null() {
+                core::ptr::copy_nonoverlapping(block, new, arena_size(block).min(size));
+            }
+            return new;
+        }
+        match REALLOC.get::<ReallocFn>() {
+            Some(f) => f(block, size),
+            None => arena_alloc(size),
+        }
+    }
+}
+
+/// # Safety
+/// As in C.
+#[inline(always)]
+pub(crate) unsafe fn free(block: *mut u8) {
+    // SAFETY: the caller's.
+    unsafe {
+        if let Some(f) = FREE.get::<FreeFn>() {
+            f(block);
+        }
+    }
+}
+
+/// # Safety
+/// As in POSIX.
+pub(crate) unsafe fn posix_memalign(out: *mut *mut u8, alignment: usize, size: usize) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        POSIX_MEMALIGN.get::<PosixMemalign>().map_or(sys::ENOMEM, |f| f(out, alignment, size))
+    }
+}
+
+/// # Safety
+/// As in C.
+pub(crate) unsafe fn aligned_alloc(alignment: usize, size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { ALIGNED_ALLOC.get::<Aligned>().map_or(null_mut(), |f| f(alignment, size)) }
+}
+
+/// # Safety
+/// As glibc documents it.
+pub(crate) unsafe fn memalign(alignment: usize, size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { MEMALIGN.get::<Aligned>().map_or(null_mut(), |f| f(alignment, size)) }
+}
+
+/// # Safety
+/// As glibc documents it.
+pub(crate) unsafe fn valloc(size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { VALLOC.get::<Malloc>().map_or(null_mut(), |f| f(size)) }
+}
+
+/// # Safety
+/// As glibc documents it.
+pub(crate) unsafe fn pvalloc(size: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { PVALLOC.get::<Malloc>().map_or(null_mut(), |f| f(size)) }
+}
+
+/// Sets `errno`.
+pub(crate) fn set_errno(value: c_int) {
+    // SAFETY: the C library gives this thread's own.
+    unsafe { *sys::__errno_location() = value };
+}

@@ -1,0 +1,285 @@
+//! A small server that serves requests, and the ways in which one site of it can behave. All
+//! randomness comes from the seed; time is the simulation's own.
+
+mod families;
+
+pub use families::FAMILIES;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use unfreed::event::{
+    Address, Alloc, Bytes, Event, Frame, Free, Function, HeapId, Mark, Process, ProcessId, Realloc,
+    StackId, StackNode, Tid, Time, Trust, What,
+};
+use unfreed::ledger::Ledger;
+
+/// What the subject of a family is by construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    Accumulates,
+    OverRelease,
+    Innocent,
+}
+
+/// A kind of behaviour.
+pub struct Family {
+    pub name: &'static str,
+    pub label: Label,
+    pub seconds: u64,
+    pub from_start: bool,
+    pub behave: fn(&mut World),
+}
+
+/// Looks at the ledger.
+type Watch = Box<dyn FnMut(&Ledger)>;
+
+/// A simulated process and the ledger that watches it.
+pub struct World {
+    ledger: Ledger,
+    seed: u64,
+    now: f64,
+    seconds: f64,
+    next_address: u64,
+    reusable: Vec<u64>,
+    /// Frees to come: time in nanoseconds, address.
+    frees: BinaryHeap<Reverse<(u64, u64)>>,
+    next_epoch: u64,
+    /// Called at every epoch mark.
+    watch: Option<Watch>,
+}
+
+/// A block of the simulated process.
+pub type Held = u64;
+
+impl World {
+    /// The stack of the site a family is about.
+    pub const SUBJECT: StackId = StackId(StackId::FIRST.0);
+    /// Size of most blocks of the background.
+    pub const USUAL: u64 = 96;
+    const STACKS: u32 = 12;
+    const REQUESTS_PER_S: f64 = 60.0;
+
+    pub fn new(seed: u64, seconds: u64, from_start: bool) -> Self {
+        let mut world = World {
+            ledger: Ledger::default(),
+            seed: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d,
+            now: 0.0,
+            seconds: seconds as f64,
+            next_address: 0x7f00_0000_0010,
+            reusable: Vec::new(),
+            frees: BinaryHeap::new(),
+            next_epoch: 1,
+            watch: None,
+        };
+        world.say(What::Process(Box::new(Process {
+            pid: 100,
+            name: "server".into(),
+            from_start,
+            ..Process::default()
+        })));
+        for n in 0..Self::STACKS {
+            let frame = Frame { module: None, offset: u64::from(n) * 16, trust: Trust::Table };
+            world.say(What::Stack(StackNode { caller: StackId::COMPLETE, frame }));
+        }
+        world
+    }
+
+    pub fn watch(&mut self, watch: impl FnMut(&Ledger) + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    pub fn finish(mut self) -> Ledger {
+        self.pass(self.seconds);
+        self.say(What::Epoch);
+        self.ledger
+    }
+
+    /// Serves requests until the end, with the background of a small server: a little start-up,
+    /// temporary blocks for each request, a connection now and then. `each` is called on every
+    /// request with the time in seconds.
+    pub fn serve(&mut self, each: impl FnMut(&mut World, f64)) {
+        self.start_up();
+        let end = self.seconds;
+        self.serve_until(end, each);
+    }
+
+    pub fn start_up(&mut self) {
+        for n in 0..200 {
+            let size = 32 + self.random(400);
+            self.keep_at(Self::background(n % 3), size);
+            self.pass(self.now + 0.0005);
+        }
+    }
+
+    pub fn serve_until(&mut self, end: f64, mut each: impl FnMut(&mut World, f64)) {
+        while self.now < end {
+            let gap = self.exponential(1.0 / Self::REQUESTS_PER_S);
+            if self.now + gap >= end {
+                break;
+            }
+            self.pass(self.now + gap);
+            for n in 3..7 {
+                let lives = self.exponential(0.004);
+                self.lend_at(Self::background(n), Self::USUAL, lives);
+            }
+            if self.random(30) == 0 {
+                let lives = self.exponential(0.8);
+                self.lend_at(Self::background(7), 512, lives);
+            }
+            let now = self.now;
+            each(self, now);
+        }
+        self.pass(end);
+    }
+
+    /// Nothing happens but a timer.
+    pub fn idle_until(&mut self, end: f64) {
+        while self.now < end {
+            self.pass((self.now + 2.0).min(end));
+            self.lend_at(Self::background(8), 32, 0.001);
+        }
+    }
+
+    fn background(n: u32) -> StackId {
+        StackId(StackId::FIRST.0 + 1 + n)
+    }
+
+    /// A block that stays.
+    pub fn keep(&mut self, size: u64) -> Held {
+        self.alloc(Self::SUBJECT, size)
+    }
+
+    pub fn keep_at(&mut self, stack: StackId, size: u64) {
+        self.alloc(stack, size);
+    }
+
+    /// A block that is freed after so many seconds.
+    pub fn lend(&mut self, size: u64, seconds: f64) {
+        self.lend_at(Self::SUBJECT, size, seconds);
+    }
+
+    fn lend_at(&mut self, stack: StackId, size: u64, seconds: f64) {
+        let address = self.alloc(stack, size);
+        let at = ((self.now + seconds) * 1e9) as u64;
+        self.frees.push(Reverse((at, address)));
+    }
+
+    fn alloc(&mut self, stack: StackId, size: u64) -> Held {
+        let address = self.place();
+        self.say(What::Alloc(Alloc {
+            address: Address(address),
+            size: Bytes(size),
+            stack,
+            function: Function::Malloc,
+            heap: HeapId::DEFAULT,
+        }));
+        address
+    }
+
+    /// As an allocator: half of the time an address that was freed.
+    fn place(&mut self) -> u64 {
+        if !self.reusable.is_empty() && self.random(2) == 0 {
+            let at = self.random(self.reusable.len() as u64) as usize;
+            return self.reusable.swap_remove(at);
+        }
+        self.next_address += 0x40;
+        self.next_address
+    }
+
+    pub fn free(&mut self, block: Held) {
+        self.free_event(block);
+        self.reusable.push(block);
+    }
+
+    /// A free of a block whose allocation was before the trace.
+    pub fn free_unseen(&mut self) {
+        self.next_address += 0x40;
+        let address = self.next_address;
+        self.free_event(address);
+    }
+
+    /// A block of the subject is freed twice.
+    pub fn double_free(&mut self) {
+        let block = self.keep(40);
+        self.free_event(block);
+        self.pass(self.now + 0.001);
+        self.free_event(block);
+    }
+
+    fn free_event(&mut self, address: u64) {
+        self.say(What::Free(Free {
+            address: Address(address),
+            stack: StackId::NOT_TAKEN,
+            function: Function::Free,
+            heap: HeapId::DEFAULT,
+        }));
+    }
+
+    pub fn realloc(&mut self, block: Held, size: u64, moves: bool) -> Held {
+        let new = if moves { self.place() } else { block };
+        self.say(What::Realloc(Realloc {
+            old: Address(block),
+            new: Address(new),
+            size: Bytes(size),
+            stack: Self::SUBJECT,
+            function: Function::Realloc,
+            heap: HeapId::DEFAULT,
+        }));
+        new
+    }
+
+    pub fn mark(&mut self, count: Option<u64>) {
+        self.say(What::Mark(Box::new(Mark { text: "messages sent".into(), count })));
+    }
+
+    pub fn say(&mut self, what: What) {
+        let time = Time((self.now * 1e9) as u64);
+        self.ledger.apply(&Event { time, process: ProcessId(0), thread: Tid(1), what });
+    }
+
+    /// Lets time pass: blocks that are due are freed, epoch marks are set each second.
+    pub fn pass(&mut self, until: f64) {
+        loop {
+            let due = self.frees.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
+            let epoch = self.next_epoch * 1_000_000_000;
+            let next = due.min(epoch);
+            if next as f64 > until * 1e9 {
+                break;
+            }
+            self.now = self.now.max(next as f64 / 1e9);
+            if next == epoch {
+                self.next_epoch += 1;
+                self.say(What::Epoch);
+                if let Some(watch) = &mut self.watch {
+                    watch(&self.ledger);
+                }
+            } else if let Some(Reverse((_, address))) = self.frees.pop() {
+                self.free(address);
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// 0 to below `n` (SplitMix64).
+    pub fn random(&mut self, n: u64) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    pub fn exponential(&mut self, mean: f64) -> f64 {
+        let uniform = (self.random(1 << 40) + 1) as f64 / (1u64 << 40) as f64;
+        -mean * uniform.ln()
+    }
+}

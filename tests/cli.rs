@@ -1,0 +1,337 @@
+//! The program from outside, on synthetic traces: what comes out, where, and with which exit code.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod synth;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use synth::{Synth, linux_module, windows_module};
+use tempfile::TempDir;
+use unfreed::report::diff::DiffReport;
+use unfreed::report::model::Report;
+use unfreed_symbols::ModuleIdentity;
+
+/// A program run in a directory of its own.
+struct Bench {
+    directory: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.directory.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+        command.args(arguments).current_dir(self.directory.path());
+        command.env_remove("DEBUGINFOD_URLS").env_remove("NO_COLOR").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Told {
+        self.command(arguments).output().unwrap().into()
+    }
+}
+
+/// What a program said and how it ended.
+#[derive(Debug)]
+struct Told {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Told {
+    fn from(output: Output) -> Self {
+        Told {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn plugin(version: &str) -> ModuleIdentity {
+    ModuleIdentity {
+        name: format!("libgreet-{version}.so"),
+        path: format!("/opt/mailer/plugins/libgreet-{version}.so"),
+        file_version: Some(version.into()),
+        ..ModuleIdentity::default()
+    }
+}
+
+/// A server with a plug-in that leaks per message, or frees, by version.
+fn server(version: &str, leaks: bool) -> Vec<u8> {
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    t.module(mailer, linux_module("libmade-up.so.1"));
+    t.module(mailer, plugin(version));
+    let greet = format!("libgreet-{version}.so!greet::on_message(Message const&)");
+    let stack = ["libmade-up.so.1!malloc", &greet, "mailer!deliver", "mailer!main"];
+    if leaks {
+        t.leak(mailer, &stack, 48, 3000, 1.0..30.0);
+    } else {
+        t.churn(mailer, &stack, 48, 3000, 1.0..30.0, 0.01);
+    }
+    let parse = ["libmade-up.so.1!malloc", "mailer!parse", "mailer!main"];
+    t.churn(mailer, &parse, 200, 6000, 0.5..30.0, 0.05);
+    t.lasts(30.0);
+    t.build()
+}
+
+#[test]
+fn a_leak_is_told_and_the_exit_code_says_so() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let told = bench.run(&["analyze", "leak.unfreed"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert_eq!(told.err, "");
+    let first = told.out.lines().take(3).collect::<Vec<_>>().join(" ");
+    for word in ["libgreet-1.2.0.so 1.2.0", "greet::on_message(Message const&)"] {
+        assert!(first.contains(word), "{word}: {first}");
+    }
+    for line in told.out.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(!told.out.contains('\x1b'), "no colour into a pipe");
+}
+
+#[test]
+fn no_suspect_says_what_could_not_have_been_seen() {
+    let bench = Bench::new();
+    bench.file("fine.unfreed", &server("1.2.1", false));
+    let told = bench.run(&["analyze", "fine.unfreed"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.starts_with("No suspect. A leak slower than "), "{}", told.out);
+}
+
+#[test]
+fn json_is_the_report_and_the_same_every_time() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let told = bench.run(&["analyze", "--json", "leak.unfreed"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(report.suspects.len(), 1, "{}", told.out);
+    let suspect = &report.suspects[0];
+    assert_eq!(suspect.function, "greet::on_message(Message const&)");
+    assert_eq!(suspect.module.version.as_deref(), Some("1.2.0"));
+    assert_eq!((suspect.live_blocks, suspect.allocations), (3000, 3000));
+    assert_eq!(suspect.stack.iter().filter(|frame| frame.blame).count(), 1);
+    let again = bench.run(&["analyze", "--json", "leak.unfreed"]);
+    assert_eq!(told.out, again.out);
+}
+
+#[test]
+fn a_result_file_is_whole_and_private() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let told = bench.run(&["analyze", "leak.unfreed", "--json", "--output", "report.json"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{told:?}");
+    let path = bench.directory.path().join("report.json");
+    serde_json::from_str::<Report>(&fs::read_to_string(&path).unwrap()).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let left: Vec<_> = fs::read_dir(bench.directory.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "nothing is left aside: {left:?}");
+}
+
+#[test]
+fn what_cannot_be_done_is_told_on_stderr() {
+    let bench = Bench::new();
+    let whole = server("1.2.0", true);
+    bench.file("other.txt", b"hello\n");
+    bench.file("dump.dmp", b"MDMP\x93\xa7");
+    bench.file("empty", b"");
+    bench.file("a.unfreed", &whole);
+    for (arguments, says) in [
+        (&["analyze", "absent.unfreed"][..], "cannot open absent.unfreed"),
+        (&["analyze", "other.txt"], "other.txt is no trace"),
+        (&["analyze", "empty"], "empty is no trace"),
+        (&["analyze", "dump.dmp"], "cannot read minidumps yet"),
+        (&["analyze", "."], ". is a directory"),
+        (&["analyze", "a.unfreed", "a.unfreed"], "one file at a time"),
+        (&["analyze", "a.unfreed", "--output", "no/where"], "cannot write the result to no/where"),
+        (&["analyze", "a.unfreed", "--fixes", "nowhere"], "cannot take in the fixes in nowhere"),
+        (&["analyze", "a.unfreed", "--min-confidence", "7"], "is no confidence"),
+        (&["fixes", "show", "KB0"], "no fix has the id KB0"),
+        (&["fixes", "check", "nowhere"], "cannot check nowhere"),
+    ] {
+        let told = bench.run(arguments);
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{arguments:?}: {told:?}");
+        let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(said.contains("what to do: ") || said.contains("--help"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_truncated_trace_gives_what_it_has_and_says_what_is_missing() {
+    let bench = Bench::new();
+    let whole = server("1.2.0", true);
+    bench.file("cut.unfreed", &whole[..whole.len() * 3 / 4]);
+    let told = bench.run(&["analyze", "--json", "cut.unfreed"]);
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    assert!(!report.faults.is_empty(), "{told:?}");
+    assert!(report.faults.iter().all(|fault| fault.offset <= whole.len() as u64));
+    let told = bench.run(&["analyze", "cut.unfreed"]);
+    assert!(told.out.contains("Damaged at byte "), "{}", told.out);
+    assert!(!told.out.contains("Nothing was lost."), "{}", told.out);
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let mut command = bench.command(&["analyze", "--json", "leak.unfreed"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let told = Told::from(command.stdout(writer).stderr(Stdio::piped()).output().unwrap());
+    assert_eq!((told.code, told.err.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn diff_shows_the_leak_gone() {
+    let bench = Bench::new();
+    bench.file("before.unfreed", &server("1.2.0", true));
+    bench.file("after.unfreed", &server("1.2.1", false));
+    let told = bench.run(&["diff", "--json", "before.unfreed", "after.unfreed"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let diff: DiffReport = serde_json::from_str(&told.out).unwrap();
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(diff.changes.len(), 1, "{json}");
+    let change = &json["changes"][0];
+    assert_eq!(change["outcome"], "fixed", "{change}");
+    assert_eq!(change["matched_by"], "stack", "{change}");
+    assert_eq!(change["version_before"], "1.2.0");
+    assert_eq!(change["version_after"], "1.2.1");
+    let told = bench.run(&["diff", "before.unfreed", "after.unfreed"]);
+    assert!(told.out.starts_with("1 suspect: 1 fixed."), "{}", told.out);
+}
+
+#[test]
+fn diff_the_other_way_is_new_and_with_itself_unchanged() {
+    let bench = Bench::new();
+    bench.file("good.unfreed", &server("1.2.1", false));
+    bench.file("bad.unfreed", &server("1.2.2", true));
+    for (before, after, outcome) in
+        [("good.unfreed", "bad.unfreed", "new"), ("bad.unfreed", "bad.unfreed", "unchanged")]
+    {
+        let told = bench.run(&["diff", "--json", before, after]);
+        assert_eq!(told.code, Some(1), "{told:?}");
+        let json: Value = serde_json::from_str(&told.out).unwrap();
+        assert_eq!(json["changes"][0]["outcome"], outcome, "{json}");
+        assert_eq!(json["changes"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_programs_own_wrapper_is_not_to_blame() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    for caller in 0..6 {
+        let caller = format!("mailer!part{caller}");
+        let stack = ["libmade-up.so.1!malloc", "mailer!grab", &caller, "mailer!main"];
+        t.churn(mailer, &stack, 100, 2000, 0.0..30.0, 0.01);
+    }
+    let stack = ["libmade-up.so.1!malloc", "mailer!grab", "mailer!forget", "mailer!main"];
+    t.leak(mailer, &stack, 64, 2000, 0.0..30.0);
+    bench.file("wrapped.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "wrapped.unfreed"]);
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    let blamed: Vec<_> = report.suspects.iter().map(|s| s.function.as_str()).collect();
+    assert_eq!(blamed, ["forget"]);
+}
+
+#[test]
+fn a_block_freed_twice_is_told_with_where_it_was_allocated() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    let stack = ["libmade-up.so.1!malloc", "mailer!session_new", "mailer!main"];
+    for second in 1..20 {
+        t.double_free(f64::from(second), mailer, &stack, 96);
+    }
+    t.lasts(30.0);
+    bench.file("twice.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "--min-confidence", "0", "twice.unfreed"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    let suspect = &json["suspects"][0];
+    assert_eq!(suspect["kind"], "over-release", "{suspect}");
+    assert_eq!(suspect["function"], "session_new");
+    assert_eq!(suspect["over_release"]["count"], 19);
+    let told = bench.run(&["analyze", "--min-confidence", "0", "twice.unfreed"]);
+    assert!(told.out.starts_with("Freed too often: "), "{}", told.out);
+    let told = bench.run(&["diff", "--min-confidence", "0", "twice.unfreed", "twice.unfreed"]);
+    assert!(told.out.contains("Unchanged: session_new"), "{}", told.out);
+}
+
+#[test]
+fn a_published_fix_is_matched() {
+    let bench = Bench::new();
+    let mut t = Synth::windows();
+    let inetinfo = t.process("Inetinfo.exe");
+    t.module(inetinfo, windows_module("Cdoexm.dll", "6.0.6617.47"));
+    let stack = ["ntdll.dll!RtlAllocateHeap", "Cdoexm.dll+0x1234", "Inetinfo.exe+0x10"];
+    t.leak(inetinfo, &stack, 260, 2000, 0.0..60.0);
+    bench.file("cdo.unfreed", &t.build());
+    let told = bench.run(&["fixes", "match", "cdo.unfreed", "--json"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    let fixes = json["suspects"][0]["fixes"].as_array().unwrap();
+    assert!(!fixes.is_empty());
+    for fix in fixes {
+        assert!(!fix["reasons"].as_array().unwrap().is_empty(), "{fix}");
+    }
+    let told = bench.run(&["fixes", "match", "cdo.unfreed"]);
+    assert!(told.out.starts_with("Cdoexm.dll+0x"), "{}", told.out);
+}
+
+#[test]
+fn the_catalogue_can_be_looked_at() {
+    let bench = Bench::new();
+    let told = bench.run(&["fixes", "list", "--json"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    let id = json["fixes"][0]["id"].as_str().unwrap();
+    for arguments in [&["fixes", "list"][..], &["fixes", "show", id]] {
+        let told = bench.run(arguments);
+        assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
+        assert!(told.out.contains(id), "{}", told.out);
+    }
+    bench.file("wrong.toml", b"id = 1");
+    let told = bench.run(&["fixes", "check", "."]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.out.contains("wrong.toml"), "{}", told.out);
+}
+
+#[test]
+fn doctor_and_help_come_on_stdout() {
+    let bench = Bench::new();
+    let told = bench.run(&["doctor", "--json"]);
+    assert!(matches!(told.code, Some(0 | 1)), "{told:?}");
+    let json: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(json["can_capture"], told.code == Some(0));
+    let told = bench.run(&["doctor", "--", "no-such-program-anywhere"]);
+    assert_eq!(told.code, Some(1));
+    assert!(told.out.contains("no-such-program-anywhere: not found"), "{}", told.out);
+    for arguments in [&["--help"][..], &["analyze", "--help"], &["--version"]] {
+        let told = bench.run(arguments);
+        assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+    assert_eq!(bench.run(&["no-such-verb"]).code, Some(2));
+}

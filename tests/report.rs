@@ -1,0 +1,215 @@
+//! The report's renderings: golden texts at three widths, names that mean harm, JSON there and
+//! back, and that `docs/json-schema.md` documents exactly the fields there are.
+//! `INSTA_UPDATE=always cargo test --test report` writes the golden texts anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod sample;
+
+use std::collections::BTreeSet;
+
+use sample::{diff, growth, hostile, kb, nothing, over_release};
+use serde_json::Value;
+use unfreed::fixes::Status;
+use unfreed::report::model::{Fault, Losses, Report, Target};
+use unfreed::report::text::style::{Detail, Style};
+use unfreed::report::text::{render, render_diff, safe};
+use unfreed::report::{diff::DiffReport, json};
+
+/// A text at three widths, each below a rule as wide as the text may be. No line is wider.
+fn at_widths(render: impl Fn(Style) -> String) -> String {
+    let mut all = String::new();
+    for width in [40, 80, 120] {
+        let text = render(Style { width, ..Style::default() });
+        for line in text.lines() {
+            assert!(safe::width(line) <= width, "wider than {width}: {line:?}");
+            assert!(!line.chars().any(safe::is_unsafe), "{line:?}");
+            assert!(!line.ends_with(' '), "{line:?}");
+        }
+        all.push_str(&"=".repeat(width));
+        all.push('\n');
+        all.push_str(&text);
+    }
+    all
+}
+
+fn golden(name: &str, report: &Report) {
+    insta::assert_snapshot!(name, at_widths(|style| render(report, style)));
+}
+
+#[test]
+fn a_growth_with_several_fixes() {
+    golden("growth", &growth());
+}
+
+#[test]
+fn in_brief_and_in_full() {
+    let report = growth();
+    for (name, detail) in [("growth_brief", Detail::Brief), ("growth_full", Detail::Full)] {
+        let text = render(&report, Style { detail, ..Style::default() });
+        insta::assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn no_suspect_says_what_could_not_be_seen() {
+    golden("no_suspect", &nothing());
+    let blind = Report { smallest_detectable_bytes_per_s: None, ..nothing() };
+    golden("no_verdict", &blind);
+}
+
+#[test]
+fn losses_and_faults_stand_beside_the_conclusion() {
+    let faults = (0..5)
+        .map(|n| Fault {
+            offset: 4096 * n,
+            what: "a chunk is damaged (checksum): its events are lost".to_owned(),
+            count: 1 + n,
+        })
+        .collect();
+    let losses = Losses { events: 1_234, frees: 12, stacks: 3, bytes: 65_536 };
+    let report = Report { losses, faults, ..nothing() };
+    golden("losses", &report);
+    let text = render(&report, Style { detail: Detail::Brief, ..Style::default() });
+    assert!(text.contains("Lost: 1,234 events"), "even in brief: {text}");
+}
+
+#[test]
+fn an_over_release() {
+    golden("over_release", &over_release());
+}
+
+#[test]
+fn names_that_mean_harm_are_shown_harmless() {
+    golden("hostile", &hostile());
+    let json = json::render(&hostile()).unwrap();
+    assert!(json.chars().all(|c| c == '\n' || !safe::is_unsafe(c)), "{json}");
+}
+
+#[test]
+fn suspects_of_one_blame_frame_are_one_in_the_text() {
+    let mut report = growth();
+    let mut second = report.suspects[0].clone();
+    second.live_blocks = 10;
+    report.suspects.push(second);
+    let text = render(&report, Style::default());
+    assert!(text.contains("Suspect 1 of 1:"), "{text}");
+    assert!(text.contains("1 more stack leads to the same function"), "{text}");
+    let both: Value = serde_json::from_str(&json::render(&report).unwrap()).unwrap();
+    assert_eq!(both["suspects"].as_array().unwrap().len(), 2, "the JSON keeps both");
+    report.suspects[1].pid += 1;
+    assert!(render(&report, Style::default()).contains("Suspect 2 of 2:"));
+}
+
+#[test]
+fn of_many_processes_those_that_matter_are_named() {
+    let mut report = growth();
+    for allocations in 0..70 {
+        let name = format!("shell{allocations}");
+        let target = Target { name, allocations, pid: 4711, ..report.target[0].clone() };
+        report.target.insert(0, target);
+    }
+    report.target.last_mut().unwrap().allocations = 1;
+    let text = render(&report, Style::default());
+    let named: Vec<_> = text.lines().filter(|line| line.contains(" (process 4711) ")).collect();
+    assert_eq!(named.len(), 3, "{text}");
+    assert!(named[0].starts_with("mosquitto "), "the suspect's comes first: {named:?}");
+    assert!(named[1].starts_with("shell69 "), "{named:?}");
+    assert!(text.contains("And 68 more processes"), "{text}");
+}
+
+#[test]
+fn each_status_says_what_it_means() {
+    for (status, says) in [
+        (Status::Applies, "Published fix KB900001: applies."),
+        (Status::SwitchMissing, "the setting that switches it on is missing"),
+        (Status::Possible, "possible, something is still to be checked"),
+        (Status::AlreadyFixed, "is already installed, so this is something else"),
+        (Status::DoesNotApply, "No published fix in the catalogue matches."),
+    ] {
+        let mut report = growth();
+        report.suspects[0].fixes = vec![kb(status)];
+        let text = render(&report, Style { width: 120, ..Style::default() });
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}
+
+#[test]
+fn colour_only_where_it_is_wanted() {
+    let plain = render(&growth(), Style::default());
+    let colored = render(&growth(), Style { color: true, ..Style::default() });
+    assert!(!plain.contains('\x1b'));
+    let mut rest = colored.as_str();
+    let mut bare = String::new();
+    while let Some(at) = rest.find('\x1b') {
+        bare.push_str(&rest[..at]);
+        rest = &rest[at + rest[at..].find('m').unwrap() + 1..];
+    }
+    bare.push_str(rest);
+    assert_eq!(bare, plain, "colour changes nothing else");
+    assert_ne!(colored, plain);
+}
+
+#[test]
+fn comparisons() {
+    insta::assert_snapshot!("diff", at_widths(|style| render_diff(&diff(), style)));
+}
+
+#[test]
+fn json_comes_back_as_it_was() {
+    for report in [growth(), nothing(), over_release(), hostile()] {
+        let text = json::render(&report).unwrap();
+        let back: Report = serde_json::from_str(&text).unwrap();
+        assert_eq!(json::render(&back).unwrap(), text);
+    }
+    let text = json::render(&diff()).unwrap();
+    let back: DiffReport = serde_json::from_str(&text).unwrap();
+    assert_eq!(json::render(&back).unwrap(), text);
+}
+
+/// Every field's path: `suspects[].stack[].module`.
+fn paths(value: &Value, at: &str, all: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let path = if at.is_empty() { field.clone() } else { format!("{at}.{field}") };
+                all.insert(path.clone());
+                paths(value, &path, all);
+            }
+        }
+        Value::Array(items) => {
+            assert!(!items.is_empty(), "{at}: the sample must show every field");
+            items.iter().for_each(|item| paths(item, &format!("{at}[]"), all));
+        }
+        _ => {}
+    }
+}
+
+/// The paths of a table in the documentation: its rows' first cells, below a heading.
+fn documented(heading: &str) -> BTreeSet<String> {
+    let text = include_str!("../docs/json-schema.md");
+    let from = text.find(&format!("\n## {heading}\n")).expect("the heading") + 4;
+    let section = &text[from..];
+    let section = &section[..section.find("\n## ").unwrap_or(section.len())];
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    cells.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_field_is_documented_and_no_other() {
+    let mut report = BTreeSet::new();
+    paths(&serde_json::to_value(sample::full()).unwrap(), "", &mut report);
+    let released = serde_json::to_value(over_release()).unwrap();
+    let Value::Object(mut released) = released["suspects"][0]["over_release"].clone() else {
+        panic!("an over-release says so");
+    };
+    // Their frames are documented once, with the allocation stack.
+    released["first_free"].take();
+    released["second_free"].take();
+    paths(&Value::Object(released), "suspects[].over_release", &mut report);
+    assert_eq!(documented("Report"), report);
+    let mut changes = BTreeSet::new();
+    let value = serde_json::to_value(diff()).unwrap();
+    paths(&serde_json::json!({ "changes": value["changes"] }), "", &mut changes);
+    changes.retain(|path| !path.starts_with("changes[].stack[]"));
+    assert_eq!(documented("Comparison"), changes);
+}

@@ -1,0 +1,270 @@
+//! Reports made up for the tests of their renderings.
+
+use unfreed::event::{Exit, Trust};
+use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
+use unfreed::report::diff::{Basis, Change, DiffReport, MatchedBy, Measure, Outcome, Side};
+use unfreed::report::model::*;
+use unfreed_symbols::Found;
+
+/// A trace in which nothing was found.
+pub fn nothing() -> Report {
+    Report {
+        schema: SCHEMA,
+        source: Source {
+            kind: "agent".to_owned(),
+            version: "0.1.0".to_owned(),
+            started_unix_s: 1_700_000_000.5,
+            utc_offset_minutes: 60,
+            from_start: true,
+        },
+        target: vec![Target {
+            pid: 4711,
+            name: "mosquitto".to_owned(),
+            command: vec!["mosquitto".to_owned(), "-c".to_owned(), "broker.conf".to_owned()],
+            exit: Exit::Status(0),
+            allocations: 1_234_567,
+        }],
+        duration_s: 200.0,
+        losses: Losses::default(),
+        faults: Vec::new(),
+        totals: Totals {
+            allocations: 1_234_567,
+            frees: 1_234_000,
+            live_blocks: 567,
+            live_bytes: 98_304,
+            frees_unmatched: 0,
+            frees_unseen: 0,
+        },
+        modules: vec![module()],
+        suspects: Vec::new(),
+        dismissed: Dismissed { cache: 3, steady: 120, one_off: 41, undecided: 2, below_bound: 1 },
+        undecided: vec![Undecided {
+            decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
+            sites: 2,
+            live_bytes: 2_048,
+        }],
+        min_confidence: 0.7,
+        smallest_detectable_bytes_per_s: Some(118.4),
+    }
+}
+
+fn module() -> Module {
+    Module {
+        name: "mosquitto".to_owned(),
+        path: "/usr/sbin/mosquitto".to_owned(),
+        version: Some("2.0.11-1.2+deb12u2".to_owned()),
+        package: Some("mosquitto 2.0.11-1.2+deb12u2".to_owned()),
+        build_id: Some("0123456789abcdef".to_owned()),
+        pdb: None,
+    }
+}
+
+fn frame(module: &str, function: Option<&str>, blame: bool) -> StackFrame {
+    StackFrame {
+        module: Some(module.to_owned()),
+        function: function.map(str::to_owned),
+        file: blame.then(|| "src/packet_datatypes.c".to_owned()),
+        line: blame.then_some(119),
+        address: "0x2f4b1".to_owned(),
+        trust: Trust::Table,
+        found: function.map(|_| Found::Recorded),
+        inlined: false,
+        blame,
+    }
+}
+
+fn suspect() -> Suspect {
+    Suspect {
+        kind: Kind::Growth,
+        verdict: "growth".to_owned(),
+        confidence: 0.974,
+        explanation: "Of every 1,000 blocks allocated here, 1,000 are still there. 50,000 blocks \
+                      are alive now, and the number still grows."
+            .to_owned(),
+        evidence: vec![
+            Evidence { fact: "live".to_owned(), value: 50_000.0, unit: "blocks".to_owned() },
+            Evidence { fact: "steadiness".to_owned(), value: 0.98, unit: "share".to_owned() },
+        ],
+        process: "mosquitto".to_owned(),
+        pid: 4711,
+        function: "packet__read_string".to_owned(),
+        module: module(),
+        allocations: 50_003,
+        live_blocks: 50_000,
+        live_bytes: 1_600_000,
+        bytes_per_call: Some(BytesPerCall { min: 12, median: 32, max: 40 }),
+        blocks_per_event: Some(1.0),
+        estimated: false,
+        growth_bytes_per_s: 8_000.0,
+        since_s: 2.4,
+        held: Held::NotMeasured,
+        stack: vec![
+            frame("libc.so.6", Some("malloc"), false),
+            StackFrame { inlined: true, ..frame("mosquitto", Some("mosquitto__malloc"), false) },
+            frame("mosquitto", Some("packet__read_string"), true),
+            frame("mosquitto", Some("handle__publish"), false),
+            frame("mosquitto", None, false),
+        ],
+        stack_complete: false,
+        over_release: None,
+        fixes: vec![kb(Status::Applies), upstream()],
+    }
+}
+
+/// A fix with everything.
+pub fn kb(status: Status) -> Match {
+    Match {
+        id: "KB900001".to_owned(),
+        title: "A made-up article: memory grows with every message".to_owned(),
+        status,
+        confidence: 0.9,
+        reasons: vec![
+            Reason {
+                clause: "module".to_owned(),
+                standing: Standing::Yes,
+                text: "The module is in the stack.".to_owned(),
+            },
+            Reason {
+                clause: "version".to_owned(),
+                standing: Standing::Yes,
+                text: "6.0.1 is before 6.0.2.".to_owned(),
+            },
+        ],
+        remedy: Remedy {
+            version: Some("6.0.2".to_owned()),
+            files: vec!["Made.dll 6.0.2".to_owned()],
+            steps: vec!["Get the hotfix.".to_owned(), "Install it.".to_owned()],
+            restart: Some("The service.".to_owned()),
+            prerequisites: vec!["Service Pack 3.".to_owned()],
+            settings: vec![r"HKLM\SOFTWARE\Made\Parameters\Switch = 1".to_owned()],
+        },
+        source: "https://example.org/articles/900001/memory-grows-with-every-message".to_owned(),
+    }
+}
+
+fn upstream() -> Match {
+    Match {
+        id: "mosquitto-plugin-topic".to_owned(),
+        title: "A message plug-in that replaces the topic leaks the old one".to_owned(),
+        status: Status::Possible,
+        confidence: 0.8,
+        reasons: vec![
+            Reason {
+                clause: "function".to_owned(),
+                standing: Standing::Yes,
+                text: "packet__read_string under handle__publish.".to_owned(),
+            },
+            Reason {
+                clause: "version".to_owned(),
+                standing: Standing::Unknown,
+                text: "2.0.11-1.2+deb12u2 is a distribution's: it may carry the fix. Look into \
+                       its changelog."
+                    .to_owned(),
+            },
+        ],
+        remedy: Remedy {
+            version: Some("2.0.15".to_owned()),
+            steps: vec!["Install mosquitto 2.0.15 or later.".to_owned()],
+            ..Remedy::default()
+        },
+        source: "mosquitto's ChangeLog, 2.0.15".to_owned(),
+    }
+}
+
+/// A suspect with two fixes.
+pub fn growth() -> Report {
+    Report { suspects: vec![suspect()], ..nothing() }
+}
+
+/// Every list filled, so that every field shows.
+pub fn full() -> Report {
+    let fault = Fault { offset: 1, what: "a fault".to_owned(), count: 1 };
+    let mut report = Report { faults: vec![fault], ..growth() };
+    report.suspects[0].fixes.truncate(1);
+    report
+}
+
+/// A block freed twice; where first is not known.
+pub fn over_release() -> Report {
+    let second_free = vec![
+        frame("libc.so.6", Some("free"), false),
+        frame("mosquitto", Some("context__cleanup"), true),
+    ];
+    let suspect = Suspect {
+        kind: Kind::OverRelease,
+        verdict: "over-release".to_owned(),
+        explanation: "A block was freed again 1 ms after it had been freed. Nothing was \
+                      allocated there in between."
+            .to_owned(),
+        growth_bytes_per_s: 0.0,
+        blocks_per_event: None,
+        over_release: Some(OverRelease { count: 3, first_free: Vec::new(), second_free }),
+        fixes: Vec::new(),
+        ..suspect()
+    };
+    Report { suspects: vec![suspect], ..nothing() }
+}
+
+/// Names from somebody who means harm, and names that are only long.
+pub fn hostile() -> Report {
+    let long =
+        "std::vector<std::map<std::string, std::shared_ptr<Session>>>::insert(const_iterator)";
+    let mut report = growth();
+    report.target[0].name = "mos\x1b]0;owned\x07quitto".to_owned();
+    let suspect = &mut report.suspects[0];
+    suspect.function = format!("\u{202e}{long}\r\n");
+    suspect.module.name = "lib\x1b[2Jevil\u{9b}31m.so".to_owned();
+    suspect.module.path = "/opt/\u{200b}\u{2066}a/very/long/path/名前の長い/libevil.so".to_owned();
+    suspect.module.version = Some("1.0\n2.0".to_owned());
+    suspect.stack[2].function = Some(suspect.function.clone());
+    suspect.stack[2].module = Some(suspect.module.name.clone());
+    suspect.fixes[0].source = format!("https://example.org/{}", "a".repeat(150));
+    report.suspects[0].fixes[0].title = "\x1b[31mred\x1b[0m\ttitle".to_owned();
+    report
+}
+
+/// One change of every outcome.
+pub fn diff() -> DiffReport {
+    let grows = Measure {
+        suspect: true,
+        confidence: 0.97,
+        live_blocks: 50_000,
+        live_bytes: 1_600_000,
+        growth_bytes_per_s: 8_000.0,
+        blocks_per_event: None,
+    };
+    let quiet = Measure { live_blocks: 3, live_bytes: 96, ..Measure::default() };
+    let slower = Measure { growth_bytes_per_s: 4_000.0, ..grows };
+    let change = |outcome, before: Option<Measure>, after: Option<Measure>| Change {
+        outcome,
+        kind: Kind::Growth,
+        process: "mosquitto".to_owned(),
+        function: "packet__read_string".to_owned(),
+        module: "mosquitto".to_owned(),
+        version_before: before.map(|_| "2.0.11".to_owned()),
+        version_after: after.map(|_| "2.0.18".to_owned()),
+        before,
+        after,
+        matched_by: MatchedBy::Stack,
+        basis: Basis::Verdict,
+        stack: suspect().stack,
+    };
+    DiffReport {
+        schema: SCHEMA,
+        before: Side::of(&growth()),
+        after: Side::of(&nothing()),
+        changes: vec![
+            change(Outcome::New, Some(quiet), Some(grows)),
+            change(Outcome::Worse, Some(slower), Some(grows)),
+            Change {
+                matched_by: MatchedBy::BlameFrame,
+                basis: Basis::Growth,
+                ..change(Outcome::Unchanged, Some(grows), Some(grows))
+            },
+            change(Outcome::Improved, Some(grows), Some(slower)),
+            change(Outcome::NotSeen, Some(grows), None),
+            change(Outcome::Undecided, Some(grows), Some(quiet)),
+            change(Outcome::Fixed, Some(grows), Some(quiet)),
+        ],
+    }
+}
