@@ -7,6 +7,7 @@ mod articles;
 mod catalogue;
 #[path = "fixes/format.rs"]
 mod format;
+mod support;
 #[path = "fixes/suspect.rs"]
 mod suspect;
 #[path = "fixes/versions.rs"]
