@@ -13,10 +13,10 @@ use unfreed_wire::{Kind, RecordHeader, words};
 
 use crate::real::cxx::is_operator_s;
 use crate::ring::{Need, Ring, release, stamp};
-use crate::session::{Joined, joined, pointer};
+use crate::session::{Joined, joined};
 use crate::sys;
-use crate::thread::{Entry, Thread, Wrapping, this_thread, thread_pointer};
-use crate::unwind::{self, Object, Registers, Stack};
+use crate::thread::{Entry, Thread, Wrapping, this_thread};
+use crate::unwind::{self, Object, Registers, Stack, pointer, thread_pointer};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
 #[derive(Clone, Copy, PartialEq, Eq)]

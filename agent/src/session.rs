@@ -4,8 +4,8 @@
 //! A page that the kernel wipes on fork tells parent and child apart. A vforked child shares its
 //! parent's memory, page included, and rightly goes on in its parent's name until it execs.
 
-use core::ptr::{null_mut, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use unfreed_wire::{Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer};
 
@@ -14,9 +14,6 @@ use crate::sys;
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
-
-/// The highest address of the first thread's stack; 0 where the C library does not tell.
-pub(crate) static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
 
 /// Lies alone in a page that a fork wipes.
 struct Identity {
@@ -201,10 +198,4 @@ fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal)
     identity.process.store(if refused { OFF } else { index + 1 }, Relaxed);
     FORKED_FROM.store(index + 1, Relaxed);
     (!refused).then_some(joined)
-}
-
-/// A pointer from an address read from a stack.
-#[inline(always)]
-pub(crate) fn pointer<T>(address: u64) -> *mut T {
-    with_exposed_provenance_mut(address as usize)
 }

@@ -40,7 +40,7 @@ unsafe extern "C" fn start(
     unsafe {
         let stack_end = (&raw const unfreed_agent_stack_end).read_volatile();
         if !stack_end.is_null() {
-            session::FIRST_STACK_END.store(*stack_end, Relaxed);
+            unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
         }
         let Some(value) = find_variable(environment) else { return };
         let refusal = if !unwind::usable() {

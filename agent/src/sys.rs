@@ -17,14 +17,9 @@ pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 
 /// `Dl_info` of `<dlfcn.h>`.
+#[derive(Default)]
 #[repr(C)]
 pub(crate) struct DlInfo([usize; 4]);
-
-impl Default for DlInfo {
-    fn default() -> DlInfo {
-        DlInfo([0; 4])
-    }
-}
 
 /// `Elf64_Sym`.
 #[repr(C)]

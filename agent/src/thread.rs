@@ -55,17 +55,6 @@ pub(crate) fn this_thread() -> *mut Thread {
     address
 }
 
-/// The thread pointer; the thread's own stack lies below it, except the first thread's.
-#[inline(always)]
-pub(crate) fn thread_pointer() -> u64 {
-    let pointer: u64;
-    // SAFETY: the x86-64 ABI keeps the thread pointer at its own address.
-    unsafe {
-        asm!("mov {0}, qword ptr fs:[0]", out(reg) pointer, options(nostack, pure, readonly, preserves_flags));
-    }
-    pointer
-}
-
 /// Why the guard is set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
