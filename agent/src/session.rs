@@ -182,14 +182,7 @@ fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal)
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
     if !argv0.is_null() {
-        for n in 0..Process::ARGV0_WORDS * 8 {
-            // SAFETY: stops at the final 0.
-            let byte = unsafe { *argv0.add(n) };
-            if byte == 0 {
-                break;
-            }
-            entry.argv0[n / 8].fetch_or((byte as u64) << (n % 8 * 8), Relaxed);
-        }
+        note_name(entry, argv0);
     }
     entry.began.store(crate::ring::stamp(), Relaxed);
     let refused = refusal != Refusal::None;
@@ -198,4 +191,26 @@ fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal)
     identity.process.store(if refused { OFF } else { index + 1 }, Relaxed);
     FORKED_FROM.store(index + 1, Relaxed);
     (!refused).then_some(joined)
+}
+
+/// Copies the file name in `argv0`, a string that ends with 0.
+fn note_name(entry: &Process, argv0: *const u8) {
+    let mut name = argv0;
+    // SAFETY: both loops stop at the final 0.
+    unsafe {
+        let mut at = argv0;
+        while *at != 0 {
+            if *at == b'/' {
+                name = at.add(1);
+            }
+            at = at.add(1);
+        }
+        for n in 0..Process::ARGV0_WORDS * 8 {
+            let byte = *name.add(n);
+            if byte == 0 {
+                break;
+            }
+            entry.argv0[n / 8].fetch_or((byte as u64) << (n % 8 * 8), Relaxed);
+        }
+    }
 }

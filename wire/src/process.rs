@@ -20,8 +20,8 @@ pub struct Process {
     /// Frees not recorded because no writer was free.
     pub lost_frees: AtomicU64,
     reserved: [u64; 2],
-    /// The first bytes of `argv[0]`, padded with 0: a process may be gone before anybody can ask
-    /// the system for its name. All 0 in a forked child, which has its parent's.
+    /// The file name in `argv[0]`, its first bytes, padded with 0: a process may be gone before
+    /// anybody can ask the system for its name. All 0 in a forked child, which has its parent's.
     pub argv0: [AtomicU64; Process::ARGV0_WORDS],
 }
 
