@@ -12,7 +12,11 @@ pub mod unwind;
 
 // Everything else only makes sense in the preloaded library.
 #[cfg(feature = "preload")]
+mod define;
+#[cfg(feature = "preload")]
 mod interpose;
+#[cfg(feature = "preload")]
+mod life;
 #[cfg(feature = "preload")]
 mod real;
 #[cfg(feature = "preload")]

@@ -113,12 +113,12 @@ fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
         }
         session.writer_hint().store(index.wrapping_add(1), Relaxed);
         writer.process.store(session.process - 1, Relaxed);
-        writer.tid.store(crate::record::thread_id(), Relaxed);
+        writer.tid.store(crate::life::thread_id(), Relaxed);
         writer.pending.store(0, Relaxed);
         writer.state.store(WriterState::Live as u32, Release);
         thread.writer = index + 1;
         announce(thread, session, 0);
-        crate::record::watch_thread_end();
+        crate::life::watch_thread_end();
         return Some(());
     }
     None
