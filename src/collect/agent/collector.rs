@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,6 +41,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from
 pub struct Session {
     program: PathBuf,
     command: Vec<OsString>,
+    stdout: Stdio,
     agent: AgentFile,
     memory: SessionMemory,
     marks: Option<MarkListener>,
@@ -75,7 +77,14 @@ impl Session {
             .ok();
         let (clock, started) = (measuring.finish(), SystemTime::now());
         let command = command.to_vec();
-        Ok(Session { program, command, agent, memory, marks, clock, started })
+        let stdout = Stdio::inherit();
+        Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
+    }
+
+    /// Sends what the program writes to standard output elsewhere; else it goes to ours.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Session {
+        self.stdout = to.into();
+        self
     }
 
     /// When time 0 of the events is.
@@ -105,8 +114,9 @@ impl Session {
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
         let signals = Signals::take_over();
-        let Session { program, command, agent, memory, marks, clock, .. } = self;
-        let target = Target::start(&program, &command, &agent.path(), &memory.variable())?;
+        let Session { program, command, stdout, agent, memory, marks, clock, .. } = self;
+        let (agent_path, variable) = (agent.path(), memory.variable());
+        let target = Target::start(&program, &command, stdout, &agent_path, &variable)?;
         let writers = memory.writers().map(|_| Watched::default()).collect();
         let mut collector = Collector {
             translator: Translator::new(clock, identify, sink),
