@@ -59,7 +59,10 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
             let interrupted = unsafe { (*thread).interrupt(registers.sp) };
             append_alloc(thread, session, block, size, function, registers);
             // SAFETY: as above.
-            unsafe { (*thread).resume(interrupted) };
+            unsafe {
+                (*thread).block = block as u64;
+                (*thread).resume(interrupted);
+            }
         }
         Entry::Nested | Entry::NestedInOperator => {}
         Entry::Reentrant => count_reentrant(thread, session, false),
@@ -84,12 +87,15 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
                 // SAFETY: as above.
                 unsafe {
                     (*thread).enter(registers.sp, Wrapping::Operator);
+                    (*thread).block = block as u64;
                     real();
                     (*thread).leave();
                 }
             }
         }
-        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => {
+        // The block being deleted is freed on the way; any other has nothing to do with it.
+        // SAFETY: as above.
+        Entry::NestedInOperator if unsafe { (*thread).block } != block as u64 => {
             // SAFETY: as above.
             let interrupted = unsafe { (*thread).interrupt(registers.sp) };
             append_free(thread, session, block, function);
@@ -140,8 +146,13 @@ pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> bool {
 pub fn leave_wrapped(block: *mut u8, size: usize, function: Function, registers: Registers) {
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    unsafe { (*thread).unwrap_entry() };
-    if let (Some(session), false) = (joined(), block.is_null()) {
+    let recorded = unsafe {
+        (*thread).unwrap_entry();
+        // Another library's malloc stands between the operator and ours, and what it was given
+        // has been recorded under its own name.
+        (*thread).block == block as u64
+    };
+    if let (Some(session), false) = (joined(), block.is_null() || recorded) {
         append_alloc(thread, session, block, size, function, registers);
     }
     // SAFETY: as above.

@@ -1,7 +1,6 @@
 //! What happens once, when the loader starts us.
 
 use core::ffi::{c_char, c_int};
-use core::ptr::null;
 use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
@@ -30,11 +29,7 @@ static START: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_
 ///
 /// # Safety
 /// Called by the loader alone.
-unsafe extern "C" fn start(
-    _: c_int,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-) {
+unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *const *const c_char) {
     // SAFETY: the environment is an array of strings that ends with NULL; the stack's end is
     // filled in by the loader where it has one.
     unsafe {
@@ -53,8 +48,7 @@ unsafe extern "C" fn start(
         real::cxx::find_own_code();
         record::find_thread_id();
         record::find_thread_ends();
-        let argv0 = if arguments.is_null() { null() } else { (*arguments).cast() };
-        session::join(value, argv0, refusal);
+        session::join(value, refusal);
     }
 }
 

@@ -42,6 +42,7 @@ unsafe extern "C" {
     pub(crate) fn abort() -> !;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
+    pub(crate) fn readlink(path: *const c_char, to: *mut c_char, room: usize) -> isize;
     pub(crate) fn mmap(
         at: *mut c_void,
         length: usize,

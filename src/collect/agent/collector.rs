@@ -1,7 +1,8 @@
 //! Running a program under the agent: a session is prepared, then watched by one loop that drains,
 //! orders, translates and looks after the program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -310,24 +311,21 @@ impl Collector<'_> {
             let pid = entry.pid.load(Relaxed);
             let forked_from = entry.forked_from.load(Relaxed).checked_sub(1);
             let stamp = Stamp(entry.began.load(Relaxed));
-            new.push((index, pid, forked_from, stamp, refusal, argv0(entry)));
+            new.push((index, pid, forked_from, stamp, refusal, program(entry)));
         }
-        for (index, pid, forked_from, stamp, refused, argv0) in new {
+        for (index, pid, forked_from, stamp, refused, program) in new {
             let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
             if let Some(replaced) = before {
                 self.processes[replaced].ended = true;
                 let payload = Payload::ProcessEnded(Exit::Replaced);
                 self.control(stamp, replaced as u32, payload);
             }
-            let mut process = procfs::describe(pid);
+            let mut process = procfs::describe(pid, program);
             process.forked_from = forked_from;
             if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
                 // A child is its parent's image, whatever it has executed since.
                 process.name = parent.name.clone();
                 process.program = parent.program.clone();
-            } else if process.name.is_empty() {
-                // It has gone already: what it was called must do.
-                process.name = argv0;
             }
             let (name, program) = (process.name.clone(), process.program.clone());
             let lost = [0; 3];
@@ -543,13 +541,12 @@ fn unclaimed(entry: &Process) -> [u64; 3] {
     [entry.lost_allocations.load(Relaxed), entry.lost_frees.load(Relaxed), 0]
 }
 
-/// The file name in what a process was called with.
-fn argv0(entry: &Process) -> String {
+/// The path of a process's program, as it said itself.
+fn program(entry: &Process) -> Option<PathBuf> {
     let bytes: Vec<u8> =
-        entry.argv0.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
-    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    let name = text.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    String::from_utf8_lossy(name).into_owned()
+        entry.program.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
+    let path = bytes.split(|byte| *byte == 0).next().filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
 }
 
 /// Makes a writer free for the next thread.
