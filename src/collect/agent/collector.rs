@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -41,6 +42,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from
 pub struct Session {
     program: PathBuf,
     command: Vec<OsString>,
+    stdout: Stdio,
     agent: AgentFile,
     memory: SessionMemory,
     marks: Option<MarkListener>,
@@ -76,7 +78,14 @@ impl Session {
             .ok();
         let (clock, started) = (measuring.finish(), SystemTime::now());
         let command = command.to_vec();
-        Ok(Session { program, command, agent, memory, marks, clock, started })
+        let stdout = Stdio::inherit();
+        Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
+    }
+
+    /// Sends what the program writes to standard output elsewhere; else it goes to ours.
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Session {
+        self.stdout = to.into();
+        self
     }
 
     /// When time 0 of the events is.
@@ -106,8 +115,9 @@ impl Session {
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
         let signals = Signals::take_over();
-        let Session { program, command, agent, memory, marks, clock, .. } = self;
-        let target = Target::start(&program, &command, &agent.path(), &memory.variable())?;
+        let Session { program, command, stdout, agent, memory, marks, clock, .. } = self;
+        let (agent_path, variable) = (agent.path(), memory.variable());
+        let target = Target::start(&program, &command, stdout, &agent_path, &variable)?;
         let writers = memory.writers().map(|_| Watched::default()).collect();
         let mut collector = Collector {
             translator: Translator::new(clock, identify, sink),
@@ -154,6 +164,7 @@ struct Watched {
 
 struct Traced {
     pid: u32,
+    began: Stamp,
     name: String,
     program: String,
     ended: bool,
@@ -266,13 +277,14 @@ impl Collector<'_> {
         let lost = losses(writer);
         let delta = [0, 1, 2].map(|n| lost[n].saturating_sub(watched.lost[n]));
         watched.lost = lost;
+        let since = not_before(self.watermark, traced);
         for (what, count) in LOST.into_iter().zip(delta) {
-            say_lost(merge, at, origin, what, count);
+            say_lost(merge, since, origin, what, count);
         }
-        say_lost(merge, at, origin, Lost::Bytes, drained.damaged_bytes);
+        say_lost(merge, since, origin, Lost::Bytes, drained.damaged_bytes);
         if drained.damaged_bytes > 0 {
             // How many records these bytes were cannot be known: at least one.
-            say_lost(merge, at, origin, Lost::Events, 1);
+            say_lost(merge, since, origin, Lost::Events, 1);
         }
         if (state == WriterState::Ended as u32 || gone)
             && writer.tail.load(Relaxed) == writer.head.load(Acquire)
@@ -308,17 +320,18 @@ impl Collector<'_> {
                 let payload = Payload::ProcessEnded(Exit::Replaced);
                 self.control(stamp, replaced as u32, payload);
             }
-            let mut began = procfs::describe(pid, program);
-            began.forked_from = forked_from;
+            let mut process = procfs::describe(pid, program);
+            process.forked_from = forked_from;
             if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
                 // A child is its parent's image, whatever it has executed since.
-                began.name = parent.name.clone();
-                began.program = parent.program.clone();
+                process.name = parent.name.clone();
+                process.program = parent.program.clone();
             }
-            let (name, program) = (began.name.clone(), began.program.clone());
+            let (name, program) = (process.name.clone(), process.program.clone());
             let lost = [0; 3];
-            self.processes.push(Traced { pid, name, program, ended: false, refused, lost });
-            self.control(stamp, index, Payload::ProcessBegan(Box::new(began)));
+            let (began, ended) = (stamp, false);
+            self.processes.push(Traced { pid, began, name, program, ended, refused, lost });
+            self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
             if index == 0 {
                 self.say_facts(stamp);
             }
@@ -366,8 +379,15 @@ impl Collector<'_> {
         for (index, lost) in counted.into_iter().enumerate().take(self.processes.len()) {
             let before = std::mem::replace(&mut self.processes[index].lost, lost);
             let origin = Origin { process: index as u32, tid: 0 };
+            let since = not_before(self.watermark, self.processes.get(index));
             for n in 0..LOST.len() {
-                say_lost(&mut self.merge, at, origin, LOST[n], lost[n].saturating_sub(before[n]));
+                say_lost(
+                    &mut self.merge,
+                    since,
+                    origin,
+                    LOST[n],
+                    lost[n].saturating_sub(before[n]),
+                );
             }
         }
     }
@@ -494,6 +514,13 @@ impl Collector<'_> {
         }
         Ok(exit)
     }
+}
+
+/// Since when what is found lost now may have been lost: everything that was handed on is older,
+/// and everything that is not yet may already suffer from the loss. Said later, it would let a
+/// free whose allocation was lost accuse somebody of freeing twice.
+fn not_before(watermark: Stamp, process: Option<&Traced>) -> Stamp {
+    watermark.max(process.map_or(Stamp(0), |process| process.began))
 }
 
 fn say_lost(merge: &mut Merge, stamp: Stamp, origin: Origin, what: Lost, count: u64) {
