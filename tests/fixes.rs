@@ -5,6 +5,8 @@
 mod articles;
 #[path = "fixes/catalogue.rs"]
 mod catalogue;
+#[path = "fixes/dismissed.rs"]
+mod dismissed;
 #[path = "fixes/format.rs"]
 mod format;
 mod support;

@@ -10,13 +10,14 @@ use unfreed::fixes::{Match, check, explain, list, show};
 use unfreed::report::model::{Report, SCHEMA};
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
-use unfreed::report::text::{safe, write_fix};
-use unfreed::report::{Material, assemble, json};
+use unfreed::report::text::units::counted;
+use unfreed::report::text::{safe, write_dismissed_fix, write_fix};
+use unfreed::report::{Material, Ran, assemble, json, ran};
 use unfreed::verdict::judge;
 
 use super::Outcome;
 use super::catalogue;
-use super::conclusion::{min_confidence, namer};
+use super::conclusion::{min_confidence, namer, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
@@ -49,7 +50,8 @@ enum Verb {
         #[command(flatten)]
         form: Form,
     },
-    /// Every fix held against every suspect of a trace, with the reason for each clause
+    /// Every fix held against every suspect of a trace, and against what ran and is none, with
+    /// the reason for each clause
     Match {
         /// A trace, as `unfreed record` writes it
         file: PathBuf,
@@ -126,8 +128,10 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
         faults: &recording.faults,
         min_confidence: min_confidence(analysis),
     };
-    let report =
-        assemble(material, &mut namer(analysis), &|evidence| explain(&catalogue, evidence));
+    let mut namer = namer(analysis);
+    let report = assemble(material, &mut namer, &|evidence| explain(&catalogue, evidence));
+    let ran = ran(material, &mut namer, &catalogue);
+    tell_notices(&namer, form, io);
     let text = if form.json {
         #[derive(Serialize)]
         struct Held<'a> {
@@ -140,18 +144,18 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
             .iter()
             .map(|s| Held { function: &s.function, module: &s.module.name, fixes: &s.fixes })
             .collect();
-        to_json(&serde_json::json!({ "schema": SCHEMA, "suspects": held }))?
+        to_json(&serde_json::json!({ "schema": SCHEMA, "suspects": held, "ran": ran }))?
     } else {
-        matches(&report, form.style(io))
+        matches(&report, &ran, form.style(io))
     };
     deliver(text.as_bytes(), form.output.as_deref())?;
     Ok(if report.suspects.is_empty() { Outcome::Clear } else { Outcome::Suspects })
 }
 
-fn matches(report: &Report, style: Style) -> String {
+fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
     let mut page = Page::new(style);
     if report.suspects.is_empty() {
-        page.paragraph(0, &[words("No suspect, so there is nothing to match fixes to.")]);
+        page.paragraph(0, &[words("No suspect.")]);
     }
     for suspect in &report.suspects {
         page.gap();
@@ -167,6 +171,30 @@ fn matches(report: &Report, style: Style) -> String {
         for fix in &suspect.fixes {
             write_fix(&mut page, 2, fix, Detail::Full);
         }
+    }
+    for site in ran {
+        page.gap();
+        page.paragraph(
+            0,
+            &[
+                words("Ran and is no suspect: "),
+                name(site.function.as_str()).ink(Ink::Strong),
+                words(" in "),
+                name(site.module.as_str()).ink(Ink::Strong),
+                words(format!(
+                    " ({}, {} allocated, {} alive):",
+                    site.verdict,
+                    counted(site.allocations, "block", "blocks"),
+                    site.live_blocks
+                )),
+            ],
+        );
+        for fix in &site.fixes {
+            write_dismissed_fix(&mut page, 2, fix);
+        }
+    }
+    if report.suspects.is_empty() && ran.is_empty() {
+        page.paragraph(0, &[words("Nothing that a known fix is about was seen to run.")]);
     }
     page.finish()
 }

@@ -72,6 +72,10 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     for event in frames.map(|frames| frames.named(&args.symbols)).unwrap_or_default() {
         writer.write(&event).told(doing)?;
     }
+    // What is still held back counts as lost, too, where it cannot be written.
+    if let Err(error) = writer.flush() {
+        failed.get_or_insert(error);
+    }
     let summary = writer.finish().told(doing)?;
     if let Some(error) = failed {
         let lost = counted(summary.dropped, "event", "events");

@@ -24,7 +24,7 @@ mod show;
 pub use catalogue::{Catalogue, check};
 pub use evidence::{Evidence, EvidenceFrame, EvidenceKind};
 pub use matched::{Match, Reason, Remedy, Standing, Status};
-pub use matcher::{MAX_MATCHES, explain, match_suspect};
+pub use matcher::{MAX_MATCHES, concerns, explain, explain_dismissed, match_suspect};
 pub use problem::{CatalogueError, Problem};
 pub use product::{Level, Product};
 pub use show::{list, show};

@@ -4,18 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use unfreed_symbols::ModuleIdentity;
-
 use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
-    BytesPerCall, Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA,
-    Source, Suspect, Target, Totals, Undecided,
+    Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA, Source, Suspect,
+    Target, Totals, Undecided,
 };
 use super::modules;
 use super::stacks::shown;
-use crate::event::{Exit, Fact, Process, ProcessId, StackId, Time};
-use crate::fixes::{self, EvidenceFrame, EvidenceKind};
-use crate::ledger::{Image, Ledger, Site, StackEnd};
+use super::witness::{Account, Witness, bytes_per_call};
+use crate::event::{Exit, ProcessId, StackId, Time};
+use crate::fixes::{self, EvidenceKind};
+use crate::ledger::{Image, Ledger};
 use crate::names::Namer;
 use crate::read;
 use crate::read::trace::Header;
@@ -50,8 +49,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         }),
     );
     let survivors = survivors(ledger, namer, wanted);
-    let facts: Vec<Fact> = ledger.facts().cloned().collect();
-    let assembler = Assembler { ledger, matcher, facts, survivors };
+    let assembler = Assembler { ledger, matcher, witness: Witness::new(ledger), survivors };
     let growing = growing.into_iter().map(|judged| assembler.growth(judged));
     let released = released.map(|over| assembler.over_release(over));
     let mut suspects: Vec<Suspect> = growing.chain(released).collect();
@@ -90,23 +88,13 @@ fn weight(suspect: &Suspect) -> (u8, u8) {
 struct Assembler<'a> {
     ledger: &'a Ledger,
     matcher: Matcher<'a>,
-    facts: Vec<Fact>,
+    witness: Witness<'a>,
     survivors: Survivors<'a>,
-}
-
-/// What suspects of every kind have in common.
-#[derive(Clone, Copy)]
-struct Common<'a> {
-    kind: EvidenceKind,
-    process: ProcessId,
-    stack: StackId,
-    site: Option<&'a Site>,
-    blocks_per_event: Option<f64>,
 }
 
 impl<'a> Assembler<'a> {
     fn growth(&self, judged: &Judged) -> Suspect {
-        let common = Common {
+        let common = Account {
             kind: EvidenceKind::Accumulation,
             process: judged.process,
             stack: judged.stack,
@@ -128,7 +116,7 @@ impl<'a> Assembler<'a> {
     }
 
     fn over_release(&self, over: &OverReleaseSuspect) -> Suspect {
-        let common = Common {
+        let common = Account {
             kind: EvidenceKind::OverRelease,
             process: over.process,
             stack: over.stack,
@@ -156,8 +144,8 @@ impl<'a> Assembler<'a> {
     }
 
     /// What is the same for every kind of suspect; the rest is empty.
-    fn suspect(&self, common: Common<'_>) -> Suspect {
-        let Common { process, stack, site, blocks_per_event, .. } = common;
+    fn suspect(&self, common: Account<'_>) -> Suspect {
+        let Account { process, stack, site, blocks_per_event, .. } = common;
         let survivor = self.survivor(process, stack);
         let blamed = survivor.blamed();
         Suspect {
@@ -166,8 +154,8 @@ impl<'a> Assembler<'a> {
             confidence: 0.0,
             explanation: String::new(),
             evidence: Vec::new(),
-            process: self.process(process).map_or_else(String::new, |p| p.name.clone()),
-            pid: self.process(process).map_or(0, |process| process.pid),
+            process: self.witness.process(process).map_or_else(String::new, |p| p.name.clone()),
+            pid: self.witness.process(process).map_or(0, |process| process.pid),
             function: blamed.map_or_else(|| "unknown function".to_owned(), |step| step.label()),
             module: blamed
                 .and_then(|step| step.module)
@@ -182,14 +170,10 @@ impl<'a> Assembler<'a> {
             since_s: 0.0,
             held: Held::NotMeasured,
             stack: shown(&survivor.steps, survivor.blame),
-            stack_complete: self.complete(stack),
+            stack_complete: self.witness.complete(stack),
             over_release: None,
-            fixes: self.fixes(common, survivor),
+            fixes: (self.matcher)(&self.witness.evidence(common, survivor)),
         }
-    }
-
-    fn complete(&self, stack: StackId) -> bool {
-        self.ledger.stacks().end(stack) == StackEnd::Complete
     }
 
     fn survivor(&self, process: ProcessId, stack: StackId) -> &Survivor<'a> {
@@ -197,48 +181,10 @@ impl<'a> Assembler<'a> {
         self.survivors.get(&(process, stack)).unwrap_or(NONE)
     }
 
-    fn fixes(&self, common: Common<'_>, survivor: &Survivor<'_>) -> Vec<fixes::Match> {
-        let stack = survivor
-            .steps
-            .iter()
-            .map(|step| EvidenceFrame { module: step.module, function: step.function() })
-            .collect();
-        let sizes = common.site.and_then(bytes_per_call);
-        (self.matcher)(&fixes::Evidence {
-            kind: common.kind,
-            process: self.process(common.process).map_or("", |process| process.name.as_str()),
-            blame: survivor.blame,
-            stack,
-            stack_complete: self.complete(common.stack),
-            modules: self.modules_of(common.process),
-            function: common.site.map_or_else(Default::default, Site::function),
-            bytes_per_call: sizes.map(|sizes| (sizes.min, sizes.median, sizes.max)),
-            blocks_per_event: common.blocks_per_event,
-            facts: &self.facts,
-        })
-    }
-
-    fn process(&self, process: ProcessId) -> Option<&'a Process> {
-        self.ledger.image(process)?.process.as_ref()
-    }
-
-    fn modules_of(&self, process: ProcessId) -> Vec<&'a ModuleIdentity> {
-        let mappings = self.ledger.image(process).map_or(&[][..], Image::mappings);
-        mappings.iter().filter_map(|m| self.ledger.modules().identity(m.module)).collect()
-    }
-
     fn since(&self, time: Time) -> f64 {
         let began = self.ledger.began().unwrap_or_default();
         Time(time.0.saturating_sub(began.0)).seconds()
     }
-}
-
-fn bytes_per_call(site: &Site) -> Option<BytesPerCall> {
-    Some(BytesPerCall {
-        min: site.sizes.min()?.0,
-        median: site.sizes.median()?.0,
-        max: site.sizes.max()?.0,
-    })
 }
 
 fn evidence(evidence: &verdict::Evidence) -> Evidence {

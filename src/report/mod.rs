@@ -8,7 +8,10 @@ pub mod diff;
 pub mod json;
 pub mod model;
 mod modules;
+mod ran;
 mod stacks;
 pub mod text;
+mod witness;
 
 pub use assemble::{Matcher, Material, assemble};
+pub use ran::{Ran, ran};

@@ -12,6 +12,7 @@ pub mod broker;
 pub mod compile;
 pub mod mqtt;
 pub mod oracle;
+pub mod peak;
 pub mod process;
 pub mod procfs;
 pub mod programs;

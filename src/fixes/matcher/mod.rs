@@ -18,8 +18,9 @@ use super::evidence::Evidence;
 use super::matched::{Match, Reason, Standing, Status};
 use clause::Clause;
 use levels::Finding;
+use unfreed_symbols::ModuleIdentity;
 use versions::State;
-use view::View;
+use view::{View, is_called};
 
 /// More matches than this are no help to anybody.
 pub const MAX_MATCHES: usize = 5;
@@ -46,6 +47,27 @@ pub fn explain(catalogue: &Catalogue, evidence: &Evidence<'_>) -> Vec<Match> {
     matches
 }
 
+/// Every fix of the catalogue held against a site that ran and is no suspect, in the catalogue's
+/// order. `already-fixed` says that this is the site the fix is about, and that the fix is there; a
+/// fix that is not there does not apply, for nothing is wrong. `verdict` is the site's.
+pub fn explain_dismissed(
+    catalogue: &Catalogue,
+    evidence: &Evidence<'_>,
+    verdict: &str,
+) -> Vec<Match> {
+    let view = View::dismissed(evidence, verdict);
+    catalogue.entries().map(|entry| judge(entry, &view)).collect()
+}
+
+/// Whether any fix of the catalogue names this module as part of its signature.
+pub fn concerns(catalogue: &Catalogue, module: &ModuleIdentity) -> bool {
+    catalogue.entries().any(|entry| {
+        let modules = entry.signature.modules.iter().flat_map(|modules| &modules.any);
+        let frames = entry.signature.frames.iter().filter_map(|step| step.module.as_ref());
+        modules.chain(frames).any(|name| is_called(module, name))
+    })
+}
+
 fn rank(matches: &mut [Match]) {
     matches.sort_by(|a, b| {
         let by_fit = || b.confidence.total_cmp(&a.confidence);
@@ -58,7 +80,10 @@ fn judge(entry: &Entry, view: &View<'_>) -> Match {
     let (state, line_reasons) = judge_lines(entry, view);
     let settings = settings::judge(&entry.settings, view.evidence.facts);
     let status = if signature.hit {
-        decide(&signature.clauses, state, &settings)
+        match view.dismissed {
+            None => decide(&signature.clauses, state, &settings),
+            Some(_) => decide_dismissed(&signature.clauses, state, &settings),
+        }
     } else {
         Status::DoesNotApply
     };
@@ -140,6 +165,17 @@ fn decide(signature: &[Clause], state: Judgement, settings: &[Reason]) -> Status
         Judgement::Fixed if setting(Standing::No) && certain => Status::SwitchMissing,
         Judgement::Fixed if setting(Standing::No) || setting(Standing::Unknown) => Status::Possible,
         Judgement::Fixed => Status::AlreadyFixed,
+    }
+}
+
+/// Where nothing is wrong, only a fix that is there explains anything, and only where all of the
+/// signature was seen: else the site may be another.
+fn decide_dismissed(signature: &[Clause], state: Judgement, settings: &[Reason]) -> Status {
+    let seen = |clause: &Clause| !clause.decides || clause.standing() == Standing::Yes;
+    if state == Judgement::Fixed && signature.iter().all(seen) {
+        decide(signature, state, settings)
+    } else {
+        Status::DoesNotApply
     }
 }
 

@@ -49,7 +49,9 @@ pub(super) fn judge(entry: &Entry, view: &View<'_>) -> Judged {
     clauses.extend(absent(&signature.absent, view));
     clauses.extend(allocator(&signature.allocators, view.evidence.function));
     clauses.extend(bytes(entry, view));
-    clauses.extend(blocks(entry, view));
+    if view.dismissed.is_none() {
+        clauses.extend(blocks(entry, view));
+    }
     Judged { clauses, hit }
 }
 
@@ -58,6 +60,13 @@ fn evidence(entry: &Entry, view: &View<'_>) -> Clause {
         EvidenceKind::Accumulation => "blocks that accumulate",
         EvidenceKind::OverRelease => "a block freed more often than allocated",
     };
+    if let Some(verdict) = view.dismissed {
+        let text = format!(
+            "the site ran and is no suspect ({verdict}); the fix is about {}",
+            what(entry.signature.evidence)
+        );
+        return Clause::telling("evidence", No, 0.0, text);
+    }
     let (seen, wanted) = (view.evidence.kind, entry.signature.evidence);
     if seen != wanted {
         let text = format!("seen: {}; the fix is about {}", what(seen), what(wanted));
@@ -213,7 +222,7 @@ fn bytes(entry: &Entry, view: &View<'_>) -> Option<Clause> {
 fn blocks(entry: &Entry, view: &View<'_>) -> Option<Clause> {
     let wanted = entry.signature.blocks.as_ref()?;
     let range = if wanted.min.round() == wanted.max.round() {
-        format!("about {} per {}", wanted.min.round(), wanted.per)
+        format!("{} per {}", wanted.min.round(), wanted.per)
     } else {
         format!("{} to {} per {}", wanted.min, wanted.max, wanted.per)
     };

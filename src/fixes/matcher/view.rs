@@ -11,6 +11,8 @@ use crate::fixes::evidence::Evidence;
 /// A suspect, ready to be matched.
 pub(super) struct View<'v> {
     pub evidence: &'v Evidence<'v>,
+    /// For a site that is no suspect: its verdict. Only a fix that is there can say anything of it.
+    pub dismissed: Option<&'v str>,
     /// The bare function name of each frame of the stack.
     pub functions: Vec<Option<&'v str>>,
     /// The distinct modules on the stack, by identity.
@@ -29,10 +31,16 @@ impl<'v> View<'v> {
         }
         View {
             evidence,
+            dismissed: None,
             functions: evidence.stack.iter().map(|f| f.function.map(function_name::bare)).collect(),
             modules,
             process: program(evidence.process),
         }
+    }
+
+    /// A site that is no suspect, with its verdict.
+    pub(super) fn dismissed(evidence: &'v Evidence<'v>, verdict: &'v str) -> View<'v> {
+        View { dismissed: Some(verdict), ..View::new(evidence) }
     }
 
     /// Whether the process is one of these; no names mean any.

@@ -109,6 +109,28 @@ pub fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
     page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
 }
 
+/// Writes one fix as it was held against a site that ran and is no suspect.
+pub fn of_dismissed(page: &mut Page, indent: usize, fix: &Match) {
+    let (says, ink) = match fix.status {
+        Status::AlreadyFixed => ("is already installed", Ink::Good),
+        status => status_words(status),
+    };
+    page.row(
+        indent,
+        COLUMN,
+        "Known fix",
+        &[
+            name(fix.id.as_str()).ink(Ink::Strong),
+            words(" "),
+            words(says).ink(ink),
+            words(": "),
+            words(fix.title.as_str()),
+        ],
+    );
+    reasons(page, indent, fix, Detail::Full);
+    page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+}
+
 /// Why: what is unknown or fails first, for that decides; what holds only in full detail, except
 /// where nothing else is to be said.
 fn reasons(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {

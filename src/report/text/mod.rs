@@ -15,7 +15,7 @@ pub mod style;
 mod suspect;
 pub mod units;
 
-pub use fix::one as write_fix;
+pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
 
 use super::diff::DiffReport;
 use super::model::Report;

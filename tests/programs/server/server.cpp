@@ -244,7 +244,7 @@ private:
 // Sends message `number`; the numbers decide its content, so that two runs are alike.
 bool send_message(int socket, unsigned long number) {
     std::string frame = "sender" + std::to_string(number % 64) + "@senders.of.domain" +
-                        std::to_string(number % 7) + ".example.org\n" + "user" +
+                        std::to_string(number % 64 % 7) + ".example.org\n" + "user" +
                         std::to_string(number * 31 % 2000) + "@recipients.example.org\n" +
                         "Report number " + std::to_string(number * 7919 % 3000) + "\n" +
                         std::string(40 + number % 400, 'x');
