@@ -145,6 +145,8 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
             return;
         };
         IDENTITY.store(identity, Relaxed);
+        // So that the collector's barriers reach this process's threads, and its children's.
+        sys::syscall(sys::SYS_MEMBARRIER, sys::MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0);
         if register(base.cast(), 0, refusal).is_some() {
             BASE.store(base.cast(), Release);
         }
