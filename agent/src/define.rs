@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use unfreed_wire::{Kind, RecordHeader, words};
 
-use crate::ring::{Need, Ring, stamp};
+use crate::clock::stamp;
+use crate::ring::{Need, Ring};
 use crate::unwind::{self, Object, Registers, Stack};
 
 const SEEN: usize = 1 << 16;

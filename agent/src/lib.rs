@@ -12,11 +12,13 @@ pub mod unwind;
 
 // Everything else only makes sense in the preloaded library.
 #[cfg(feature = "preload")]
+mod claim;
+#[cfg(feature = "preload")]
+mod clock;
+#[cfg(feature = "preload")]
 mod define;
 #[cfg(feature = "preload")]
 mod interpose;
-#[cfg(feature = "preload")]
-mod life;
 #[cfg(feature = "preload")]
 mod real;
 #[cfg(feature = "preload")]
@@ -31,6 +33,8 @@ mod start;
 mod sys;
 #[cfg(feature = "preload")]
 mod thread;
+#[cfg(feature = "preload")]
+mod tid;
 
 #[cfg(feature = "preload")]
 #[panic_handler]

@@ -8,9 +8,11 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Kind, RecordHeader, words};
 
+use crate::claim;
+use crate::clock::stamp;
 use crate::define::stack_hash;
 use crate::real::cxx::is_operator_s;
-use crate::ring::{Need, Ring, stamp};
+use crate::ring::{Need, Ring};
 use crate::session::{Joined, joined};
 use crate::thread::{Entry, Thread, Wrapping, this_thread};
 use crate::unwind::{Registers, pointer};
@@ -191,7 +193,7 @@ pub fn reallocating(
     }
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
-    let ring = Ring::open(unsafe { &mut *thread }, session);
+    let ring = claim::open(unsafe { &mut *thread }, session);
     let before = stamp();
     let new = real();
     // SAFETY: as above.
@@ -245,7 +247,7 @@ fn append_alloc(
     registers: Registers,
 ) {
     // SAFETY: this thread's own storage; nobody else holds a reference to it.
-    let Some(ring) = Ring::open(unsafe { &mut *thread }, session) else {
+    let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, false, true);
     };
     let hash = stack_hash(&ring, registers);
@@ -263,7 +265,7 @@ fn append_alloc(
 
 fn append_free(thread: *mut Thread, session: Joined, block: *mut u8, function: Function) {
     // SAFETY: as in `append_alloc`.
-    let Some(ring) = Ring::open(unsafe { &mut *thread }, session) else {
+    let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, true, false);
     };
     write_free(&ring, stamp(), block, function);

@@ -186,7 +186,7 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     if forked_from == 0 {
         note_program(entry);
     }
-    entry.began.store(crate::ring::stamp(), Relaxed);
+    entry.began.store(crate::clock::stamp(), Relaxed);
     let refused = refusal != Refusal::None;
     let state = if refused { ProcessState::Refused } else { ProcessState::Ready };
     entry.state.store(state as u32, Release);

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
 
-use crate::{life, real, session, unwind};
+use crate::{claim, real, session, tid, unwind};
 
 core::arch::global_asm!(
     ".weak __libc_stack_end",
@@ -46,8 +46,8 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
             Refusal::None
         };
         real::cxx::find_own_code();
-        life::find_thread_id();
-        life::find_thread_ends();
+        tid::find_thread_id();
+        claim::find_ends();
         session::join(value, refusal);
     }
 }
