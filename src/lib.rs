@@ -19,5 +19,3 @@ pub mod names;
 pub mod fixes;
 
 pub mod report;
-
-pub mod export;

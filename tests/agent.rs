@@ -15,7 +15,7 @@ use support::process::{LIMIT, Running, run};
 use support::programs;
 use support::signal::Signal;
 use traced::{Traced, UNFREED, record};
-use unfreed::event::{Exit, Function, StackId, What};
+use unfreed::event::{Exit, Function, Lost, StackId, What};
 
 fn of(program: &Path, arguments: &[&str]) -> Traced {
     let mut command = vec![OsString::from(program)];
@@ -271,4 +271,31 @@ fn a_program_that_cannot_be_traced_is_an_error_with_a_way_out() {
         assert!(told.contains(why) && told.contains("valgrind"), "{told}");
         assert_eq!(finished.out(), "", "a verdict on what was not seen");
     }
+}
+
+#[test]
+fn a_loss_is_told_before_the_events_it_spoils() {
+    let traced = of(&programs::c("hurry"), &[]);
+    if traced.lost().is_empty() {
+        support::skip::announce("this machine lost nothing", file!(), line!());
+        return;
+    }
+    let mut live = std::collections::HashSet::new();
+    let mut lost_yet = false;
+    for event in &traced.events {
+        match &event.what {
+            What::Alloc(alloc) => drop(live.insert(alloc.address)),
+            What::Realloc(realloc) => {
+                live.remove(&realloc.old);
+                live.insert(realloc.new);
+            }
+            What::Free(free) if free.address.0 != 0 => {
+                let known = live.remove(&free.address);
+                assert!(known || lost_yet, "freed unseen at {:?}, before any loss", event.time);
+            }
+            What::Loss(loss) => lost_yet |= loss.what == Lost::Allocations,
+            _ => {}
+        }
+    }
+    assert!(lost_yet);
 }

@@ -105,6 +105,62 @@ fn a_leak_is_told_and_the_exit_code_says_so() {
     assert!(!told.out.contains('\x1b'), "no colour into a pipe");
 }
 
+/// What the program writes to a terminal of this width.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(columns: u16, mut command: Command) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::io::Read;
+
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap());
+    let theirs = theirs.unwrap();
+    let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&theirs, size).unwrap();
+    let mut child = command.stdout(theirs).spawn().unwrap();
+    // Until the last holder of their end is gone, when reading fails.
+    drop(command);
+    let mut written = Vec::new();
+    let mut ours = fs::File::from(ours);
+    let mut part = [0; 4096];
+    while let Ok(n @ 1..) = ours.read(&mut part) {
+        written.extend_from_slice(&part[..n]);
+    }
+    child.wait().unwrap();
+    String::from_utf8(written).unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_gets_its_width_and_colour_unless_that_is_not_wanted() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let mut plain = Vec::new();
+    let command = || {
+        let mut command = bench.command(&["analyze", "leak.unfreed"]);
+        command.env("TERM", "xterm");
+        command
+    };
+    let coloured = on_a_terminal(50, command());
+    assert!(coloured.contains("\x1b[1;31m"), "{coloured:?}");
+    let mut without = command();
+    without.env("NO_COLOR", "1");
+    plain.push(on_a_terminal(50, without));
+    let mut without = command();
+    without.arg("--no-color");
+    plain.push(on_a_terminal(50, without));
+    let mut dumb = command();
+    dumb.env("TERM", "dumb");
+    plain.push(on_a_terminal(50, dumb));
+    for text in plain {
+        assert!(!text.contains('\x1b'), "{text:?}");
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(matches!(widest, Some(41..=50)), "{widest:?}: {text}");
+    }
+}
+
 #[test]
 fn no_suspect_says_what_could_not_have_been_seen() {
     let bench = Bench::new();

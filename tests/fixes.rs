@@ -9,6 +9,7 @@ mod catalogue;
 mod dismissed;
 #[path = "fixes/format.rs"]
 mod format;
+mod support;
 #[path = "fixes/suspect.rs"]
 mod suspect;
 #[path = "fixes/versions.rs"]

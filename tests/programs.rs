@@ -51,6 +51,11 @@ fn segv_kills() {
 }
 
 #[test]
+fn hurry_frees_everything_once() {
+    check(bare(&programs::c("hurry"), &[]), 0, "born=1000000 freed=1000000\n");
+}
+
+#[test]
 fn sigint_is_handled() {
     let running = Running::start(Command::new(programs::c("sigint")).arg("handle"));
     running.wait_for("ready\n", LIMIT);

@@ -8,20 +8,33 @@
 #![no_std]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+pub mod unwind;
+
+// Everything else only makes sense in the preloaded library.
+#[cfg(feature = "preload")]
+mod claim;
+#[cfg(feature = "preload")]
+mod clock;
+#[cfg(feature = "preload")]
+mod define;
 #[cfg(feature = "preload")]
 mod interpose;
 #[cfg(feature = "preload")]
-mod start;
-
+mod real;
+#[cfg(feature = "preload")]
+mod record;
+#[cfg(feature = "preload")]
 mod ring;
+#[cfg(feature = "preload")]
 mod session;
-mod thread;
-
-pub mod real;
-pub mod record;
-pub mod unwind;
-
+#[cfg(feature = "preload")]
+mod start;
+#[cfg(feature = "preload")]
 mod sys;
+#[cfg(feature = "preload")]
+mod thread;
+#[cfg(feature = "preload")]
+mod tid;
 
 #[cfg(feature = "preload")]
 #[panic_handler]

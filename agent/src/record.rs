@@ -4,19 +4,18 @@
 //! ordered by stamps, no address is ever taken before it was given back. Whatever is called from
 //! inside one of these is let through unrecorded, see [`crate::thread`].
 
-use core::ffi::c_void;
-use core::mem::MaybeUninit;
-use core::ptr::null;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Kind, RecordHeader, words};
 
+use crate::claim;
+use crate::clock::stamp;
+use crate::define::stack_hash;
 use crate::real::cxx::is_operator_s;
-use crate::ring::{Need, Ring, release, stamp};
-use crate::session::{Joined, joined, pointer};
-use crate::sys;
-use crate::thread::{Entry, Thread, Wrapping, this_thread, thread_pointer};
-use crate::unwind::{self, Object, Registers, Stack};
+use crate::ring::{Need, Ring};
+use crate::session::{Joined, joined};
+use crate::thread::{Entry, Thread, Wrapping, this_thread};
+use crate::unwind::{Registers, pointer};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +58,10 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
             let interrupted = unsafe { (*thread).interrupt(registers.sp) };
             append_alloc(thread, session, block, size, function, registers);
             // SAFETY: as above.
-            unsafe { (*thread).resume(interrupted) };
+            unsafe {
+                (*thread).block = block as u64;
+                (*thread).resume(interrupted);
+            }
         }
         Entry::Nested | Entry::NestedInOperator => {}
         Entry::Reentrant => count_reentrant(thread, session, false),
@@ -84,12 +86,15 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
                 // SAFETY: as above.
                 unsafe {
                     (*thread).enter(registers.sp, Wrapping::Operator);
+                    (*thread).block = block as u64;
                     real();
                     (*thread).leave();
                 }
             }
         }
-        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => {
+        // The block being deleted is freed on the way; any other has nothing to do with it.
+        // SAFETY: as above.
+        Entry::NestedInOperator if unsafe { (*thread).block } != block as u64 => {
             // SAFETY: as above.
             let interrupted = unsafe { (*thread).interrupt(registers.sp) };
             append_free(thread, session, block, function);
@@ -140,8 +145,13 @@ pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> bool {
 pub fn leave_wrapped(block: *mut u8, size: usize, function: Function, registers: Registers) {
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    unsafe { (*thread).unwrap_entry() };
-    if let (Some(session), false) = (joined(), block.is_null()) {
+    let recorded = unsafe {
+        (*thread).unwrap_entry();
+        // Another library's malloc stands between the operator and ours, and what it was given
+        // has been recorded under its own name.
+        (*thread).block == block as u64
+    };
+    if let (Some(session), false) = (joined(), block.is_null() || recorded) {
         append_alloc(thread, session, block, size, function, registers);
     }
     // SAFETY: as above.
@@ -183,7 +193,7 @@ pub fn reallocating(
     }
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
-    let ring = Ring::open(unsafe { &mut *thread }, session);
+    let ring = claim::open(unsafe { &mut *thread }, session);
     let before = stamp();
     let new = real();
     // SAFETY: as above.
@@ -237,7 +247,7 @@ fn append_alloc(
     registers: Registers,
 ) {
     // SAFETY: this thread's own storage; nobody else holds a reference to it.
-    let Some(ring) = Ring::open(unsafe { &mut *thread }, session) else {
+    let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, false, true);
     };
     let hash = stack_hash(&ring, registers);
@@ -255,7 +265,7 @@ fn append_alloc(
 
 fn append_free(thread: *mut Thread, session: Joined, block: *mut u8, function: Function) {
     // SAFETY: as in `append_alloc`.
-    let Some(ring) = Ring::open(unsafe { &mut *thread }, session) else {
+    let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, true, false);
     };
     write_free(&ring, stamp(), block, function);
@@ -291,146 +301,4 @@ fn count_reentrant(thread: *mut Thread, session: Joined, free: bool) {
     let counters = session.writer(writer - 1);
     let counter = if free { &counters.reentrant_frees } else { &counters.reentrant_allocations };
     counter.fetch_add(1, Relaxed);
-}
-
-const SEEN: usize = 1 << 16;
-
-/// Hashes of the stacks that this process has defined. One that is pushed out is defined again.
-static STACKS_SEEN: [AtomicU64; SEEN] = [const { AtomicU64::new(0) }; SEEN];
-
-/// Walks the stack and makes sure that its definition is in some ring.
-#[inline(always)]
-fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
-    let mut stack = MaybeUninit::<Stack>::uninit();
-    let generation = unwind::generation();
-    let limit = ring.session.max_depth as usize;
-    unwind::walk(registers, limit, generation, &mut stack, |object| {
-        announce_module(ring, object, generation)
-    });
-    // SAFETY: `walk` has filled in everything but the frames beyond its depth, which are plain
-    // words and not read.
-    let stack = unsafe { stack.assume_init_ref() };
-    // A forked child defines its own: the collector keeps each process's apart.
-    let hash = stack.hash ^ (ring.session.process as u64) << 48;
-    let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
-    if seen.load(Acquire) != hash && define_stack(ring, stack, hash) {
-        seen.store(hash, Release);
-    }
-    hash
-}
-
-#[cold]
-#[inline(never)]
-fn define_stack(ring: &Ring, stack: &Stack, hash: u64) -> bool {
-    let mut record = [0u64; words::STACK + unwind::MAX_DEPTH];
-    let length = words::STACK + stack.depth;
-    let header = RecordHeader {
-        kind: Kind::Stack as u8,
-        function: 0,
-        words: length as u16,
-        detail: stack.end as u32,
-    };
-    record[0] = header.pack();
-    record[1] = stamp();
-    record[2] = hash;
-    record[words::STACK..length].copy_from_slice(stack.frames());
-    let written = ring.append(&record[..length], Need::Other);
-    if !written {
-        ring.counters().lost_stacks.fetch_add(1, Relaxed);
-    }
-    written
-}
-
-const MODULES: usize = 1 << 10;
-const NAME_WORDS: usize = 64;
-
-static MODULES_SEEN: [AtomicU64; MODULES] = [const { AtomicU64::new(0) }; MODULES];
-
-/// Tells of a module, once in each generation. Returns whether the collector will know it.
-fn announce_module(ring: &Ring, object: &Object, generation: u64) -> bool {
-    let process = (ring.session.process as u64) << 32;
-    let key = object.start ^ (generation ^ process).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let seen = &MODULES_SEEN[((object.start >> 12 ^ object.start >> 22) as usize) % MODULES];
-    if seen.load(Acquire) == key {
-        return true;
-    }
-    let name = object.name();
-    let length = name.len().min(NAME_WORDS * 8);
-    let mut record = [0u64; words::MODULE + NAME_WORDS];
-    let whole = words::MODULE + length.div_ceil(8);
-    let header =
-        RecordHeader { kind: Kind::Module as u8, function: 0, words: whole as u16, detail: 0 };
-    record[0] = header.pack();
-    record[1] = stamp();
-    record[2] = object.load_bias;
-    record[3] = object.start;
-    record[4] = object.end;
-    record[5] = name.len() as u64;
-    for (n, byte) in name[..length].iter().enumerate() {
-        record[words::MODULE + n / 8] |= (*byte as u64) << (n % 8 * 8);
-    }
-    let written = ring.append(&record[..whole], Need::Other);
-    if written {
-        seen.store(key, Release);
-    }
-    written
-}
-
-/// Offset of the thread id in the C library's thread control block, if it was found to be there.
-static TID_OFFSET: AtomicU32 = AtomicU32::new(0);
-
-/// glibc's `struct pthread.tid` on x86-64, for as long as anybody remembers.
-const GLIBC_TID_OFFSET: u32 = 0x2d0;
-
-/// Checks that the thread id lies where we think, so that it can be known without asking the
-/// kernel each time.
-pub fn find_thread_id() {
-    // SAFETY: gettid has no effect; the offset lies inside glibc's control block.
-    let (asked, read) = unsafe {
-        (
-            sys::syscall(sys::SYS_GETTID) as u32,
-            *pointer::<u32>(thread_pointer() + GLIBC_TID_OFFSET as u64),
-        )
-    };
-    if asked == read {
-        TID_OFFSET.store(GLIBC_TID_OFFSET, Relaxed);
-    }
-}
-
-/// This thread's id, or 0 where it cannot be known without a system call.
-pub(crate) fn thread_id() -> u32 {
-    match TID_OFFSET.load(Relaxed) {
-        0 => 0,
-        // SAFETY: checked in `find_thread_id`.
-        offset => unsafe { *pointer::<u32>(thread_pointer() + offset as u64) },
-    }
-}
-
-static END_KEY: AtomicU32 = AtomicU32::new(u32::MAX);
-
-/// Asks to be told when threads end.
-pub fn find_thread_ends() {
-    let mut key = 0;
-    // SAFETY: the destructor only touches the ending thread's storage and its writer.
-    if unsafe { sys::pthread_key_create(&mut key, Some(thread_ended)) } == 0 {
-        END_KEY.store(key, Relaxed);
-    }
-}
-
-pub(crate) fn watch_thread_end() {
-    /// glibc keeps the values of the first 32 keys without allocating.
-    const KEYS_IN_PLACE: u32 = 32;
-    let key = END_KEY.load(Relaxed);
-    if key < KEYS_IN_PLACE {
-        // SAFETY: a key of ours; the value is only ever compared with null.
-        unsafe { sys::pthread_setspecific(key, null::<u8>().wrapping_add(1).cast()) };
-    }
-}
-
-unsafe extern "C" fn thread_ended(_: *mut c_void) {
-    let thread = this_thread();
-    if let Some(session) = joined() {
-        // SAFETY: this thread's own storage.
-        release(unsafe { &mut *thread }, session);
-    }
 }

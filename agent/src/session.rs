@@ -4,8 +4,8 @@
 //! A page that the kernel wipes on fork tells parent and child apart. A vforked child shares its
 //! parent's memory, page included, and rightly goes on in its parent's name until it execs.
 
-use core::ptr::{null_mut, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use unfreed_wire::{Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer};
 
@@ -14,9 +14,6 @@ use crate::sys;
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
-
-/// The highest address of the first thread's stack; 0 where the C library does not tell.
-pub(crate) static FIRST_STACK_END: AtomicU64 = AtomicU64::new(0);
 
 /// Lies alone in a page that a fork wipes.
 struct Identity {
@@ -73,7 +70,7 @@ fn view(base: *mut u8, process: u32) -> Joined {
 #[cold]
 fn register_child(base: *mut u8) -> Option<Joined> {
     let forked_from = FORKED_FROM.load(Relaxed);
-    register(base, forked_from, null_mut(), Refusal::None)
+    register(base, forked_from, Refusal::None)
 }
 
 impl Joined {
@@ -116,8 +113,8 @@ impl Joined {
 /// nothing where that cannot be done: the collector notices that nobody registered.
 ///
 /// # Safety
-/// `value` points to a string that ends with 0, `argv0` to another or nowhere.
-pub(crate) unsafe fn join(value: *const u8, argv0: *const u8, refusal: Refusal) {
+/// `value` points to a string that ends with 0.
+pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
     let mut length = 0usize;
     let mut at = value;
     // SAFETY: reads up to the first byte that is no digit, at the latest the final 0.
@@ -148,7 +145,9 @@ pub(crate) unsafe fn join(value: *const u8, argv0: *const u8, refusal: Refusal) 
             return;
         };
         IDENTITY.store(identity, Relaxed);
-        if register(base.cast(), 0, argv0, refusal).is_some() {
+        // So that the collector's barriers reach this process's threads, and its children's.
+        sys::syscall(sys::SYS_MEMBARRIER, sys::MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0);
+        if register(base.cast(), 0, refusal).is_some() {
             BASE.store(base.cast(), Release);
         }
     }
@@ -170,7 +169,7 @@ fn wiped_on_fork() -> Option<*mut Identity> {
     }
 }
 
-fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal) -> Option<Joined> {
+fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined> {
     // SAFETY: as in `view`; IDENTITY is set.
     let (session, identity) = unsafe { (&*base.cast::<Session>(), &*IDENTITY.load(Relaxed)) };
     let index = session.claimed_processes.fetch_add(1, Relaxed);
@@ -184,17 +183,10 @@ fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal)
     entry.pid.store(unsafe { sys::getpid() } as u32, Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
-    if !argv0.is_null() {
-        for n in 0..Process::ARGV0_WORDS * 8 {
-            // SAFETY: stops at the final 0.
-            let byte = unsafe { *argv0.add(n) };
-            if byte == 0 {
-                break;
-            }
-            entry.argv0[n / 8].fetch_or((byte as u64) << (n % 8 * 8), Relaxed);
-        }
+    if forked_from == 0 {
+        note_program(entry);
     }
-    entry.began.store(crate::ring::stamp(), Relaxed);
+    entry.began.store(crate::clock::stamp(), Relaxed);
     let refused = refusal != Refusal::None;
     let state = if refused { ProcessState::Refused } else { ProcessState::Ready };
     entry.state.store(state as u32, Release);
@@ -203,8 +195,20 @@ fn register(base: *mut u8, forked_from: u32, argv0: *const u8, refusal: Refusal)
     (!refused).then_some(joined)
 }
 
-/// A pointer from an address read from a stack.
-#[inline(always)]
-pub(crate) fn pointer<T>(address: u64) -> *mut T {
-    with_exposed_provenance_mut(address as usize)
+/// Asks once for the path of this program, which nobody can once it has ended.
+fn note_program(entry: &Process) {
+    let mut path = [0u8; Process::PROGRAM_WORDS * 8];
+    // SAFETY: a C string, and as much room as it is told.
+    let length =
+        unsafe { sys::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr().cast(), path.len()) };
+    // A path that fills all the room may have been cut.
+    if (1..path.len() as isize).contains(&length) {
+        for (word, bytes) in entry.program.iter().zip(path.chunks_exact(8)) {
+            let mut value = 0;
+            for (n, byte) in bytes.iter().enumerate() {
+                value |= (*byte as u64) << (n * 8);
+            }
+            word.store(value, Relaxed);
+        }
+    }
 }

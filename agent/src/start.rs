@@ -1,12 +1,11 @@
 //! What happens once, when the loader starts us.
 
 use core::ffi::{c_char, c_int};
-use core::ptr::null;
 use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
 
-use crate::{real, record, session, unwind};
+use crate::{claim, real, session, tid, unwind};
 
 core::arch::global_asm!(
     ".weak __libc_stack_end",
@@ -30,17 +29,13 @@ static START: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_
 ///
 /// # Safety
 /// Called by the loader alone.
-unsafe extern "C" fn start(
-    _: c_int,
-    arguments: *const *const c_char,
-    environment: *const *const c_char,
-) {
+unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *const *const c_char) {
     // SAFETY: the environment is an array of strings that ends with NULL; the stack's end is
     // filled in by the loader where it has one.
     unsafe {
         let stack_end = (&raw const unfreed_agent_stack_end).read_volatile();
         if !stack_end.is_null() {
-            session::FIRST_STACK_END.store(*stack_end, Relaxed);
+            unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
         }
         let Some(value) = find_variable(environment) else { return };
         let refusal = if !unwind::usable() {
@@ -51,10 +46,9 @@ unsafe extern "C" fn start(
             Refusal::None
         };
         real::cxx::find_own_code();
-        record::find_thread_id();
-        record::find_thread_ends();
-        let argv0 = if arguments.is_null() { null() } else { (*arguments).cast() };
-        session::join(value, argv0, refusal);
+        tid::find_thread_id();
+        claim::find_ends();
+        session::join(value, refusal);
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) const MAP_SHARED: c_int = 1;
 pub(crate) const MAP_PRIVATE_ANONYMOUS: c_int = 2 | 0x20;
 pub(crate) const MADV_WIPEONFORK: c_int = 18;
 pub(crate) const SYS_GETTID: c_long = 186;
+pub(crate) const SYS_MEMBARRIER: c_long = 324;
+pub(crate) const MEMBARRIER_REGISTER_GLOBAL_EXPEDITED: c_int = 1 << 2;
 pub(crate) const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
 pub(crate) const RTLD_LAZY_NOLOAD: c_int = 1 | 4;
 pub(crate) const RTLD_DL_SYMENT: c_int = 1;
@@ -17,14 +19,9 @@ pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 
 /// `Dl_info` of `<dlfcn.h>`.
+#[derive(Default)]
 #[repr(C)]
 pub(crate) struct DlInfo([usize; 4]);
-
-impl Default for DlInfo {
-    fn default() -> DlInfo {
-        DlInfo([0; 4])
-    }
-}
 
 /// `Elf64_Sym`.
 #[repr(C)]
@@ -47,6 +44,7 @@ unsafe extern "C" {
     pub(crate) fn abort() -> !;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
+    pub(crate) fn readlink(path: *const c_char, to: *mut c_char, room: usize) -> isize;
     pub(crate) fn mmap(
         at: *mut c_void,
         length: usize,

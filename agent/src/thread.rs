@@ -20,8 +20,8 @@ pub(crate) struct Thread {
     pub(crate) writer: u32,
     /// The process index plus one that the writer was claimed for: after a fork it differs.
     pub(crate) process: u32,
-    /// Keeps the size at 32.
-    reserved: u64,
+    /// While an operator runs: the block being deleted, or the last one that was recorded inside.
+    pub(crate) block: u64,
 }
 
 global_asm!(
@@ -53,17 +53,6 @@ pub(crate) fn this_thread() -> *mut Thread {
         );
     }
     address
-}
-
-/// The thread pointer; the thread's own stack lies below it, except the first thread's.
-#[inline(always)]
-pub(crate) fn thread_pointer() -> u64 {
-    let pointer: u64;
-    // SAFETY: the x86-64 ABI keeps the thread pointer at its own address.
-    unsafe {
-        asm!("mov {0}, qword ptr fs:[0]", out(reg) pointer, options(nostack, pure, readonly, preserves_flags));
-    }
-    pointer
 }
 
 /// Why the guard is set.
@@ -104,6 +93,7 @@ impl Thread {
         }
         self.guard = sp;
         self.wrapping = wrapping as u64;
+        self.block = 0;
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
         Entry::Outermost
     }

@@ -53,6 +53,18 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     Ok(if can_capture { Outcome::Clear } else { Outcome::Suspects })
 }
 
+/// What keeps programs from being traced on this machine, and what to do, in words.
+pub fn obstacles() -> Vec<String> {
+    checks::all(&machine::Machine::read(None))
+        .into_iter()
+        .filter(|check| check.state == State::Missing)
+        .map(|check| {
+            let advice = check.advice.unwrap_or_default();
+            format!("{}: {}. {advice}", check.title, check.found)
+        })
+        .collect()
+}
+
 fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Page::new(style);
     let (says, ink) = if diagnosis.can_capture {

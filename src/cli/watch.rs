@@ -2,6 +2,7 @@
 //! here, modules are identified here, and every event goes to whoever asked.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,6 +31,12 @@ impl Watch {
         let session = Session::prepare(command)
             .told(|| format!("cannot trace {}", name.unwrap_or_default()))?;
         Ok(Watch { session, packages })
+    }
+
+    /// Sends what the program writes to standard output to a file; else it goes to ours.
+    pub fn stdout(mut self, to: File) -> Watch {
+        self.session = self.session.stdout(to);
+        self
     }
 
     /// What a trace of it says of itself.

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::catalogue::Catalogue;
 use super::entry::{End, Entry, LineFile, Origin, Place, Read, Stated};
+use super::version::Scheme;
 
 /// One line per entry where it fits: id, title.
 pub fn list(catalogue: &Catalogue, width: usize) -> String {
@@ -129,7 +130,11 @@ impl Page {
                 Some(level) => {
                     let _ = write!(text, "; fixed in {level}");
                 }
-                None => text.push_str("; which level carries the fix is not stated"),
+                None if line.scheme == Scheme::Windows => {
+                    text.push_str("; which level carries the fix is not stated");
+                }
+                // Upstream releases and packages have no levels.
+                None => {}
             }
             if line.files.len() > 1 {
                 text.push_str("; all of these files must be fixed");

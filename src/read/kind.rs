@@ -99,11 +99,12 @@ fn is_heaptrack(start: &[u8]) -> bool {
 }
 
 /// A UMDH log is text. Every line of a snapshot's or a difference's list ends in `BackTrace` and
-/// the trace's number; snapshots begin with comments that list the loaded modules.
+/// the trace's number. Snapshots begin with comments that list the loaded modules, differences
+/// with comments that explain `BYTES_DELTA` and the rest.
 fn is_umdh(start: &[u8]) -> bool {
     let has = |needle: &[u8]| start.windows(needle.len()).any(|window| window == needle);
     let list = has(b" allocs\tBackTrace") || has(b" by: BackTrace") || has(b" by BackTrace");
-    start.is_ascii() && (list || has(b"// Loaded modules:") || has(b"UMDH: "))
+    start.is_ascii() && (list || has(b"// Loaded modules:") || has(b"// + BYTES_DELTA ("))
 }
 
 #[cfg(test)]
@@ -121,6 +122,7 @@ mod tests {
         check(b"\x1f\x8b\x08\0", Some(FileKind::Compressed));
         check(b"v 10400 3\nx /usr/bin/mosquitto\n", Some(FileKind::Heaptrack));
         check(b"// Loaded modules:\n//     Base Size Module\n", Some(FileKind::Umdh));
+        check(b"// + BYTES_DELTA (NEW_BYTES - OLD_BYTES) NEW_COUNT", Some(FileKind::Umdh));
         check(b"+ 520 ( 780 - 260) 3 allocs\tBackTrace46F3C\n", Some(FileKind::Umdh));
         let mut etl = vec![0; 0x48];
         etl[0x36] = 4;

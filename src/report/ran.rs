@@ -83,7 +83,7 @@ pub fn ran(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue) -> 
         let judged = sites.get(at)?;
         let blamed = named.get(&(judged.process, judged.stack)).and_then(|s| s.blamed());
         let site = ledger.site(judged.site);
-        fixes.sort_by_key(|(rank, _)| *rank);
+        fixes.sort_by_key(|fix| fix.0);
         Some(Ran {
             process: witness.process(judged.process).map_or_else(String::new, |p| p.name.clone()),
             function: blamed.map_or_else(|| "unknown function".to_owned(), |step| step.label()),

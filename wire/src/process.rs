@@ -20,14 +20,14 @@ pub struct Process {
     /// Frees not recorded because no writer was free.
     pub lost_frees: AtomicU64,
     reserved: [u64; 2],
-    /// The first bytes of `argv[0]`, padded with 0: a process may be gone before anybody can ask
-    /// the system for its name. All 0 in a forked child, which has its parent's.
-    pub argv0: [AtomicU64; Process::ARGV0_WORDS],
+    /// Path of its program, padded with 0: a process may be gone before anybody can ask the system.
+    /// All 0 in a forked child, which has its parent's, and where it was not to be known.
+    pub program: [AtomicU64; Process::PROGRAM_WORDS],
 }
 
 impl Process {
-    /// Words kept of `argv[0]`.
-    pub const ARGV0_WORDS: usize = 8;
+    /// Words kept of the program's path.
+    pub const PROGRAM_WORDS: usize = 32;
 }
 
 /// Where an entry is in its life.

@@ -29,4 +29,4 @@ macro_rules! entry {
         }
     };
 }
-pub(self) use entry;
+use entry;

@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
-use crate::session::pointer;
+use super::memory::pointer;
 
 /// glibc's `struct dl_find_object` (`<dlfcn.h>`, since 2.35).
 #[repr(C)]

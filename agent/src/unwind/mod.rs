@@ -7,6 +7,7 @@
 
 mod cache;
 mod find;
+mod memory;
 mod program;
 mod reader;
 mod rule;
@@ -15,5 +16,6 @@ mod walk;
 
 pub use cache::{generation, new_generation};
 pub use find::{Object, find_object, usable};
+pub use memory::{FIRST_STACK_END, pointer, thread_pointer};
 pub use rule::{Base, Next, Rule, Saved};
 pub use walk::{MAX_DEPTH, Registers, Stack, walk};

@@ -1,6 +1,6 @@
 //! A cursor over bytes of an unwind table in memory, which never reads outside its module.
 
-use crate::session::pointer;
+use super::memory::pointer;
 
 /// A position within a module's mapping.
 #[derive(Clone, Copy)]

@@ -1,15 +1,12 @@
 //! Walking a stack from an allocator function's caller outwards.
 
-use core::sync::atomic::Ordering::Relaxed;
-
 use unfreed_wire::{StackEnd, frame_word};
 
 use super::cache::{self, Key};
 use super::find::{Object, find_object};
+use super::memory::{StackEndAddress, pointer};
 use super::rule::{Base, Next, Rule, Saved};
 use super::table;
-use crate::session::{FIRST_STACK_END, pointer};
-use crate::thread::thread_pointer;
 
 /// Most frames that are recorded.
 pub const MAX_DEPTH: usize = 256;
@@ -74,7 +71,7 @@ pub fn walk(
         limit: limit.min(MAX_DEPTH),
         hash: generation.wrapping_mul(MULTIPLIER) ^ SEED,
         generation,
-        bound: StackBound::of(registers.sp),
+        bound: StackEndAddress::of(registers.sp),
         seen,
     };
     let end = walker.run(registers);
@@ -90,27 +87,13 @@ pub fn walk(
 const SEED: u64 = 0x243f_6a88_85a3_08d3;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The highest address a stack can reach.
-#[derive(Clone, Copy)]
-struct StackBound(u64);
-
-impl StackBound {
-    /// Threads made by the C library have their control block above their stack; the first
-    /// thread's stack lies above its control block and ends where the program's arguments are.
-    #[inline(always)]
-    fn of(sp: u64) -> StackBound {
-        let pointer = thread_pointer();
-        StackBound(if sp < pointer { pointer } else { FIRST_STACK_END.load(Relaxed) })
-    }
-}
-
 struct Walker<F> {
     words: *mut u64,
     depth: usize,
     limit: usize,
     hash: u64,
     generation: u64,
-    bound: StackBound,
+    bound: StackEndAddress,
     seen: F,
 }
 
@@ -173,7 +156,7 @@ impl<F: FnMut(&Object) -> bool> Walker<F> {
                     };
                     (address, sp, bp) = (rip, rsp, rbp);
                     trust = CONTEXT;
-                    self.bound = StackBound::of(sp);
+                    self.bound = StackEndAddress::of(sp);
                     continue;
                 }
                 Next::Unknown => {

@@ -115,17 +115,10 @@ fn clock(machine: &Machine) -> Check {
     if absent.is_empty() {
         return check("tsc", title, State::Ok, needed.join(", "), "");
     }
-    let (state, advice) = if absent.contains(&"rdtscp") {
-        (State::Missing, "The agent stamps events with rdtscp, which this processor lacks.")
-    } else {
-        (
-            State::Limited,
-            "The counter may stop or change its pace: times and rates can be wrong, and events \
-             of different processors out of order. On a virtual machine, let the host pass the \
-             counter's flags through.",
-        )
-    };
-    check("tsc", title, state, format!("without {}", absent.join(", ")), advice)
+    let advice = "The agent stamps events with this counter (rdtscp). Where it may stop or change \
+                  its pace, the events of different processors cannot be ordered. On a virtual \
+                  machine, let the host pass the counter's flags through.";
+    check("tsc", title, State::Missing, format!("without {}", absent.join(", ")), advice)
 }
 
 fn memory_files(machine: &Machine) -> Check {
@@ -287,7 +280,7 @@ mod tests {
             state("tsc", |m| {
                 m.cpu_flags.as_mut().unwrap().remove(0);
             }),
-            State::Limited
+            State::Missing
         );
         assert_eq!(state("temporary", |m| m.memfd_noexec = Some(2)), State::Missing);
         assert_eq!(

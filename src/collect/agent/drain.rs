@@ -34,7 +34,7 @@ pub(super) fn drain(
     let head = writer.head.load(Ordering::Acquire);
     let mut tail = writer.tail.load(Ordering::Relaxed);
     let mut drained = Drained { bytes: head.wrapping_sub(tail), damaged_bytes: 0 };
-    if drained.bytes > capacity || head % 8 != 0 {
+    if drained.bytes > capacity || !head.is_multiple_of(8) {
         // Only a program that overwrote its own ring state gets here.
         drained.damaged_bytes = drained.bytes.min(capacity);
         writer.tail.store(head, Ordering::Release);

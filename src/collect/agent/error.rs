@@ -20,7 +20,7 @@ pub enum CollectError {
     #[error("{what}: {cause}")]
     System { what: &'static str, cause: io::Error },
     #[error(
-        "no directory for the agent: each of {tried} is missing, full or mounted noexec; set TMPDIR to one that is not"
+        "no directory to run programs from: each of {tried} is missing, full or mounted noexec; set TMPDIR to one that is not"
     )]
     NoDirectory { tried: String },
     #[error(

@@ -13,13 +13,16 @@ mod error;
 mod memory;
 mod merge;
 mod obstacle;
+mod place;
 mod procfs;
 mod record;
+mod session;
 mod signals;
 mod target;
 mod translate;
 
-pub use collector::{Session, Unwatched};
 pub use error::CollectError;
 pub use obstacle::{Obstacle, obstacle};
+pub use place::program_directory;
+pub use session::{Session, Unwatched};
 pub use translate::{Identify, Sink};

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use super::record::{ModuleSeen, ProcessBegan};
 
-/// What there is to know of a process; empty where it has already gone.
-pub(super) fn describe(pid: u32) -> ProcessBegan {
+/// What there is to know of a process; `program` is what it said itself. Empty where it said
+/// nothing and has already gone.
+pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {
     let text = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let command: Vec<String> = text("cmdline")
         .split(|byte| *byte == 0)
@@ -18,7 +19,7 @@ pub(super) fn describe(pid: u32) -> ProcessBegan {
         Some((last, rest)) if last.is_empty() => rest.to_vec(),
         _ => command,
     };
-    let program = program(pid).unwrap_or_default();
+    let program = said.or_else(|| program(pid)).unwrap_or_default();
     let name = program
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())

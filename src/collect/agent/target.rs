@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::error::CollectError;
 use crate::event::Exit;
@@ -17,10 +17,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Starts `command`, its standard streams ours, in our process group.
+    /// Starts `command`, its standard input and error ours, in our process group.
     pub(super) fn start(
         program: &Path,
         command: &[OsString],
+        stdout: Stdio,
         agent: &Path,
         session: &str,
     ) -> Result<Target, CollectError> {
@@ -39,6 +40,7 @@ impl Target {
         let child = Command::new(program)
             .arg0(name)
             .args(arguments)
+            .stdout(stdout)
             .env("LD_PRELOAD", preload)
             .env(unfreed_wire::SESSION_VARIABLE, session)
             .spawn()

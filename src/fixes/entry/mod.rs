@@ -1,5 +1,5 @@
 //! One published fix, as the matcher and the renderings use it: parsed, checked, immutable.
-//! How it is written in a file is [`super::document`]'s business. The *allocation signature* (what a
+//! How it is written in a file is `document.rs`'s business. The *allocation signature* (what a
 //! tracer sees) and the *faulty function* (where the free is missing) are separate: often the
 //! one is not on the other's stack. Where the source is silent a field says so, by `None`, by
 //! an absent end or by [`Stated::NotStated`]; nothing is filled in.

@@ -1,27 +1,15 @@
-//! Builds what the one binary carries inside: the agent, and the demo's programs.
-//!
-//! The agent is compiled by calling the compiler directly: its two crates depend on nothing else,
+//! The agent, compiled by calling the compiler directly: its two crates depend on nothing else,
 //! and a Cargo inside a Cargo would have to agree with it on locks, profiles and targets.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-fn main() -> Result<(), String> {
-    let target = env::var("TARGET").map_err(|e| format!("TARGET: {e}"))?;
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    println!("cargo::rustc-check-cfg=cfg(unfreed_agent)");
-    for input in ["build.rs", "agent", "wire"] {
+/// Compiles `libunfreed_agent.so`.
+pub fn build(target: &str, out: &Path) -> Result<(), String> {
+    for input in ["agent", "wire"] {
         println!("cargo::rerun-if-changed={input}");
     }
-    if target.starts_with("x86_64-") && target.contains("-linux-") {
-        build_agent(&target, &out)?;
-        println!("cargo::rustc-cfg=unfreed_agent");
-    }
-    Ok(())
-}
-
-fn build_agent(target: &str, out: &Path) -> Result<(), String> {
     rustc(target, out, "unfreed_wire", "rlib", Path::new("wire/src/lib.rs"), &[])?;
     let wire = format!("unfreed_wire={}", out.join("libunfreed_wire.rlib").display());
     rustc(

@@ -1,0 +1,94 @@
+//! Definitions: what a record refers to must have been written before it, once. A stack is named by
+//! a hash and written out the first time; so is every module that its frames lie in.
+
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicU64, Ordering::*};
+
+use unfreed_wire::{Kind, RecordHeader, words};
+
+use crate::clock::stamp;
+use crate::ring::{Need, Ring};
+use crate::unwind::{self, Object, Registers, Stack};
+
+const SEEN: usize = 1 << 16;
+
+/// Hashes of the stacks that this process has defined. One that is pushed out is defined again.
+static STACKS_SEEN: [AtomicU64; SEEN] = [const { AtomicU64::new(0) }; SEEN];
+
+/// Walks the stack and makes sure that its definition is in some ring.
+#[inline(always)]
+pub(crate) fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
+    let mut stack = MaybeUninit::<Stack>::uninit();
+    let generation = unwind::generation();
+    let limit = ring.session.max_depth as usize;
+    unwind::walk(registers, limit, generation, &mut stack, |object| {
+        announce_module(ring, object, generation)
+    });
+    // SAFETY: `walk` has filled in everything but the frames beyond its depth, which are plain
+    // words and not read.
+    let stack = unsafe { stack.assume_init_ref() };
+    // A forked child defines its own: the collector keeps each process's apart.
+    let hash = stack.hash ^ (ring.session.process as u64) << 48;
+    let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
+    if seen.load(Acquire) != hash && define_stack(ring, stack, hash) {
+        seen.store(hash, Release);
+    }
+    hash
+}
+
+#[cold]
+#[inline(never)]
+fn define_stack(ring: &Ring, stack: &Stack, hash: u64) -> bool {
+    let mut record = [0u64; words::STACK + unwind::MAX_DEPTH];
+    let length = words::STACK + stack.depth;
+    let header = RecordHeader {
+        kind: Kind::Stack as u8,
+        function: 0,
+        words: length as u16,
+        detail: stack.end as u32,
+    };
+    record[0] = header.pack();
+    record[1] = stamp();
+    record[2] = hash;
+    record[words::STACK..length].copy_from_slice(stack.frames());
+    let written = ring.append(&record[..length], Need::Other);
+    if !written {
+        ring.counters().lost_stacks.fetch_add(1, Relaxed);
+    }
+    written
+}
+
+const MODULES: usize = 1 << 10;
+const NAME_WORDS: usize = 64;
+
+static MODULES_SEEN: [AtomicU64; MODULES] = [const { AtomicU64::new(0) }; MODULES];
+
+/// Tells of a module, once in each generation. Returns whether the collector will know it.
+fn announce_module(ring: &Ring, object: &Object, generation: u64) -> bool {
+    let process = (ring.session.process as u64) << 32;
+    let key = object.start ^ (generation ^ process).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let seen = &MODULES_SEEN[((object.start >> 12 ^ object.start >> 22) as usize) % MODULES];
+    if seen.load(Acquire) == key {
+        return true;
+    }
+    let name = object.name();
+    let length = name.len().min(NAME_WORDS * 8);
+    let mut record = [0u64; words::MODULE + NAME_WORDS];
+    let whole = words::MODULE + length.div_ceil(8);
+    let header =
+        RecordHeader { kind: Kind::Module as u8, function: 0, words: whole as u16, detail: 0 };
+    record[0] = header.pack();
+    record[1] = stamp();
+    record[2] = object.load_bias;
+    record[3] = object.start;
+    record[4] = object.end;
+    record[5] = name.len() as u64;
+    for (n, byte) in name[..length].iter().enumerate() {
+        record[words::MODULE + n / 8] |= (*byte as u64) << (n % 8 * 8);
+    }
+    let written = ring.append(&record[..whole], Need::Other);
+    if written {
+        seen.store(key, Release);
+    }
+    written
+}

@@ -1,0 +1,260 @@
+//! The loop that watches: reads every ring, orders what it read, hands it on, and looks after the
+//! traced processes.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+use unfreed_wire::{Refusal, Writer, WriterState};
+
+use super::clock::{Stamp, now};
+use super::drain::drain;
+use super::error::CollectError;
+use super::memory::{SessionMemory, WriterIndex, barrier};
+use super::merge::{Lane, Merge};
+use super::record::{Origin, Payload};
+use super::signals::Signals;
+use super::target::{Target, exit};
+use super::translate::Translator;
+use crate::collect::mark::MarkListener;
+use crate::event::{Exit, Lost};
+
+mod notices;
+mod processes;
+
+use notices::{Due, KINDS, losses, not_before, say_lost};
+use processes::Traced;
+
+/// Records handed on between two readings of the rings, so that these never fill meanwhile.
+const SLICE: usize = 4096;
+/// Most records that may wait; beyond it the rings are left to fill, and count what they drop.
+const MOST_WAITING: usize = 1 << 22;
+/// How long a thread may stand still in the middle of a record before the others go on.
+const STANDSTILL: Duration = Duration::from_secs(5);
+const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
+
+/// What the collector remembers of a writer.
+#[derive(Clone, Copy, Default)]
+struct Watched {
+    /// No record with an older stamp will come from it.
+    promised: Stamp,
+    /// Since when it has stood still in the middle of a record.
+    still_since: Option<Instant>,
+    /// What it had counted as lost when last looked at.
+    lost: [u64; 3],
+}
+
+/// The state of the watching.
+pub(super) struct Collector<'a> {
+    translator: Translator<'a>,
+    merge: Merge,
+    memory: SessionMemory,
+    writers: Vec<Watched>,
+    processes: Vec<Traced>,
+    target: Target,
+    marks: Option<MarkListener>,
+    watermark: Stamp,
+    began: Instant,
+    due: Due,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(
+        translator: Translator<'a>,
+        memory: SessionMemory,
+        target: Target,
+        marks: Option<MarkListener>,
+    ) -> Collector<'a> {
+        Collector {
+            translator,
+            merge: Merge::default(),
+            writers: memory.writers().map(|_| Watched::default()).collect(),
+            memory,
+            processes: Vec::new(),
+            target,
+            marks,
+            watermark: Stamp(0),
+            began: Instant::now(),
+            due: Due::default(),
+        }
+    }
+
+    /// The program, once it is no longer watched.
+    pub(super) fn into_target(self) -> Target {
+        self.target
+    }
+
+    /// Watches until the program and all it started have ended, or `duration` is over.
+    pub(super) fn run(
+        &mut self,
+        signals: &Signals,
+        duration: Option<Duration>,
+    ) -> Result<Exit, CollectError> {
+        let mut silence_told = false;
+        loop {
+            let drained = self.pass();
+            let (to_pass_on, interrupted) = signals.take();
+            for signal in to_pass_on {
+                self.target.signal(signal);
+            }
+            let elapsed = self.began.elapsed();
+            let target_ended = self.target.ended().is_some();
+            let all_ended = self.processes.iter().all(|process| process.ended);
+            if target_ended && (all_ended || interrupted)
+                || duration.is_some_and(|duration| elapsed >= duration)
+                || self.translator.has_failed()
+            {
+                break;
+            }
+            if !silence_told && self.processes.is_empty() && elapsed > Duration::from_secs(3) {
+                tracing::warn!("the agent has not reported from the program yet");
+                silence_told = true;
+            }
+            if self.merge.waiting() < SLICE && drained < self.memory.ring_bytes() / 8 {
+                std::thread::sleep(if drained > 0 { PAUSES.0 } else { PAUSES.1 });
+            }
+        }
+        self.finish()
+    }
+
+    /// One round: reads every ring and hands on what is ready. Gives the most read of one ring.
+    fn pass(&mut self) -> u64 {
+        let at = now();
+        barrier();
+        let mut watermark = self.register(at);
+        let mut most = 0;
+        let full = self.merge.waiting() >= MOST_WAITING;
+        for n in 0..self.writers.len() {
+            let index = WriterIndex(n as u32);
+            let state = self.memory.writer(index).state.load(Acquire);
+            if state == WriterState::Live as u32 || state == WriterState::Ended as u32 {
+                if full {
+                    watermark = watermark.min(self.writers[n].promised);
+                } else {
+                    most = most.max(self.read(index, state, at, &mut watermark));
+                }
+            }
+        }
+        self.say(at);
+        self.watermark = self.watermark.max(watermark);
+        let translator = &mut self.translator;
+        self.merge.release(self.watermark, SLICE, |record| translator.translate(record));
+        most
+    }
+
+    /// Reads one ring; lowers `watermark` to what its writer promises.
+    fn read(&mut self, index: WriterIndex, state: u32, at: Stamp, watermark: &mut Stamp) -> u64 {
+        let writer = self.memory.writer(index);
+        let watched = &mut self.writers[index.0 as usize];
+        let pending = writer.pending.load(Acquire) != 0;
+        let process = writer.process.load(Relaxed);
+        let origin = Origin { process, tid: writer.tid.load(Relaxed) };
+        let lane = Lane(index.0 as usize + 1);
+        let merge = &mut self.merge;
+        let mut newest = watched.promised;
+        let drained = drain(&self.memory, index, origin, |record| {
+            newest = newest.max(record.stamp);
+            merge.push(lane, record);
+        });
+        let traced = self.processes.get(process as usize);
+        let gone = traced.is_some_and(|traced| traced.ended);
+        watched.promised = if pending && !gone { newest } else { newest.max(at) };
+        // A thread may be stopped, or die, between its stamp and its record. The others do not
+        // wait for it for ever; what it still has to say will then be said late.
+        let standing = pending && !gone && drained.bytes == 0;
+        let since = standing.then(|| watched.still_since.unwrap_or_else(Instant::now));
+        watched.still_since = since;
+        if since.is_none_or(|since| since.elapsed() < STANDSTILL) {
+            *watermark = (*watermark).min(watched.promised);
+        }
+        let lost = losses(writer);
+        let delta = [0, 1, 2].map(|n| lost[n].saturating_sub(watched.lost[n]));
+        watched.lost = lost;
+        let since = not_before(self.watermark, traced);
+        for (what, count) in KINDS.into_iter().zip(delta) {
+            say_lost(merge, since, origin, what, count);
+        }
+        say_lost(merge, since, origin, Lost::Bytes, drained.damaged_bytes);
+        if drained.damaged_bytes > 0 {
+            // How many records these bytes were cannot be known: at least one.
+            say_lost(merge, since, origin, Lost::Events, 1);
+        }
+        if (state == WriterState::Ended as u32 || gone)
+            && writer.tail.load(Relaxed) == writer.head.load(Acquire)
+        {
+            reset(writer);
+            *watched = Watched::default();
+        }
+        drained.bytes
+    }
+
+    fn finish(&mut self) -> Result<Exit, CollectError> {
+        self.memory.close();
+        barrier();
+        let at = now();
+        // A short-lived program may have come and gone since the last pass.
+        self.register(at);
+        for index in 0..self.processes.len() {
+            self.read_all_of(index as u32, at);
+        }
+        let last = now();
+        self.control(last, 0, Payload::Epoch);
+        for index in 0..self.processes.len() {
+            if !self.processes[index].ended {
+                self.control(last, index as u32, Payload::ProcessEnded(Exit::StillRunning));
+            }
+        }
+        let translator = &mut self.translator;
+        self.merge.release(Stamp(u64::MAX), usize::MAX, |record| translator.translate(record));
+        if let Some(error) = self.translator.failure() {
+            return Err(CollectError::Sink(error));
+        }
+        let exit = self.target.ended().map_or(Exit::StillRunning, exit);
+        if self.processes.is_empty() {
+            return Err(CollectError::NeverReported {
+                exit: describe(exit),
+                why: String::from(
+                    "it, or a program it started, may clear its environment, change its privileges, or \
+                     run where this one's files are not seen",
+                ),
+            });
+        }
+        if let Some(refusal) = self.processes.iter().find_map(|process| process.refused)
+            && self.processes.iter().all(|process| process.refused.is_some())
+        {
+            return Err(CollectError::Refused(match refusal {
+                Refusal::NoFindObject => {
+                    "the C library has no _dl_find_object, which glibc has since 2.35; use a newer \
+                     system, or attach"
+                }
+                Refusal::NoAllocator => "the program's own malloc could not be found",
+                Refusal::None => "no reason was given",
+            }));
+        }
+        Ok(exit)
+    }
+}
+
+/// Makes a writer free for the next thread.
+fn reset(writer: &Writer) {
+    for counter in [
+        &writer.head,
+        &writer.tail,
+        &writer.lost_allocations,
+        &writer.lost_frees,
+        &writer.lost_stacks,
+        &writer.reentrant_allocations,
+        &writer.reentrant_frees,
+    ] {
+        counter.store(0, Relaxed);
+    }
+    writer.pending.store(0, Relaxed);
+    writer.state.store(WriterState::Free as u32, Release);
+}
+
+fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Status(status) => format!("it ended with status {status}"),
+        Exit::Signal(signal) => format!("it was ended by signal {signal}"),
+        _ => String::from("how it ended is not known"),
+    }
+}
