@@ -7,6 +7,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // What goes wrong without ending the work is told on stderr, plainly.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .init();
     let io = cli::Io::from_environment();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

@@ -26,9 +26,7 @@ pub(crate) fn open(thread: &mut Thread, session: Joined) -> Option<Ring> {
 fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
     thread.writer = 0;
     thread.process = session.process;
-    let hint = session.writer_hint().load(Relaxed);
-    for n in 0..session.writers() {
-        let index = hint.wrapping_add(n) % session.writers();
+    for index in 0..session.writers() {
         let writer = session.writer(index);
         if writer.state.load(Relaxed) != WriterState::Free as u32
             || writer
@@ -43,7 +41,6 @@ fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
         {
             continue;
         }
-        session.writer_hint().store(index.wrapping_add(1), Relaxed);
         writer.process.store(session.process - 1, Relaxed);
         writer.tid.store(crate::tid::thread_id(), Relaxed);
         writer.pending.store(0, Relaxed);

@@ -39,19 +39,14 @@ pub(crate) fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
 #[cold]
 #[inline(never)]
 fn define_stack(ring: &Ring, stack: &Stack, hash: u64) -> bool {
-    let mut record = [0u64; words::STACK + unwind::MAX_DEPTH];
-    let length = words::STACK + stack.depth;
     let header = RecordHeader {
         kind: Kind::Stack as u8,
         function: 0,
-        words: length as u16,
+        words: (words::STACK + stack.depth) as u16,
         detail: stack.end as u32,
     };
-    record[0] = header.pack();
-    record[1] = stamp();
-    record[2] = hash;
-    record[words::STACK..length].copy_from_slice(stack.frames());
-    let written = ring.append(&record[..length], Need::Other);
+    let head: [u64; words::STACK] = [header.pack(), stamp(), hash];
+    let written = ring.append_both(&head, stack.frames(), Need::Other);
     if !written {
         ring.counters().lost_stacks.fetch_add(1, Relaxed);
     }
@@ -66,7 +61,8 @@ static MODULES_SEEN: [AtomicU64; MODULES] = [const { AtomicU64::new(0) }; MODULE
 /// Tells of a module, once in each generation. Returns whether the collector will know it.
 fn announce_module(ring: &Ring, object: &Object, generation: u64) -> bool {
     let process = (ring.session.process as u64) << 32;
-    let key = object.start ^ (generation ^ process).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let place = object.start ^ object.end.rotate_left(24) ^ object.load_bias.rotate_left(40);
+    let key = place ^ (generation ^ process).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let seen = &MODULES_SEEN[((object.start >> 12 ^ object.start >> 22) as usize) % MODULES];
     if seen.load(Acquire) == key {
         return true;

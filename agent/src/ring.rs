@@ -40,10 +40,16 @@ impl Ring {
         Ring { writer, words, bytes, session }
     }
 
-    /// Appends a record: `words[0]` is its header. Returns whether there was room.
+    /// Appends a record: `record[0]` is its header. Returns whether there was room.
     #[inline(always)]
     pub(crate) fn append(&self, record: &[u64], need: Need) -> bool {
-        let length = record.len() as u64 * 8;
+        self.append_both(record, &[], need)
+    }
+
+    /// Appends a record that lies in two places.
+    #[inline(always)]
+    pub(crate) fn append_both(&self, record: &[u64], rest: &[u64], need: Need) -> bool {
+        let length = (record.len() + rest.len()) as u64 * 8;
         let head = self.writer.head.load(Relaxed);
         let used = head.wrapping_sub(self.writer.tail.load(Acquire));
         let keep = if need == Need::Free { 0 } else { self.bytes / 8 };
@@ -52,7 +58,7 @@ impl Ring {
         }
         let mask = self.bytes / 8 - 1;
         let first = head / 8;
-        for (n, word) in record.iter().enumerate() {
+        for (n, word) in record.iter().chain(rest).enumerate() {
             // SAFETY: masked, so within this writer's ring; nobody else writes there, and the
             // collector does not read past the head.
             unsafe { *self.words.add(((first + n as u64) & mask) as usize) = *word };

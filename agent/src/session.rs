@@ -87,12 +87,6 @@ impl Joined {
         self.geometry.writers
     }
 
-    /// The hint where a free writer may be found.
-    pub(crate) fn writer_hint(&self) -> &'static AtomicU32 {
-        // SAFETY: as in `view`.
-        unsafe { &(*self.base.cast::<Session>()).writer_hint }
-    }
-
     /// The writer with this index, which must be below [`Joined::writers`].
     #[inline(always)]
     pub(crate) fn writer(&self, index: u32) -> &'static Writer {
@@ -105,7 +99,7 @@ impl Joined {
     pub(crate) fn ring(&self, index: u32) -> (*mut u64, u64) {
         // SAFETY: as above; rings are page-aligned.
         let start = unsafe { self.base.add(self.geometry.ring_offset(index)).cast() };
-        (start, self.geometry.ring_bytes)
+        (start, self.geometry.ring_bytes(index))
     }
 }
 
@@ -135,6 +129,8 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
         if sys::map_failed(base) {
             return;
         }
+        // What only passes through need not be in the program's core dumps.
+        sys::madvise(base, length, sys::MADV_DONTDUMP);
         let session = base.cast::<Session>();
         let fits = (*session).magic == MAGIC
             && (*session).version == VERSION
@@ -179,8 +175,7 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     }
     let joined = view(base, index + 1);
     let entry = joined.entry();
-    // SAFETY: no arguments, no effect.
-    entry.pid.store(unsafe { sys::getpid() } as u32, Relaxed);
+    entry.pid.store(own_pid(), Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
     if forked_from == 0 {
@@ -193,6 +188,21 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     identity.process.store(if refused { OFF } else { index + 1 }, Relaxed);
     FORKED_FROM.store(index + 1, Relaxed);
     (!refused).then_some(joined)
+}
+
+/// This process's number as the collector's `/proc` has it, through which the session was found: in a
+/// pid namespace the process itself would be told another.
+fn own_pid() -> u32 {
+    let mut text = [0u8; 16];
+    // SAFETY: a C string, and as much room as it is told; getpid has no effect.
+    let (length, otherwise) = unsafe {
+        (sys::readlink(c"/proc/self".as_ptr(), text.as_mut_ptr().cast(), text.len()), sys::getpid())
+    };
+    let digits = text.get(..length.max(0) as usize).unwrap_or_default();
+    let number = digits.iter().try_fold(0u32, |number, digit| {
+        digit.is_ascii_digit().then(|| number.wrapping_mul(10).wrapping_add((digit - b'0').into()))
+    });
+    number.filter(|number| *number != 0).unwrap_or(otherwise as u32)
 }
 
 /// Asks once for the path of this program, which nobody can once it has ended.

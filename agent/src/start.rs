@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
 
-use crate::{claim, real, session, tid, unwind};
+use crate::{claim, interpose, real, session, sys, tid, unwind};
 
 core::arch::global_asm!(
     ".weak __libc_stack_end",
@@ -37,11 +37,19 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         if !stack_end.is_null() {
             unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
         }
+        // All of it now: later, whoever calls us may hold the loader's lock.
+        let complete = real::prepare();
+        real::cxx::prepare();
+        interpose::prepare();
+        let ours = sys::dlsym(sys::RTLD_DEFAULT, c"malloc".as_ptr());
+        real::end_look_ups();
         let Some(value) = find_variable(environment) else { return };
         let refusal = if !unwind::usable() {
             Refusal::NoFindObject
-        } else if !real::complete() {
+        } else if !complete {
             Refusal::NoAllocator
+        } else if ours != interpose::own_malloc() {
+            Refusal::OwnAllocator
         } else {
             Refusal::None
         };

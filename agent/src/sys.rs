@@ -9,10 +9,12 @@ pub(crate) const PROT_READ_WRITE: c_int = 1 | 2;
 pub(crate) const MAP_SHARED: c_int = 1;
 pub(crate) const MAP_PRIVATE_ANONYMOUS: c_int = 2 | 0x20;
 pub(crate) const MADV_WIPEONFORK: c_int = 18;
+pub(crate) const MADV_DONTDUMP: c_int = 16;
 pub(crate) const SYS_GETTID: c_long = 186;
 pub(crate) const SYS_MEMBARRIER: c_long = 324;
 pub(crate) const MEMBARRIER_REGISTER_GLOBAL_EXPEDITED: c_int = 1 << 2;
 pub(crate) const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
+pub(crate) const RTLD_DEFAULT: *mut c_void = core::ptr::null_mut();
 pub(crate) const RTLD_LAZY_NOLOAD: c_int = 1 | 4;
 pub(crate) const RTLD_DL_SYMENT: c_int = 1;
 pub(crate) const ENOMEM: c_int = 12;
@@ -34,7 +36,22 @@ pub(crate) struct ElfSymbol {
     pub(crate) size: u64,
 }
 
+/// The beginning of `struct dl_phdr_info` of `<link.h>`.
+#[repr(C)]
+pub(crate) struct DlPhdrInfo {
+    load_bias: u64,
+    name: *const c_char,
+    headers: *const c_void,
+    header_count: u16,
+    loaded: u64,
+    pub(crate) unloaded: u64,
+}
+
 unsafe extern "C" {
+    pub(crate) fn dl_iterate_phdr(
+        each: unsafe extern "C" fn(*const DlPhdrInfo, usize, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
     pub(crate) fn dladdr1(
         address: *const c_void,
         about: *mut DlInfo,

@@ -52,6 +52,8 @@ pub enum Refusal {
     NoFindObject = 1,
     /// The real allocator functions could not be found.
     NoAllocator = 2,
+    /// Another malloc comes before the agent's: the program's own, or an earlier preloaded one.
+    OwnAllocator = 3,
 }
 
 impl Refusal {
@@ -60,6 +62,7 @@ impl Refusal {
         match number {
             1 => Refusal::NoFindObject,
             2 => Refusal::NoAllocator,
+            3 => Refusal::OwnAllocator,
             _ => Refusal::None,
         }
     }

@@ -4,7 +4,7 @@
 //! 0                    Session
 //! PAGE                 Process   x geometry.processes
 //! writers_offset       Writer    x geometry.writers
-//! rings_offset         ring      x geometry.writers, each geometry.ring_bytes long
+//! rings_offset         ring      x geometry.writers, the first ones larger than the others
 //! ```
 //!
 //! The file is sparse: a ring costs memory only once it was written to.
@@ -39,8 +39,6 @@ pub struct Session {
     pub geometry: Geometry,
     /// How many processes have asked for an entry; may exceed what there is.
     pub claimed_processes: AtomicU32,
-    /// A hint where a free writer may be found.
-    pub writer_hint: AtomicU32,
     /// Not 0 once nobody reads any more: the agents fall silent.
     pub closed: AtomicU32,
 }
@@ -53,8 +51,15 @@ pub struct Geometry {
     pub processes: u32,
     /// Entries in the table of writers, and rings.
     pub writers: u32,
-    /// Bytes of one ring: a power of two.
-    pub ring_bytes: u64,
+    /// How many of the rings, the first ones, are large. Writers are claimed from the first on, so
+    /// that a program with few threads has large rings, and one with many does not map much.
+    pub large_rings: u32,
+    /// Keeps the layout free of gaps.
+    pub reserved: u32,
+    /// Bytes of a large ring: a power of two.
+    pub large_bytes: u64,
+    /// Bytes of another ring: a power of two.
+    pub small_bytes: u64,
 }
 
 impl Geometry {
@@ -68,9 +73,17 @@ impl Geometry {
         page_up(self.process_offset(self.processes)) + index as usize * size_of::<Writer>()
     }
 
+    /// Bytes of the ring of the writer with this index.
+    pub const fn ring_bytes(&self, index: u32) -> u64 {
+        if index < self.large_rings { self.large_bytes } else { self.small_bytes }
+    }
+
     /// Offset of the ring of the writer with this index.
     pub const fn ring_offset(&self, index: u32) -> usize {
-        page_up(self.writer_offset(self.writers)) + index as usize * self.ring_bytes as usize
+        let large = if index < self.large_rings { index } else { self.large_rings };
+        page_up(self.writer_offset(self.writers))
+            + large as usize * self.large_bytes as usize
+            + (index - large) as usize * self.small_bytes as usize
     }
 
     /// Length of the whole file.
@@ -84,10 +97,14 @@ impl Geometry {
             && self.processes <= 1 << 16
             && self.writers >= 1
             && self.writers <= 1 << 16
-            && self.ring_bytes.is_power_of_two()
-            && self.ring_bytes >= 1 << 12
-            && self.ring_bytes <= 1 << 30
+            && self.large_rings <= self.writers
+            && is_ring(self.large_bytes)
+            && is_ring(self.small_bytes)
     }
+}
+
+const fn is_ring(bytes: u64) -> bool {
+    bytes.is_power_of_two() && bytes >= 1 << 12 && bytes <= 1 << 30
 }
 
 const fn page_up(offset: usize) -> usize {

@@ -6,6 +6,7 @@
 
 use core::ffi::c_void;
 
+use super::cxx_missing::own_new;
 use super::entry;
 use crate::real;
 use crate::real::cxx::{DELETE, NEW};
@@ -13,8 +14,6 @@ use crate::record::{self, Function};
 use crate::thread::Wrapping;
 use crate::unwind::Registers;
 
-/// `operator new(size, ...)`: up to two more arguments, an alignment and `nothrow`.
-type New = unsafe extern "C" fn(usize, usize, usize) -> *mut u8;
 type Delete = unsafe extern "C" fn(*mut u8, usize, usize);
 
 /// What the assembly needs: the function to call, and whether to record what it returns.
@@ -25,36 +24,20 @@ struct Entered {
 }
 
 unsafe extern "C" fn enter_new(index: usize, sp: u64) -> Entered {
-    let which = &NEW[index];
-    if !which.known() {
-        // SAFETY: the type is that of `operator new`, only looked up here.
-        let found = unsafe { which.get::<New>().is_some() };
-        if !found && which.look_up_in_cxx_runtime().is_none() {
-            return Entered { real: new_without_runtime as *const c_void, outermost: 0 };
-        }
-    }
-    // SAFETY: as above.
-    let real = unsafe { which.get::<*const c_void>() };
-    match real {
+    // SAFETY: only its address is used, by the assembly, which calls it as what it is.
+    match unsafe { NEW[index].get::<*const c_void>() } {
         Some(real) => {
-            let outermost =
-                record::enter_wrapped(Registers { sp, bp: 0 }, Wrapping::Operator) as u64;
+            let registers = Registers { sp, bp: 0 };
+            let outermost = record::enter_wrapped(registers, Wrapping::Operator) as u64;
             Entered { real, outermost }
         }
-        None => Entered { real: new_without_runtime as *const c_void, outermost: 0 },
+        None => Entered { real: own_new(index), outermost: 0 },
     }
 }
 
 unsafe extern "C" fn leave_new(block: *mut u8, size: usize, sp: u64, bp: u64, function: u8) {
     let function = if function == Function::New as u8 { Function::New } else { Function::NewArray };
     record::leave_wrapped(block, size, function, Registers { sp, bp });
-}
-
-/// A program without a C++ run-time library of its own: nobody can throw here.
-unsafe extern "C" fn new_without_runtime(size: usize) -> *mut u8 {
-    // SAFETY: plain allocation; recorded like any other malloc is not possible from here, since
-    // the caller's registers are gone, so it goes through the traced entry.
-    unsafe { super::c::malloc(size.max(1)) }
 }
 
 /// The personality of the stand-ins' frames. It never handles anything; in the phase in which
@@ -185,9 +168,6 @@ unsafe fn delete(
         // SAFETY: the type is that of the function of this name, with more arguments than it may
         // take, which it then ignores.
         unsafe {
-            if which.get::<Delete>().is_none() {
-                which.look_up_in_cxx_runtime();
-            }
             match which.get::<Delete>() {
                 Some(delete) => delete(block, second, third),
                 None => real::free(block),

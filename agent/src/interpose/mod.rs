@@ -5,6 +5,7 @@
 
 mod c;
 mod cxx;
+mod cxx_missing;
 mod loader;
 
 /// Defines a function that jumps to `$traced` with two more arguments: the stack pointer (which
@@ -30,3 +31,10 @@ macro_rules! entry {
     };
 }
 use entry;
+
+pub(crate) use loader::prepare;
+
+/// Where our own `malloc` lies: the program's calls reach it only if the loader finds it first.
+pub(crate) fn own_malloc() -> *mut core::ffi::c_void {
+    c::malloc as *mut core::ffi::c_void
+}

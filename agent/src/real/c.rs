@@ -23,15 +23,27 @@ static MEMALIGN: Real = Real::new(c"memalign");
 static VALLOC: Real = Real::new(c"valloc");
 static PVALLOC: Real = Real::new(c"pvalloc");
 
-/// Whether the functions that every program needs are there.
-pub(crate) fn complete() -> bool {
+/// Looks all of them up; whether those that every program needs are there.
+pub(crate) fn prepare() -> bool {
+    for real in [
+        &MALLOC,
+        &CALLOC,
+        &REALLOC,
+        &FREE,
+        &POSIX_MEMALIGN,
+        &ALIGNED_ALLOC,
+        &MEMALIGN,
+        &VALLOC,
+        &PVALLOC,
+    ] {
+        real.prepare();
+    }
     // SAFETY: the types are those of the C standard.
     unsafe {
         MALLOC.get::<Malloc>().is_some()
             && CALLOC.get::<Calloc>().is_some()
             && REALLOC.get::<ReallocFn>().is_some()
             && FREE.get::<FreeFn>().is_some()
-            && MALLOC.known()
     }
 }
 

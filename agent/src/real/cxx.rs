@@ -36,6 +36,11 @@ pub(crate) static DELETE: [Real; 12] = [
     Real::new(c"_ZdaPvSt11align_val_tRKSt9nothrow_t"),
 ];
 
+/// Looks all of them up.
+pub(crate) fn prepare() {
+    NEW.iter().chain(&DELETE).for_each(Real::prepare);
+}
+
 static OWN_START: AtomicU64 = AtomicU64::new(0);
 static OWN_END: AtomicU64 = AtomicU64::new(0);
 

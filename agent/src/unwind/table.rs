@@ -9,12 +9,30 @@ use super::rule::Rule;
 /// The only table layout that linkers write: pairs of signed 32-bit offsets from the header.
 const TABLE_ENCODING: u8 = 0x3b;
 
-/// The rule at `address` (the call, not the return address) within `object`.
-pub(super) fn rule_at(object: &Object, address: u64) -> Rule {
-    look_up(object, address).unwrap_or(Rule::UNKNOWN)
+/// Where a rule is asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// At the call before this return address.
+    Return(u64),
+    /// At this very instruction.
+    Instruction(u64),
 }
 
-fn look_up(object: &Object, address: u64) -> Option<Rule> {
+/// The rule at a place within `object`.
+///
+/// A return address at which another function begins is no return address: whoever made a stack
+/// for a coroutine put it there, to be jumped to at the end, and nothing lies beyond. (A call
+/// that never returns can be a function's last instruction too; its stack is then cut, and says
+/// so.)
+pub(super) fn rule_at(object: &Object, place: Place) -> Rule {
+    let (address, returns_to) = match place {
+        Place::Return(address) => (address.wrapping_sub(1), Some(address)),
+        Place::Instruction(address) => (address, None),
+    };
+    look_up(object, address, returns_to).unwrap_or(Rule::UNKNOWN)
+}
+
+fn look_up(object: &Object, address: u64, returns_to: Option<u64>) -> Option<Rule> {
     let header = object.eh_frame_header;
     if header < object.start || header >= object.end {
         return None;
@@ -43,6 +61,9 @@ fn look_up(object: &Object, address: u64) -> Option<Rule> {
     while low < high {
         let middle = low + (high - low) / 2;
         if entry(middle)?.0 <= address { low = middle + 1 } else { high = middle }
+    }
+    if low < count && Some(entry(low)?.0) == returns_to {
+        return None;
     }
     let (_, description) = entry(low.checked_sub(1)?)?;
     if description < object.start || description >= object.end {

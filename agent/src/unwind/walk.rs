@@ -6,7 +6,7 @@ use super::cache::{self, Key};
 use super::find::{Object, find_object};
 use super::memory::{StackEndAddress, pointer};
 use super::rule::{Base, Next, Rule, Saved};
-use super::table;
+use super::table::{self, Place};
 
 /// Most frames that are recorded.
 pub const MAX_DEPTH: usize = 256;
@@ -17,7 +17,7 @@ const TABLE: u8 = 1;
 const FRAME_POINTER: u8 = 2;
 
 /// A frame found by its frame pointer is believed only if it is no larger than this.
-const LARGEST_GUESSED_FRAME: u64 = 1 << 20;
+const LARGEST_GUESSED_FRAME: u64 = 1 << 16;
 
 /// Where a signal frame keeps the interrupted registers: `ucontext_t.uc_mcontext.gregs` as seen
 /// from `__restore_rt`, whose stack pointer is the `ucontext_t`'s address.
@@ -113,11 +113,15 @@ impl<F: FnMut(&Object) -> bool> Walker<F> {
             self.depth += 1;
             self.hash = (self.hash ^ address).wrapping_mul(MULTIPLIER).rotate_left(31);
 
-            let call = if trust == CONTEXT { address } else { address.wrapping_sub(1) };
+            let (call, place) = if trust == CONTEXT {
+                (address, Place::Instruction(address))
+            } else {
+                (address.wrapping_sub(1), Place::Return(address))
+            };
             let key = Key::new(call, self.generation);
             let rule = match cache::get(key) {
                 Some(rule) => rule,
-                None => self.learn(key, call),
+                None => self.learn(key, call, place),
             };
             let cfa;
             match rule.next() {
@@ -198,11 +202,11 @@ impl<F: FnMut(&Object) -> bool> Walker<F> {
 
     #[cold]
     #[inline(never)]
-    fn learn(&mut self, key: Key, call: u64) -> Rule {
+    fn learn(&mut self, key: Key, call: u64, place: Place) -> Rule {
         let Some(object) = find_object(call) else {
             return Rule::UNKNOWN;
         };
-        let rule = table::rule_at(&object, call);
+        let rule = table::rule_at(&object, place);
         // What could not be told now must be looked up, and told, again.
         if (self.seen)(&object) {
             cache::put(key, rule);

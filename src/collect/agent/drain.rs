@@ -30,7 +30,7 @@ pub(super) fn drain(
 ) -> Drained {
     let writer = memory.writer(index);
     let ring = Ring { words: memory.ring(index) };
-    let capacity = memory.ring_bytes();
+    let capacity = memory.ring_bytes(index);
     let head = writer.head.load(Ordering::Acquire);
     let mut tail = writer.tail.load(Ordering::Relaxed);
     let mut drained = Drained { bytes: head.wrapping_sub(tail), damaged_bytes: 0 };

@@ -1,7 +1,8 @@
 //! The agent inside this binary, written to where the loader can find it.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -31,12 +32,17 @@ impl AgentFile {
         }
         let directory = program_directory(|directory| {
             // A target that gives up its privileges and then executes another program must still
-            // be able to read the agent. It holds nothing secret.
-            let open = || Permissions::from_mode(0o755);
-            fs::set_permissions(directory, open())?;
-            let file = directory.join(NAME);
-            fs::write(&file, AGENT)?;
-            fs::set_permissions(&file, open())
+            // be able to read the agent. It holds nothing secret, but nobody else may ever write
+            // it: it is loaded with the target's privileges.
+            let readable = || Permissions::from_mode(0o755);
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(directory.join(NAME))?;
+            file.write_all(AGENT)?;
+            file.set_permissions(readable())?;
+            fs::set_permissions(directory, readable())
         })?;
         Ok(AgentFile { directory })
     }

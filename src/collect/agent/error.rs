@@ -27,8 +27,8 @@ pub enum CollectError {
         "the program ran ({exit}) but the agent never reported from it, so nothing was seen: {why}"
     )]
     NeverReported { exit: String, why: String },
-    #[error("the agent was loaded but cannot trace here: {0}")]
-    Refused(&'static str),
+    #[error("{program} ran and was not traced: {why}", program = program.display())]
+    Untraced { program: PathBuf, why: String },
     #[error(
         "this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered"
     )]

@@ -14,9 +14,17 @@ use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
-/// A ring holds about 100,000 allocations: the collector may be away for tens of milliseconds, as
-/// happens on a busy machine. Only rings that are used take memory.
-const GEOMETRY: Geometry = Geometry { processes: 4096, writers: 512, ring_bytes: 4 << 20 };
+/// A large ring holds about 100,000 allocations: the collector may be away for tens of
+/// milliseconds, as happens on a busy machine. Only rings that are used take memory, but a program
+/// that locks all its memory (`mlockall`) gets all of it: 248 MiB.
+const GEOMETRY: Geometry = Geometry {
+    processes: 4096,
+    writers: 512,
+    large_rings: 32,
+    reserved: 0,
+    large_bytes: 4 << 20,
+    small_bytes: 256 << 10,
+};
 
 /// A session that this process made.
 pub(super) struct SessionMemory {
@@ -47,7 +55,6 @@ impl SessionMemory {
             max_depth: MAX_DEPTH,
             geometry: GEOMETRY,
             claimed_processes: AtomicU32::new(0),
-            writer_hint: AtomicU32::new(0),
             closed: AtomicU32::new(0),
         };
         // SAFETY: the mapping begins with the header and nobody else has it yet.
@@ -84,6 +91,15 @@ impl SessionMemory {
         })
     }
 
+    /// How many processes found no entry left.
+    pub(super) fn unregistered(&self) -> u32 {
+        // SAFETY: as above.
+        let claimed = unsafe {
+            (*self.map.as_ptr().cast::<Session>()).claimed_processes.load(Ordering::Acquire)
+        };
+        claimed.saturating_sub(GEOMETRY.processes)
+    }
+
     /// Every writer.
     pub(super) fn writers(&self) -> impl Iterator<Item = (WriterIndex, &Writer)> {
         (0..GEOMETRY.writers).map(|index| (WriterIndex(index), self.writer(WriterIndex(index))))
@@ -95,9 +111,9 @@ impl SessionMemory {
         unsafe { &*self.map.as_ptr().add(offset).cast::<Writer>() }
     }
 
-    /// Bytes of one ring.
-    pub(super) fn ring_bytes(&self) -> u64 {
-        GEOMETRY.ring_bytes
+    /// Bytes of that writer's ring.
+    pub(super) fn ring_bytes(&self, index: WriterIndex) -> u64 {
+        GEOMETRY.ring_bytes(index.0)
     }
 
     /// The words of that writer's ring. The traced program may write them at any time, so they are
@@ -108,7 +124,7 @@ impl SessionMemory {
         unsafe {
             std::slice::from_raw_parts(
                 self.map.as_ptr().add(offset).cast::<AtomicU64>(),
-                (GEOMETRY.ring_bytes / 8) as usize,
+                (GEOMETRY.ring_bytes(index.0) / 8) as usize,
             )
         }
     }

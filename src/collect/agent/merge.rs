@@ -21,6 +21,7 @@ pub(super) struct Merge {
     lanes: Vec<VecDeque<Record>>,
     fronts: BinaryHeap<Reverse<(Stamp, Lane)>>,
     waiting: usize,
+    weight: usize,
 }
 
 impl Merge {
@@ -31,6 +32,7 @@ impl Merge {
         }
         let queue = &mut self.lanes[lane.0];
         self.waiting += 1;
+        self.weight += record.payload.weight();
         let sorted = queue.back().is_none_or(|last| last.stamp <= record.stamp);
         if queue.is_empty() {
             self.fronts.push(Reverse((record.stamp, lane)));
@@ -49,6 +51,11 @@ impl Merge {
     /// How many records wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// How much memory they hold, in units of a plain record's.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Hands on, in order, what is stamped at or before `watermark`: at most `most` records.
@@ -75,6 +82,7 @@ impl Merge {
                 }
                 if let Some(record) = queue.pop_front() {
                     self.waiting -= 1;
+                    self.weight -= record.payload.weight();
                     each(record);
                 }
             }

@@ -1,7 +1,9 @@
 //! A place for programs and libraries that this binary carries: a directory of their own that is
 //! gone when dropped, on a file system that lets them be executed.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -23,7 +25,9 @@ pub fn program_directory(fill: impl Fn(&Path) -> io::Result<()>) -> Result<TempD
         PathBuf::from("/run"),
     ];
     for place in places.iter().filter(|place| takes_programs(place)) {
-        let made = tempfile::Builder::new().prefix("unfreed-").tempdir_in(place);
+        let only_owner = Permissions::from_mode(0o700);
+        let made =
+            tempfile::Builder::new().prefix("unfreed-").permissions(only_owner).tempdir_in(place);
         if let Ok(directory) = made
             && fill(directory.path()).is_ok()
         {

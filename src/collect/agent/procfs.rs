@@ -55,18 +55,27 @@ pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
     pages.checked_mul(page)
 }
 
-/// Whether a process with this pid is still there and not a zombie.
+/// Whether a process with this pid is still there and still has a thread.
 pub(super) fn is_alive(pid: u32) -> bool {
-    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else { return false };
-    let text = String::from_utf8_lossy(&stat).into_owned();
-    let state = text.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
-    !matches!(state, None | Some("Z" | "X"))
+    fs::read(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat_is_alive(&stat))
 }
 
-/// The ids of a process's threads.
-pub(super) fn threads(pid: u32) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+/// Fields 3, the state, and 20, the number of threads. A process whose first thread has left is
+/// a zombie by its state, while the others run on.
+fn stat_is_alive(stat: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stat);
+    let Some((_, rest)) = text.rsplit_once(')') else { return false };
+    let mut fields = rest.split_whitespace();
+    match fields.next() {
+        None | Some("X") => false,
+        Some("Z") => fields.nth(16).and_then(|count| count.parse().ok()).unwrap_or(0) > 1,
+        Some(_) => true,
+    }
+}
+
+/// Whether a process has a thread with this id.
+pub(super) fn has_thread(pid: u32, tid: u32) -> bool {
+    fs::exists(format!("/proc/{pid}/task/{tid}")).unwrap_or(true)
 }
 
 /// The modules in a process's map: every file that is mapped to be executed.
@@ -152,6 +161,19 @@ mod tests {
         assert_eq!(modules.len(), 1);
         assert_eq!(modules[0].path, b"/usr/sbin/x y");
         assert_eq!((modules[0].start, modules[0].end), (0x55d0, 0x55e0));
+    }
+
+    #[test]
+    fn a_process_lives_as_long_as_one_of_its_threads() {
+        let stat = |state: &str, threads: u32| {
+            format!("12 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {threads} 0")
+                .into_bytes()
+        };
+        assert!(stat_is_alive(&stat("S", 1)));
+        assert!(stat_is_alive(&stat("Z", 3)));
+        assert!(!stat_is_alive(&stat("Z", 1)));
+        assert!(!stat_is_alive(&stat("X", 0)));
+        assert!(!stat_is_alive(b""));
     }
 
     #[test]

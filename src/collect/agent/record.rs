@@ -62,6 +62,24 @@ pub(super) enum Payload {
     Epoch,
 }
 
+impl Payload {
+    /// Whether this only defines what other records refer to.
+    pub(super) fn is_definition(&self) -> bool {
+        matches!(self, Payload::Stack(_) | Payload::Module(_))
+    }
+
+    /// How much memory it holds beside its own size, in units of a plain record's.
+    pub(super) fn weight(&self) -> usize {
+        const PLAIN: usize = size_of::<Record>();
+        match self {
+            Payload::Stack(definition) => 1 + size_of_val(definition.frames.as_slice()) / PLAIN,
+            Payload::Module(seen) => 1 + seen.path.len() / PLAIN,
+            Payload::Mark(mark) => 1 + mark.text.len() / PLAIN,
+            _ => 1,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct StackDefinition {
     pub(super) hash: StackHash,

@@ -1,9 +1,51 @@
 //! Signals while a target runs: the terminal's go to the target by themselves, and must not end
 //! us before it; those sent to us alone are passed on.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 static SEEN: AtomicU32 = AtomicU32::new(0);
+
+/// Whether we were started with SIGPIPE ignored, as services often are.
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Rust ignores SIGPIPE before `main`, and its way of starting programs gives them the default
+/// back: what it was must be seen before.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOOK: extern "C" fn() = {
+    extern "C" fn look() {
+        // SAFETY: only asks; a zeroed sigaction is a valid one.
+        unsafe {
+            let mut before = std::mem::zeroed::<libc::sigaction>();
+            let asked = libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut before);
+            PIPE_IGNORED
+                .store(asked == 0 && before.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+        }
+    }
+    look
+};
+
+/// The signals that this thread blocks, for a program to be started with.
+pub(super) fn blocked() -> libc::sigset_t {
+    // SAFETY: only asks; zeroed is a valid, empty set.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
+        set
+    }
+}
+
+/// Gives a program being started what it would have had without us. Runs between fork and exec:
+/// system calls only.
+pub(super) fn as_without_us(blocked: &libc::sigset_t) {
+    // SAFETY: both calls may be made there, and take valid arguments.
+    unsafe {
+        if PIPE_IGNORED.load(Ordering::Relaxed) {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, blocked, std::ptr::null_mut());
+    }
+}
 
 /// Signals that the terminal sends to the whole foreground group.
 const FROM_TERMINAL: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];

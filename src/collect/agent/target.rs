@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::error::CollectError;
+use super::signals::{as_without_us, blocked};
 use crate::event::Exit;
 
 /// A running target.
@@ -29,25 +30,31 @@ impl Target {
             command: String::from("no command"),
             cause: io::Error::from(io::ErrorKind::InvalidInput),
         })?;
+        // First: an allocator that the user preloads is then what we call, and is traced.
         let mut preload = OsString::from(agent);
         if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|value| !value.is_empty()) {
-            // Whoever preloads something of their own keeps the first word.
-            preload = others;
             preload.push(":");
-            preload.push(agent);
+            preload.push(others);
         }
-        use std::os::unix::process::CommandExt;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg0(name)
             .args(arguments)
             .stdout(stdout)
             .env("LD_PRELOAD", preload)
-            .env(unfreed_wire::SESSION_VARIABLE, session)
-            .spawn()
-            .map_err(|cause| CollectError::NotFound {
-                command: program.display().to_string(),
-                cause,
-            })?;
+            .env(unfreed_wire::SESSION_VARIABLE, session);
+        let blocked = blocked();
+        // SAFETY: the closure makes two system calls and nothing else.
+        unsafe {
+            command.pre_exec(move || {
+                as_without_us(&blocked);
+                Ok(())
+            });
+        }
+        let child = command.spawn().map_err(|cause| CollectError::NotFound {
+            command: program.display().to_string(),
+            cause,
+        })?;
         Ok(Target { child, exit: None })
     }
 

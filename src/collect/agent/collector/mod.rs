@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
-use unfreed_wire::{Refusal, Writer, WriterState};
+use unfreed_wire::{Writer, WriterState};
 
 use super::clock::{Stamp, now};
 use super::drain::drain;
@@ -22,11 +22,13 @@ mod notices;
 mod processes;
 
 use notices::{Due, KINDS, losses, not_before, say_lost};
-use processes::Traced;
+use processes::{Traced, Untraced};
 
 /// Records handed on between two readings of the rings, so that these never fill meanwhile.
 const SLICE: usize = 4096;
-/// Most records that may wait; beyond it the rings are left to fill, and count what they drop.
+/// A ring that had so much in it, in thousandths of its size, is read again at once.
+const BUSY: u64 = 125;
+/// Most that may wait, in plain records; beyond it the rings are left to fill, and count what they drop.
 const MOST_WAITING: usize = 1 << 22;
 /// How long a thread may stand still in the middle of a record before the others go on.
 const STANDSTILL: Duration = Duration::from_secs(5);
@@ -55,6 +57,13 @@ pub(super) struct Collector<'a> {
     watermark: Stamp,
     began: Instant,
     due: Due,
+    /// What ran and was not traced.
+    untraced: Vec<Untraced>,
+    /// Since when the next process has been about to register.
+    registering_since: Option<Instant>,
+    facts_said: bool,
+    /// How many processes that found no entry have been told of.
+    unregistered: u32,
 }
 
 impl<'a> Collector<'a> {
@@ -75,6 +84,10 @@ impl<'a> Collector<'a> {
             watermark: Stamp(0),
             began: Instant::now(),
             due: Due::default(),
+            untraced: Vec::new(),
+            registering_since: None,
+            facts_said: false,
+            unregistered: 0,
         }
     }
 
@@ -93,13 +106,16 @@ impl<'a> Collector<'a> {
         loop {
             let drained = self.pass();
             let (to_pass_on, interrupted) = signals.take();
+            let signalled = !to_pass_on.is_empty();
             for signal in to_pass_on {
                 self.target.signal(signal);
             }
             let elapsed = self.began.elapsed();
             let target_ended = self.target.ended().is_some();
             let all_ended = self.processes.iter().all(|process| process.ended);
-            if target_ended && (all_ended || interrupted)
+            // With the program gone, whoever signals us means us.
+            let told_to_end = interrupted || signalled;
+            if target_ended && (all_ended || told_to_end)
                 || duration.is_some_and(|duration| elapsed >= duration)
                 || self.translator.has_failed()
             {
@@ -109,20 +125,21 @@ impl<'a> Collector<'a> {
                 tracing::warn!("the agent has not reported from the program yet");
                 silence_told = true;
             }
-            if self.merge.waiting() < SLICE && drained < self.memory.ring_bytes() / 8 {
+            if self.merge.waiting() < SLICE && drained < BUSY {
                 std::thread::sleep(if drained > 0 { PAUSES.0 } else { PAUSES.1 });
             }
         }
         self.finish()
     }
 
-    /// One round: reads every ring and hands on what is ready. Gives the most read of one ring.
+    /// One round: reads every ring and hands on what is ready. Gives how full the fullest ring was,
+    /// in thousandths.
     fn pass(&mut self) -> u64 {
         let at = now();
         barrier();
         let mut watermark = self.register(at);
         let mut most = 0;
-        let full = self.merge.waiting() >= MOST_WAITING;
+        let full = self.merge.weight() >= MOST_WAITING;
         for n in 0..self.writers.len() {
             let index = WriterIndex(n as u32);
             let state = self.memory.writer(index).state.load(Acquire);
@@ -152,7 +169,11 @@ impl<'a> Collector<'a> {
         let merge = &mut self.merge;
         let mut newest = watched.promised;
         let drained = drain(&self.memory, index, origin, |record| {
-            newest = newest.max(record.stamp);
+            // A definition may be younger than what its thread is still about to publish: a
+            // realloc's first stamp is older than the stack that it defines.
+            if !record.payload.is_definition() {
+                newest = newest.max(record.stamp);
+            }
             merge.push(lane, record);
         });
         let traced = self.processes.get(process as usize);
@@ -184,7 +205,7 @@ impl<'a> Collector<'a> {
             reset(writer);
             *watched = Watched::default();
         }
-        drained.bytes
+        (drained.bytes * 1000).div_ceil(self.memory.ring_bytes(index))
     }
 
     fn finish(&mut self) -> Result<Exit, CollectError> {
@@ -209,6 +230,16 @@ impl<'a> Collector<'a> {
             return Err(CollectError::Sink(error));
         }
         let exit = self.target.ended().map_or(Exit::StillRunning, exit);
+        // Of the program itself, or of everything, nothing was seen: then there is nothing to say.
+        let target = self.target.pid();
+        let nothing =
+            self.untraced.len() == self.processes.iter().filter(|p| p.began != Stamp(0)).count();
+        if let Some(Untraced { program, why, .. }) =
+            self.untraced.iter().find(|untraced| untraced.pid == target || nothing)
+        {
+            let (program, why) = (program.clone(), why.clone());
+            return Err(CollectError::Untraced { program, why });
+        }
         if self.processes.is_empty() {
             return Err(CollectError::NeverReported {
                 exit: describe(exit),
@@ -217,18 +248,6 @@ impl<'a> Collector<'a> {
                      run where this one's files are not seen",
                 ),
             });
-        }
-        if let Some(refusal) = self.processes.iter().find_map(|process| process.refused)
-            && self.processes.iter().all(|process| process.refused.is_some())
-        {
-            return Err(CollectError::Refused(match refusal {
-                Refusal::NoFindObject => {
-                    "the C library has no _dl_find_object, which glibc has since 2.35; use a newer \
-                     system, or attach"
-                }
-                Refusal::NoAllocator => "the program's own malloc could not be found",
-                Refusal::None => "no reason was given",
-            }));
         }
         Ok(exit)
     }

@@ -67,6 +67,12 @@ impl Collector<'_> {
             }
             self.control(at, 0, Payload::Epoch);
         }
+        let unregistered = self.memory.unregistered();
+        let more = unregistered.saturating_sub(self.unregistered);
+        self.unregistered = unregistered;
+        // What such a process did is not known: at least one event each.
+        let everybody = Origin { process: 0, tid: 0 };
+        say_lost(&mut self.merge, self.watermark, everybody, Lost::Events, more.into());
         let counted: Vec<[u64; 3]> =
             self.memory.processes().map(|(_, entry)| unclaimed(entry)).collect();
         for (index, lost) in counted.into_iter().enumerate().take(self.processes.len()) {
@@ -86,7 +92,7 @@ impl Collector<'_> {
     }
 
     /// Facts of this machine.
-    pub(super) fn say_facts(&mut self, stamp: Stamp) {
+    pub(super) fn say_facts(&mut self, stamp: Stamp, process: u32) {
         let read = |path: &str| std::fs::read_to_string(path).ok();
         let system = [
             ("kernel", read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned())),
@@ -94,7 +100,7 @@ impl Collector<'_> {
         ];
         for (subject, value) in system {
             let fact = Fact { kind: FactKind::System, subject: subject.to_owned(), value };
-            self.control(stamp, 0, Payload::Fact(Box::new(fact)));
+            self.control(stamp, process, Payload::Fact(Box::new(fact)));
         }
     }
 
@@ -122,8 +128,11 @@ pub(super) fn say_lost(merge: &mut Merge, stamp: Stamp, origin: Origin, what: Lo
 /// What a writer has counted as lost, in the order of [`KINDS`].
 pub(super) fn losses(writer: &Writer) -> [u64; 3] {
     [
-        writer.lost_allocations.load(Relaxed) + writer.reentrant_allocations.load(Relaxed),
-        writer.lost_frees.load(Relaxed) + writer.reentrant_frees.load(Relaxed),
+        writer
+            .lost_allocations
+            .load(Relaxed)
+            .saturating_add(writer.reentrant_allocations.load(Relaxed)),
+        writer.lost_frees.load(Relaxed).saturating_add(writer.reentrant_frees.load(Relaxed)),
         writer.lost_stacks.load(Relaxed),
     ]
 }

@@ -1,19 +1,25 @@
-//! The traced processes: who has registered, who has ended, and what that means for their writers.
+//! The traced processes: who has registered, who has ended, who turned into something that cannot be
+//! traced, and what that means for their writers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::time::{Duration, Instant};
 
 use unfreed_wire::{Process, ProcessState, Refusal, WriterState};
 
-use super::Collector;
+use super::{Collector, STANDSTILL};
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::memory::WriterIndex;
+use crate::collect::agent::obstacle::obstacle;
 use crate::collect::agent::procfs;
 use crate::collect::agent::record::Payload;
 use crate::collect::agent::target::exit;
-use crate::event::Exit;
+use crate::event::{Exit, Fact, FactKind};
+
+/// A program that was executed must have reported by then.
+const REPORTS_WITHIN: Duration = Duration::from_secs(3);
 
 /// What the collector remembers of a process.
 pub(super) struct Traced {
@@ -22,8 +28,30 @@ pub(super) struct Traced {
     name: String,
     program: String,
     pub(super) ended: bool,
-    pub(super) refused: Option<Refusal>,
     pub(super) lost: [u64; 3],
+    /// Another program that it was seen to execute, which has not reported.
+    executes: Option<(Instant, PathBuf)>,
+}
+
+/// A process that ran and was not traced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Untraced {
+    pub(super) pid: u32,
+    pub(super) program: PathBuf,
+    pub(super) why: String,
+}
+
+/// An entry of the table of processes, as it was found.
+struct Registered {
+    index: u32,
+    pid: u32,
+    forked_from: Option<u32>,
+    stamp: Stamp,
+    /// Why it is not traced, if so.
+    refusal: Option<Refusal>,
+    program: Option<PathBuf>,
+    /// It never got so far as to say anything.
+    died: bool,
 }
 
 impl Collector<'_> {
@@ -33,64 +61,107 @@ impl Collector<'_> {
         let mut whole = at;
         let mut new = Vec::new();
         for (index, entry) in self.memory.processes().skip(self.processes.len()) {
-            let state = entry.state.load(Acquire);
-            if state == ProcessState::Free as u32 {
-                whole = self.watermark;
-                break;
+            let registered = read(index, entry);
+            if registered.died {
+                // It is registering. If it ended over that, the others do not wait for ever.
+                let since = *self.registering_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < STANDSTILL {
+                    whole = self.watermark;
+                    break;
+                }
             }
-            let refused = state == ProcessState::Refused as u32;
-            let refusal = refused.then(|| Refusal::from_u32(entry.refusal.load(Relaxed)));
-            let pid = entry.pid.load(Relaxed);
-            let forked_from = entry.forked_from.load(Relaxed).checked_sub(1);
-            let stamp = Stamp(entry.began.load(Relaxed));
-            new.push((index, pid, forked_from, stamp, refusal, program(entry)));
+            self.registering_since = None;
+            new.push(registered);
         }
-        for (index, pid, forked_from, stamp, refused, program) in new {
-            let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
-            if let Some(replaced) = before {
-                self.processes[replaced].ended = true;
-                let payload = Payload::ProcessEnded(Exit::Replaced);
-                self.control(stamp, replaced as u32, payload);
-            }
-            let mut process = procfs::describe(pid, program);
-            process.forked_from = forked_from;
-            if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
-                // A child is its parent's image, whatever it has executed since.
-                process.name = parent.name.clone();
-                process.program = parent.program.clone();
-            }
-            let (name, program) = (process.name.clone(), process.program.clone());
-            let lost = [0; 3];
-            let (began, ended) = (stamp, false);
-            self.processes.push(Traced { pid, began, name, program, ended, refused, lost });
-            self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
-            if index == 0 {
-                self.say_facts(stamp);
-            }
+        for registered in new {
+            self.take_note(registered);
         }
         whole
+    }
+
+    fn take_note(&mut self, registered: Registered) {
+        let Registered { index, pid, forked_from, stamp, refusal, program, died } = registered;
+        let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
+        if let Some(replaced) = before.filter(|_| !died) {
+            self.processes[replaced].ended = true;
+            self.control(stamp, replaced as u32, Payload::ProcessEnded(Exit::Replaced));
+        }
+        let mut process = procfs::describe(pid, program);
+        process.forked_from = forked_from;
+        if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
+            // A child is its parent's image, whatever it has executed since.
+            process.name = parent.name.clone();
+            process.program = parent.program.clone();
+        }
+        self.processes.push(Traced {
+            pid,
+            began: stamp,
+            name: process.name.clone(),
+            program: process.program.clone(),
+            ended: died || refusal.is_some(),
+            lost: [0; 3],
+            executes: None,
+        });
+        if let Some(refusal) = refusal {
+            let program = PathBuf::from(&process.program);
+            self.say_untraced(Untraced { pid, program, why: String::from(reason(refusal)) });
+        } else if !died {
+            let first = self.processes.iter().filter(|process| !process.ended).count() == 1;
+            self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
+            if first && !std::mem::replace(&mut self.facts_said, true) {
+                self.say_facts(stamp, index);
+            }
+        }
     }
 
     /// Looks which processes have ended.
     pub(super) fn watch_ends(&mut self, at: Stamp) {
         let target = (self.target.pid(), self.target.ended());
         for index in 0..self.processes.len() {
-            let process = &self.processes[index];
-            if process.ended {
+            if self.processes[index].ended {
                 continue;
             }
+            let process = &mut self.processes[index];
             let ended = match target {
                 (pid, status) if pid == process.pid => status.map(exit),
                 _ => (!procfs::is_alive(process.pid)).then_some(Exit::Unknown),
             };
-            if let Some(exit) = ended {
-                self.processes[index].ended = true;
-                // What its threads had published by now must come before its end.
-                self.read_all_of(index as u32, at);
-                self.control(now(), index as u32, Payload::ProcessEnded(exit));
+            process.look_what_it_executes();
+            let executes = process
+                .executes
+                .take_if(|(since, _)| ended.is_some() || since.elapsed() >= REPORTS_WITHIN);
+            if ended.is_none() && executes.is_none() {
+                continue;
+            }
+            process.ended = true;
+            let pid = process.pid;
+            // What its threads had published by now must come before its end.
+            self.read_all_of(index as u32, at);
+            let exit =
+                if executes.is_some() { Exit::Replaced } else { ended.unwrap_or(Exit::Unknown) };
+            self.control(now(), index as u32, Payload::ProcessEnded(exit));
+            if let Some((_, program)) = executes {
+                let why = obstacle(&program).map_or_else(
+                    || String::from("the agent did not report from it"),
+                    |(_, obstacle)| obstacle.to_string(),
+                );
+                self.say_untraced(Untraced { pid, program, why });
             }
         }
         self.release_threads_gone();
+    }
+
+    /// What such a process does is not seen, and that must be said beside every conclusion.
+    fn say_untraced(&mut self, untraced: Untraced) {
+        let Untraced { pid, program, why } = &untraced;
+        tracing::warn!("{} (process {pid}) is not traced: {why}", program.display());
+        let fact = Fact {
+            kind: FactKind::Capture,
+            subject: format!("not traced: {} (process {pid})", program.display()),
+            value: Some(why.clone()),
+        };
+        self.control(now(), 0, Payload::Fact(Box::new(fact)));
+        self.untraced.push(untraced);
     }
 
     /// Reads what a process's threads have published.
@@ -115,22 +186,60 @@ impl Collector<'_> {
         if live < self.writers.len() / 2 {
             return;
         }
-        for (index, process) in self.processes.iter().enumerate() {
-            if process.ended {
+        for (_, writer) in self.memory.writers() {
+            let live = WriterState::Live as u32;
+            if writer.state.load(Acquire) != live {
                 continue;
             }
-            let threads = procfs::threads(process.pid);
-            for (_, writer) in self.memory.writers() {
-                let tid = writer.tid.load(Relaxed);
-                if writer.process.load(Relaxed) as usize == index
-                    && writer.state.load(Acquire) == WriterState::Live as u32
-                    && tid != 0
-                    && !threads.contains(&tid)
-                {
-                    writer.state.store(WriterState::Ended as u32, Release);
-                }
+            let tid = writer.tid.load(Relaxed);
+            let process = self.processes.get(writer.process.load(Relaxed) as usize);
+            let gone = process.is_some_and(|process| {
+                !process.ended && tid != 0 && !procfs::has_thread(process.pid, tid)
+            });
+            if gone {
+                // Unless it said so itself meanwhile, and somebody else has it now.
+                let _ =
+                    writer.state.compare_exchange(live, WriterState::Ended as u32, AcqRel, Relaxed);
             }
         }
+    }
+}
+
+impl Traced {
+    /// Looks whether it now executes a program that the agent has not reported from: a static
+    /// one, say.
+    fn look_what_it_executes(&mut self) {
+        let Some(executes) = procfs::program(self.pid) else { return };
+        if self.program.is_empty() || executes == Path::new(&self.program) {
+            self.executes = None;
+        } else if self.executes.as_ref().is_none_or(|(_, known)| *known != executes) {
+            self.executes = Some((Instant::now(), executes));
+        }
+    }
+}
+
+fn read(index: u32, entry: &Process) -> Registered {
+    let state = entry.state.load(Acquire);
+    let refused = state == ProcessState::Refused as u32;
+    Registered {
+        index,
+        pid: entry.pid.load(Relaxed),
+        forked_from: entry.forked_from.load(Relaxed).checked_sub(1),
+        stamp: Stamp(entry.began.load(Relaxed)),
+        refusal: refused.then(|| Refusal::from_u32(entry.refusal.load(Relaxed))),
+        program: program(entry),
+        died: state == ProcessState::Free as u32,
+    }
+}
+
+fn reason(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoFindObject => "its C library has no _dl_find_object, which glibc has since 2.35",
+        Refusal::NoAllocator => "its malloc could not be found",
+        Refusal::OwnAllocator => {
+            "another malloc, its own or an earlier preloaded one, comes before the agent's"
+        }
+        Refusal::None => "the agent gave no reason",
     }
 }
 
