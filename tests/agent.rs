@@ -261,6 +261,61 @@ fn a_deep_stack_is_cut_and_says_so() {
 }
 
 #[test]
+fn a_coroutine_s_stack_is_not_read_past_its_end() {
+    let traced = of(&programs::c("coroutine"), &[]);
+    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
+    traced.assert_whole();
+    assert_eq!(traced.live_of_size(0, 50), 1);
+}
+
+#[test]
+fn a_process_is_traced_after_its_first_thread_has_left() {
+    // Not as the program that we started, whose end the system tells us, but below it.
+    let program = programs::c("leaderless");
+    let command = ["/bin/sh", "-c", "\"$0\"; exit 0", program.to_str().unwrap()];
+    let traced = record(&command.map(OsString::from));
+    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
+    traced.assert_whole();
+    let processes = traced.processes();
+    let (id, _) = processes.iter().find(|(_, process)| process.name == "leaderless").unwrap();
+    assert_eq!(traced.live_of_size(id.0, 48), 200);
+}
+
+#[test]
+fn nothing_of_ours_waits_for_the_loader() {
+    let plugin = programs::constructor_plugin();
+    let traced = of(&programs::c("host"), &[plugin.to_str().unwrap()]);
+    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
+    assert_eq!(traced.finished.out(), "loaded=1\n");
+    traced.assert_whole();
+    assert_eq!(traced.replay(0).unmatched, 0);
+}
+
+#[test]
+fn an_ignored_sigpipe_stays_ignored() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!(
+        "trap '' PIPE; exec {UNFREED} record -q -o {}/trace -- grep SigIgn /proc/self/status",
+        directory.path().display()
+    );
+    let finished = run(Command::new("/bin/sh").args(["-c", &script]), LIMIT).expect_code(0);
+    let ignored = finished.out().split_whitespace().nth(1).map(|set| u64::from_str_radix(set, 16));
+    const PIPE: u64 = 1 << 12;
+    assert_eq!(ignored.unwrap().unwrap() & PIPE, PIPE, "{}", finished.out());
+}
+
+#[test]
+fn a_program_reached_through_another_is_not_taken_for_traced() {
+    for program in [programs::static_c("linger"), programs::c("own_malloc")] {
+        let mut command = Command::new(UNFREED);
+        let finished = run(command.args(["run", "--", "/usr/bin/env"]).arg(&program), LIMIT);
+        let told = finished.err().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("not traced"), "{told}");
+        assert_eq!(finished.code(), Some(2), "{}", finished.out());
+    }
+}
+
+#[test]
 fn a_program_that_cannot_be_traced_is_an_error_with_a_way_out() {
     for (program, why) in
         [(programs::static_c("exit3"), "statically linked"), (programs::c("own_malloc"), "defines")]

@@ -44,6 +44,27 @@ fn static_program_runs() {
 }
 
 #[test]
+fn coroutine_returns() {
+    check(bare(&programs::c("coroutine"), &[]), 0, "born=2 freed=1 kept=1\n");
+}
+
+#[test]
+fn second_thread_outlives_the_first() {
+    check(bare(&programs::c("leaderless"), &[]), 0, "born=20000 kept=200\n");
+}
+
+#[test]
+fn host_loads_the_waiting_plug_in() {
+    let plugin = programs::constructor_plugin();
+    check(bare(&programs::c("host"), &[plugin.to_str().unwrap()]), 0, "loaded=1\n");
+}
+
+#[test]
+fn static_program_lingers() {
+    check(bare(&programs::static_c("linger"), &[]), 0, "lingered=1\n");
+}
+
+#[test]
 fn segv_kills() {
     let finished = bare(&programs::c("segv"), &[]);
     assert_eq!((finished.code(), finished.signal()), (None, Some(11)), "{finished:?}");

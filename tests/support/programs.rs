@@ -42,6 +42,15 @@ pub fn reload_plugin(letter: &str) -> PathBuf {
         .build()
 }
 
+/// The plug-in that `host.c` loads.
+pub fn constructor_plugin() -> PathBuf {
+    let name = "libconstructor.so";
+    Compile::new(Language::Cxx, name, &["tests/programs/constructor_plugin.cpp"])
+        .shared(name)
+        .flags(&["-pthread"])
+        .build()
+}
+
 /// The independent unwinder, to be preloaded before the agent.
 pub fn oracle() -> PathBuf {
     // Its own copy of libgcc's unwinder, so that the target's modules stay what they were.

@@ -14,7 +14,7 @@ use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::obstacle::obstacle;
 use crate::collect::agent::procfs;
-use crate::collect::agent::record::Payload;
+use crate::collect::agent::record::{Payload, ProcessBegan};
 use crate::collect::agent::target::exit;
 use crate::event::{Exit, Fact, FactKind};
 
@@ -93,18 +93,19 @@ impl Collector<'_> {
             process.name = parent.name.clone();
             process.program = parent.program.clone();
         }
+        let why = why_untraced(&process, refusal);
         self.processes.push(Traced {
             pid,
             began: stamp,
             name: process.name.clone(),
             program: process.program.clone(),
-            ended: died || refusal.is_some(),
+            ended: died || why.is_some(),
             lost: [0; 3],
             executes: None,
         });
-        if let Some(refusal) = refusal {
+        if let Some(why) = why {
             let program = PathBuf::from(&process.program);
-            self.say_untraced(Untraced { pid, program, why: String::from(reason(refusal)) });
+            self.say_untraced(Untraced { pid, program, why });
         } else if !died {
             let first = self.processes.iter().filter(|process| !process.ended).count() == 1;
             self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
@@ -230,6 +231,17 @@ fn read(index: u32, entry: &Process) -> Registered {
         program: program(entry),
         died: state == ProcessState::Free as u32,
     }
+}
+
+/// Why a process that registered is not traced all the same, if so.
+fn why_untraced(process: &ProcessBegan, refusal: Option<Refusal>) -> Option<String> {
+    if let Some(refusal) = refusal {
+        return Some(String::from(reason(refusal)));
+    }
+    // The agent is in it, but its own malloc may be hidden from everybody else.
+    let own_image = process.forked_from.is_none() && !process.program.is_empty();
+    let (_, found) = own_image.then(|| obstacle(Path::new(&process.program))).flatten()?;
+    Some(found.to_string())
 }
 
 fn reason(refusal: Refusal) -> &'static str {
