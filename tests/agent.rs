@@ -189,9 +189,11 @@ fn a_realloc_that_fails_leaves_the_block() {
 
 #[test]
 fn jumps_out_of_the_allocator_leave_nothing_set() {
-    let traced = of(&programs::c("sigjump"), &["above"]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    assert_eq!(traced.live_of_size(0, 72), 200);
+    for then in ["above", "below"] {
+        let traced = of(&programs::c("sigjump"), &[then]);
+        assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
+        assert_eq!(traced.live_of_size(0, 72), 200, "then {then}");
+    }
 }
 
 #[test]

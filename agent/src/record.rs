@@ -15,7 +15,7 @@ use crate::real::cxx::is_operator_s;
 use crate::ring::{Need, Ring};
 use crate::session::{Joined, joined};
 use crate::thread::{Entry, Thread, Wrapping, this_thread};
-use crate::unwind::{Registers, pointer};
+use crate::unwind::{Registers, return_address};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
     }
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, Wrapping::Nothing) } {
+    match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_alloc(thread, session, block, size, function, registers);
             // SAFETY: as above.
@@ -74,7 +74,7 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
     let Some(session) = joined() else { return real() };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, Wrapping::Nothing) } {
+    match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_free(thread, session, block, function);
             // The C++ functions call `free`, which must not be recorded again.
@@ -85,7 +85,7 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
             } else {
                 // SAFETY: as above.
                 unsafe {
-                    (*thread).enter(registers.sp, Wrapping::Operator);
+                    (*thread).enter(registers, Wrapping::Operator);
                     (*thread).block = block as u64;
                     real();
                     (*thread).leave();
@@ -131,7 +131,7 @@ pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> bool {
     let Some(session) = joined() else { return false };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, wrapping) } {
+    match unsafe { (*thread).enter(registers, wrapping) } {
         Entry::Outermost => true,
         Entry::Nested | Entry::NestedInOperator => false,
         Entry::Reentrant => {
@@ -158,13 +158,6 @@ pub fn leave_wrapped(block: *mut u8, size: usize, function: Function, registers:
     unsafe { (*thread).leave() };
 }
 
-/// Where the function entered with these registers will return to.
-#[inline(always)]
-fn return_address(registers: Registers) -> u64 {
-    // SAFETY: the stack pointer at a function's entry points to its return address.
-    unsafe { *pointer::<u64>(registers.sp) }
-}
-
 /// An exception passes through a wrapped function: the guard goes with it.
 pub fn abandon_wrapped() {
     // SAFETY: this thread's own storage.
@@ -183,7 +176,7 @@ pub fn reallocating(
     let Some(session) = joined() else { return real() };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    match unsafe { (*thread).enter(registers.sp, Wrapping::Function) } {
+    match unsafe { (*thread).enter(registers, Wrapping::Function) } {
         Entry::Outermost => {}
         Entry::Nested | Entry::NestedInOperator => return real(),
         Entry::Reentrant => {

@@ -5,9 +5,13 @@
 //!
 //! The guard is the stack pointer of the outermost entry, not a flag. A call made from inside
 //! lies deeper (lower) and is let through unrecorded; a call at the same height or higher proves
-//! that the earlier entry was left by `longjmp`, and takes over.
+//! that the earlier entry was left by `longjmp`, and takes over. So does a deeper one that the
+//! allocator itself cannot have made.
 
 use core::arch::{asm, global_asm};
+
+use crate::real::is_allocator_s;
+use crate::unwind::{Registers, return_address};
 
 /// The state of one thread; all zero when the thread begins.
 #[repr(C)]
@@ -81,17 +85,20 @@ pub(crate) enum Entry {
 }
 
 impl Thread {
-    /// Sets the guard for an entry at stack pointer `sp`, or says why not.
+    /// Sets the guard for an entry with these registers, or says why not.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, sp: u64, wrapping: Wrapping) -> Entry {
-        if self.guard != 0 && sp < self.guard {
-            return match self.wrapping {
-                1 => Entry::Nested,
-                2 => Entry::NestedInOperator,
-                _ => Entry::Reentrant,
-            };
+    pub(crate) fn enter(&mut self, registers: Registers, wrapping: Wrapping) -> Entry {
+        if self.guard != 0 && registers.sp < self.guard {
+            match self.wrapping {
+                1 if is_allocator_s(return_address(registers)) => return Entry::Nested,
+                // No real function calls from elsewhere: it was left by a jump, and the program
+                // has since gone deeper than it was.
+                1 => {}
+                2 => return Entry::NestedInOperator,
+                _ => return Entry::Reentrant,
+            }
         }
-        self.guard = sp;
+        self.guard = registers.sp;
         self.wrapping = wrapping as u64;
         self.block = 0;
         core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);

@@ -3,7 +3,7 @@
 use core::ffi::c_int;
 use core::ptr::null_mut;
 
-use super::{Real, arena_alloc, arena_size, in_arena};
+use super::{Range, Real, arena_alloc, arena_size, in_arena};
 use crate::sys;
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut u8;
@@ -23,6 +23,14 @@ static MEMALIGN: Real = Real::new(c"memalign");
 static VALLOC: Real = Real::new(c"valloc");
 static PVALLOC: Real = Real::new(c"pvalloc");
 
+/// The module that the real functions are in.
+static MODULE: Range = Range::new();
+
+/// Whether a call that returns to this address was made by the real allocator itself.
+pub(crate) fn is_allocator_s(return_address: u64) -> bool {
+    MODULE.contains(return_address)
+}
+
 /// Looks all of them up; whether those that every program needs are there.
 pub(crate) fn prepare() -> bool {
     for real in [
@@ -38,6 +46,7 @@ pub(crate) fn prepare() -> bool {
     ] {
         real.prepare();
     }
+    MODULE.find(MALLOC.address());
     // SAFETY: the types are those of the C standard.
     unsafe {
         MALLOC.get::<Malloc>().is_some()

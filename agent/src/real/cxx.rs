@@ -4,9 +4,7 @@
 //! being recorded already. Others made on the way are not: `operator new` that throws allocates
 //! the exception. The return address tells the two apart.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use super::Real;
+use super::{Range, Real};
 
 /// In the order of their stand-ins.
 pub(crate) static NEW: [Real; 8] = [
@@ -41,15 +39,12 @@ pub(crate) fn prepare() {
     NEW.iter().chain(&DELETE).for_each(Real::prepare);
 }
 
-static OWN_START: AtomicU64 = AtomicU64::new(0);
-static OWN_END: AtomicU64 = AtomicU64::new(0);
+/// This library itself.
+static OWN: Range = Range::new();
 
 /// Learns where this library itself lies.
 pub(crate) fn find_own_code() {
-    if let Some(own) = crate::unwind::find_object(find_own_code as *const () as u64) {
-        OWN_START.store(own.start, Relaxed);
-        OWN_END.store(own.end, Relaxed);
-    }
+    OWN.find(find_own_code as *const () as u64);
 }
 
 /// Whether a call that returns to this address was made by one of the operators. One that ends
@@ -57,5 +52,5 @@ pub(crate) fn find_own_code() {
 #[inline(always)]
 pub(crate) fn is_operator_s(return_address: u64) -> bool {
     NEW.iter().chain(&DELETE).any(|operator| operator.contains(return_address))
-        || (OWN_START.load(Relaxed)..OWN_END.load(Relaxed)).contains(&return_address)
+        || OWN.contains(return_address)
 }

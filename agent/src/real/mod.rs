@@ -15,12 +15,15 @@ use crate::sys;
 mod arena;
 mod c;
 pub(crate) mod cxx;
+mod range;
 
 pub(crate) use arena::{arena_alloc, arena_size, in_arena};
 pub(crate) use c::{
-    aligned_alloc, calloc, free, malloc, memalign, posix_memalign, prepare, pvalloc, realloc,
-    set_errno, valloc,
+    aligned_alloc, calloc, free, is_allocator_s, malloc, memalign, posix_memalign, prepare,
+    pvalloc, realloc, set_errno, valloc,
 };
+
+use range::Range;
 
 /// A function looked up by name.
 pub(crate) struct Real {
@@ -70,10 +73,15 @@ impl Real {
         Some(address)
     }
 
+    /// Where it lies; 0 where it is not known.
+    fn address(&self) -> u64 {
+        self.address.load(Relaxed) as u64
+    }
+
     /// Whether an address lies in the function's code.
     #[inline(always)]
     pub(crate) fn contains(&self, address: u64) -> bool {
-        let start = self.address.load(Relaxed) as u64;
+        let start = self.address();
         start != 0 && address.wrapping_sub(start) < self.bytes.load(Relaxed) as u64
     }
 }

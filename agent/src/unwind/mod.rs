@@ -18,4 +18,4 @@ pub use cache::{generation, new_generation};
 pub use find::{Object, find_object, usable};
 pub use memory::{FIRST_STACK_END, pointer, thread_pointer};
 pub use rule::{Base, Next, Rule, Saved};
-pub use walk::{MAX_DEPTH, Registers, Stack, walk};
+pub use walk::{MAX_DEPTH, Registers, Stack, return_address, walk};

@@ -34,6 +34,13 @@ pub struct Registers {
     pub bp: u64,
 }
 
+/// Where the function entered with these registers will return to.
+#[inline(always)]
+pub fn return_address(registers: Registers) -> u64 {
+    // SAFETY: the stack pointer at a function's entry points to its return address.
+    unsafe { *pointer::<u64>(registers.sp) }
+}
+
 /// A stack as frame words, innermost first.
 pub struct Stack {
     words: [u64; MAX_DEPTH],
@@ -101,8 +108,7 @@ impl<F: FnMut(&Object) -> bool> Walker<F> {
     #[inline(always)]
     fn run(&mut self, registers: Registers) -> StackEnd {
         let (mut sp, mut bp) = (registers.sp + 8, registers.bp);
-        // SAFETY: the return address of a running function.
-        let mut address = unsafe { *pointer::<u64>(registers.sp) };
+        let mut address = return_address(registers);
         let mut trust = TABLE;
         loop {
             if self.depth == self.limit {
