@@ -242,3 +242,28 @@ fn snapshots_show_growth_once_there_are_enough_of_them() {
     assert!(judged(&[100, 400, 410, 411]).confidence < 0.5);
     assert_eq!(judged(&[100, 100, 100]).verdict, Verdict::Steady);
 }
+
+#[test]
+fn blocks_that_were_counted_and_not_listed_have_no_number_per_event() {
+    use unfreed::event::{Bytes, Tally, What};
+    let mut world = World::new(1, 20, true);
+    world.mark(None);
+    for second in 1..20 {
+        world.pass(f64::from(second));
+        world.say(What::Tally(Box::new(Tally {
+            stack: World::SUBJECT,
+            since: unfreed::event::Time(0),
+            allocated: 50,
+            allocated_bytes: Bytes(2400),
+            freed: 0,
+            freed_bytes: Bytes(0),
+            lifetimes: Vec::new(),
+            estimated: false,
+        })));
+        world.mark(Some(50));
+    }
+    let assessment = judge(&world.finish());
+    let subject = assessment.sites.iter().find(|s| s.stack == World::SUBJECT).unwrap();
+    assert_eq!(subject.verdict, Verdict::Growth);
+    assert_eq!(subject.blocks_per_event, None);
+}

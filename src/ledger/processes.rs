@@ -52,6 +52,17 @@ impl LostCounts {
         *sum = sum.saturating_add(count);
     }
 
+    /// These and others.
+    pub(super) fn and(self, other: LostCounts) -> LostCounts {
+        LostCounts {
+            allocations: self.allocations.saturating_add(other.allocations),
+            frees: self.frees.saturating_add(other.frees),
+            stacks: self.stacks.saturating_add(other.stacks),
+            events: self.events.saturating_add(other.events),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
     /// Whether an allocation may be missing.
     pub fn allocations_missing(&self) -> bool {
         self.allocations > 0 || self.events > 0 || self.bytes > 0
@@ -110,7 +121,7 @@ pub struct Image {
     pub frees_unmatched: u64,
     /// Second frees that lost events or an unseen free may explain; part of `frees_unmatched`.
     pub frees_unexplained: u64,
-    /// What was lost.
+    /// What was lost of this process alone; [`super::Ledger::lost_in`] has all that concerns it.
     pub lost: LostCounts,
     /// Where the process's epochs lie.
     pub grid: Grid,
@@ -232,8 +243,9 @@ impl Heaps {
         })
     }
 
-    /// Forgets a destroyed heap; its number, if a block was ever allocated from it.
+    /// Forgets a destroyed heap; its number, if a block was ever allocated from it. The default
+    /// heap stands for what no source names a heap of, and is never destroyed.
     pub(super) fn destroy(&mut self, heap: HeapId) -> Option<u32> {
-        if heap == HeapId::DEFAULT { Some(0) } else { self.numbers.remove(&heap) }
+        self.numbers.remove(&heap)
     }
 }

@@ -144,6 +144,9 @@ pub struct Assessment {
     pub sites: Vec<Judged>,
     /// What was freed twice, in order of process, site and stack.
     pub over_releases: Vec<OverReleaseSuspect>,
+    /// Second frees that accuse nobody: an allocation at their address, or the free of another
+    /// block there, may be among what was lost or not seen in their process.
+    pub over_releases_unjudged: u64,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
     /// blocks of the size that is usual in the process; `None` where nothing could be seen.
     pub smallest_detectable_bytes_per_s: Option<f64>,

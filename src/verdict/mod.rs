@@ -34,12 +34,14 @@ pub fn judge(ledger: &Ledger) -> Assessment {
     let per_event = per_event::blocks(ledger);
     let sites = ledger.sites().filter_map(|(id, site)| {
         let (_, seen) = &seen[*of.get(&site.process)?];
-        let per_event = per_event.get(id.0 as usize).copied();
+        let per_event = per_event.get(id.0 as usize).copied().flatten();
         Some(site::judge(ledger, id, site, seen, per_event))
     });
+    let (over_releases, over_releases_unjudged) = over_release::judge(ledger);
     Assessment {
         sites: sites.collect(),
-        over_releases: over_release::judge(ledger),
+        over_releases,
+        over_releases_unjudged,
         smallest_detectable_bytes_per_s: detectable::bytes_per_s(ledger, &seen),
     }
 }

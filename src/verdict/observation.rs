@@ -43,7 +43,8 @@ impl Observation {
             .map(|a| a.allocations > 0 && allocations(a) >= mean * IDLE_SHARE)
             .collect();
         let load_end = busy.iter().rposition(|busy| *busy).map_or(0, |last| last + 1);
-        let missed = image.lost.frees_missing().saturating_add(image.frees_unseen) as f64;
+        let lost = ledger.lost_in(image);
+        let missed = lost.frees_missing().saturating_add(image.frees_unseen) as f64;
         Observation {
             duration_s: ledger.end(image).seconds() - image.began.seconds(),
             width_s: grid.width_s(),
@@ -52,7 +53,7 @@ impl Observation {
             load_end,
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
-            bytes_lost: image.lost.bytes > 0,
+            bytes_lost: lost.bytes > 0,
         }
     }
 
