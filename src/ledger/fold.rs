@@ -97,13 +97,14 @@ impl Ledger {
         let (epoch, activity) = image.epoch(now);
         activity.allocations = activity.allocations.saturating_add(1);
         image.allocations = image.allocations.saturating_add(1);
+        image.teardown.allocated(1);
         let id = site_of(image, &mut self.sites, stack, now);
         let heap = image.heaps.number(alloc.heap);
         let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
         if let Some(old) = old {
             image.frees_unseen += 1;
             let site = &mut self.sites[old.site.0 as usize];
-            site.died(&image.grid, epoch, old.born, old.size, None);
+            site.died(&image.grid, epoch, &old, None);
         }
         let site = &mut self.sites[id.0 as usize];
         site.born(&image.grid, epoch, now, alloc.size, alloc.function);
@@ -127,8 +128,9 @@ impl Ledger {
         let (epoch, activity) = image.epoch(now);
         activity.frees = activity.frees.saturating_add(1);
         image.frees = image.frees.saturating_add(1);
+        image.teardown.freed(now, 1, image.grid.width());
         let site = &mut self.sites[block.site.0 as usize];
-        site.died(&image.grid, epoch, block.born, block.size, Some(now));
+        site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
         let stack = self.stacks.resolve(free.stack);
         image.tombstones.bury(Tombstone {
             address: free.address,
@@ -156,9 +158,10 @@ impl Ledger {
         let (epoch, activity) = image.epoch(now);
         activity.frees = activity.frees.saturating_add(gone.len() as u64);
         image.frees = image.frees.saturating_add(gone.len() as u64);
+        image.teardown.freed(now, gone.len() as u64, image.grid.width());
         for block in gone {
             let site = &mut self.sites[block.site.0 as usize];
-            site.died(&image.grid, epoch, block.born, block.size, Some(now));
+            site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
         }
     }
 
@@ -172,6 +175,7 @@ impl Ledger {
         activity.frees = activity.frees.saturating_add(tally.freed);
         image.allocations = image.allocations.saturating_add(tally.allocated);
         image.frees = image.frees.saturating_add(tally.freed);
+        image.teardown.allocated(tally.allocated);
         let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
         self.sites[id.0 as usize].tally(&image.grid, epoch, now, tally);
     }

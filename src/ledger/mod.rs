@@ -4,6 +4,7 @@
 
 mod blocks;
 mod cohorts;
+mod earlier;
 mod epochs;
 mod fold;
 mod lifetimes;
@@ -14,6 +15,7 @@ mod series;
 mod sites;
 mod sizes;
 mod stacks;
+mod teardown;
 mod tombstones;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::event::{Bytes, Fact, FactKind, ProcessId, Time};
 
 pub use blocks::Block;
 pub use cohorts::Cohort;
+pub use earlier::Earlier;
 pub use epochs::{EPOCHS, Grid};
 pub use lifetimes::Lifetimes;
 pub use marks::{MarkedSpan, Marks};
@@ -33,6 +36,7 @@ pub use series::{POINTS, Series};
 pub use sites::{LiveSet, Site, SiteId};
 pub use sizes::Sizes;
 pub use stacks::{Frames, MAX_DEPTH, StackEnd, Stacks};
+pub use teardown::TornDown;
 pub use tombstones::WINDOW;
 
 /// Everything the events said, folded.

@@ -11,6 +11,7 @@ use super::epochs::{EPOCHS, Grid};
 use super::modules::{Mapping, Mappings};
 use super::series::Series;
 use super::sites::SiteId;
+use super::teardown::Teardown;
 use super::tombstones::Tombstones;
 use crate::event::{Exit, HeapId, Lost, Metric, Process, ProcessId, StackId, Time};
 
@@ -129,6 +130,7 @@ pub struct Image {
     pub(super) activity_shift: u32,
     pub(super) blocks: Blocks,
     pub(super) tombstones: Tombstones,
+    pub(super) teardown: Teardown,
     pub(super) sites: FxHashMap<StackId, SiteId>,
     pub(super) over: BTreeMap<OverRelease, OverReleases>,
     pub(super) mappings: Mappings,
@@ -156,6 +158,7 @@ impl Image {
             activity_shift: grid.shift(),
             blocks: Blocks::default(),
             tombstones: Tombstones::default(),
+            teardown: Teardown::default(),
             sites: FxHashMap::default(),
             over: BTreeMap::new(),
             mappings: Mappings::default(),

@@ -104,6 +104,23 @@ pub struct Judged {
     pub decided_by: Option<String>,
     /// The verdict in two plain sentences.
     pub explanation: String,
+    /// What the verdict was made of, if not of the site as it was at the end: the process tore
+    /// itself down and freed what had grown until then.
+    pub before_teardown: Option<BeforeTeardown>,
+}
+
+/// The live set of a site before its process tore itself down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BeforeTeardown {
+    /// When the process began to.
+    #[serde(skip)]
+    pub at: Time,
+    /// Live blocks then.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Blocks of the site that the teardown freed.
+    pub freed: u64,
 }
 
 /// Blocks of one site that were freed twice at one place.
