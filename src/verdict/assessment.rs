@@ -104,6 +104,23 @@ pub struct Judged {
     pub decided_by: Option<String>,
     /// The verdict in two plain sentences.
     pub explanation: String,
+    /// What the verdict was made of, if not of the site as it was at the end: the process tore
+    /// itself down and freed what had grown until then.
+    pub before_teardown: Option<BeforeTeardown>,
+}
+
+/// The live set of a site before its process tore itself down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BeforeTeardown {
+    /// When the process began to.
+    #[serde(skip)]
+    pub at: Time,
+    /// Live blocks then.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Blocks of the site that the teardown freed.
+    pub freed: u64,
 }
 
 /// Blocks of one site that were freed twice at one place.
@@ -144,9 +161,31 @@ pub struct Assessment {
     pub sites: Vec<Judged>,
     /// What was freed twice, in order of process, site and stack.
     pub over_releases: Vec<OverReleaseSuspect>,
+    /// Second frees that accuse nobody: an allocation at their address, or the free of another
+    /// block there, may be among what was lost or not seen in their process.
+    pub over_releases_unjudged: u64,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
-    /// blocks of the size that is usual in the process; `None` where nothing could be seen.
+    /// blocks of the size that is usual in the process; the largest over the processes that could
+    /// be measured. `None` where nothing could be seen, or not of what allocated most.
     pub smallest_detectable_bytes_per_s: Option<f64>,
+    /// Why that is `None`.
+    pub unmeasured: Option<Unmeasured>,
+    /// How many processes that allocated could not be measured: it says nothing of these.
+    pub processes_unmeasured: u64,
+}
+
+/// Why nothing can be said of leaks that were not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unmeasured {
+    /// No allocation was seen.
+    NothingAllocated,
+    /// The process was observed too shortly.
+    Short,
+    /// The process stopped working long before the observation ended.
+    LoadStopped,
+    /// Too much was lost: bytes of the recording, or most allocations or their stacks.
+    Lost,
 }
 
 impl Assessment {
