@@ -10,8 +10,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use synth::{Synth, linux_module, windows_module};
 use tempfile::TempDir;
+use unfreed::event::{Exit, Process, ProcessId, What};
 use unfreed::report::diff::DiffReport;
-use unfreed::report::model::Report;
+use unfreed::report::model::{Report, SeenFrom};
 use unfreed_symbols::ModuleIdentity;
 
 /// A program run in a directory of its own.
@@ -185,6 +186,82 @@ fn json_is_the_report_and_the_same_every_time() {
     assert_eq!(suspect.stack.iter().filter(|frame| frame.blame).count(), 1);
     let again = bench.run(&["analyze", "--json", "leak.unfreed"]);
     assert_eq!(told.out, again.out);
+}
+
+/// A process image among others: with its pid, whatever its id.
+fn image(pid: u32, parent: u32, from_start: bool) -> What {
+    let name = "mailer".to_owned();
+    What::Process(Box::new(Process { pid, parent, command: vec![name.clone()], name, from_start }))
+}
+
+#[test]
+fn a_program_that_executes_itself_anew_does_not_grow_twice_as_fast() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let before = t.process("mailer");
+    let stack = ["libmade-up.so.1!malloc", "mailer!remember", "mailer!main"];
+    t.leak(before, &stack, 48, 3000, 0.0..30.0);
+    t.event(30.0, before, What::ProcessExit(Exit::Replaced));
+    let after = ProcessId(1);
+    t.event(30.0, after, image(1000, 1, true));
+    t.leak(after, &stack, 48, 3000, 30.0..60.0);
+    bench.file("anew.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "anew.unfreed"]);
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    let images: Vec<_> = report.suspects.iter().map(|s| (s.pid, s.target)).collect();
+    assert_eq!(images, [(1000, 0), (1000, 1)], "{}", told.out);
+    let told = bench.run(&["analyze", "anew.unfreed"]);
+    assert!(told.out.contains("One more suspect below."), "{}", told.out);
+    assert!(told.out.contains("Suspect 2 of 2:"), "{}", told.out);
+    assert!(!told.out.contains("6,000 of 6,000"), "{}", told.out);
+}
+
+#[test]
+fn a_forked_child_is_not_a_process_that_ran_before() {
+    let bench = Bench::new();
+    let stack = ["libmade-up.so.1!malloc", "mailer!work", "mailer!main"];
+    for (parent, began, seen_from) in
+        [(1000, 2.0, SeenFrom::Fork), (1000, 0.0, SeenFrom::Running), (7, 2.0, SeenFrom::Running)]
+    {
+        let mut t = Synth::linux();
+        let shell = t.process("mailer");
+        t.churn(shell, &stack, 48, 3000, 0.0..30.0, 0.01);
+        t.event(began, ProcessId(1), image(1001, parent, false));
+        t.churn(ProcessId(1), &stack, 48, 3000, 2.0..30.0, 0.01);
+        bench.file("forks.unfreed", &t.build());
+        let told = bench.run(&["analyze", "--json", "forks.unfreed"]);
+        let report: Report = serde_json::from_str(&told.out).unwrap();
+        let seen: Vec<_> = report.target.iter().map(|target| target.seen_from).collect();
+        assert_eq!(seen, [SeenFrom::Start, seen_from], "parent {parent}, from {began}");
+        let before = seen_from == SeenFrom::Running;
+        assert_eq!(report.source.from_start, !before);
+        let told = bench.run(&["analyze", "forks.unfreed"]);
+        assert_eq!(told.out.contains("ran before the trace began"), before, "{}", told.out);
+    }
+}
+
+#[test]
+fn a_script_can_tell_nothing_found_from_nothing_seen() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    t.churn(mailer, &["libmade-up.so.1!malloc", "mailer!main"], 48, 100, 0.0..1.0, 0.01);
+    bench.file("short.unfreed", &t.build());
+    bench.file("fine.unfreed", &server("1.2.1", false));
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    for (file, code, conclusive) in
+        [("short.unfreed", 0, false), ("fine.unfreed", 0, true), ("leak.unfreed", 1, true)]
+    {
+        let told = bench.run(&["analyze", "--json", file]);
+        assert_eq!(told.code, Some(code), "{file}");
+        let report: Report = serde_json::from_str(&told.out).unwrap();
+        assert_eq!(report.conclusive, conclusive, "{file}");
+    }
+    assert!(bench.run(&["analyze", "short.unfreed"]).out.starts_with("No verdict."));
+    for verb in ["run", "analyze"] {
+        let help = bench.run(&[verb, "--help"]).out;
+        assert!(help.contains("`conclusive`"), "{help}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use sample::{diff, growth, hostile, kb, nothing, over_release};
 use serde_json::Value;
 use unfreed::fixes::Status;
-use unfreed::report::model::{Fault, Losses, Report, Target};
+use unfreed::report::model::{Dismissed, Fault, Losses, Module, Report, SeenFrom, Target};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
 use unfreed::report::{diff::DiffReport, json};
@@ -96,7 +96,7 @@ fn suspects_of_one_blame_frame_are_one_in_the_text() {
     assert!(text.contains("1 more stack leads to the same function"), "{text}");
     let both: Value = serde_json::from_str(&json::render(&report).unwrap()).unwrap();
     assert_eq!(both["suspects"].as_array().unwrap().len(), 2, "the JSON keeps both");
-    report.suspects[1].pid += 1;
+    report.suspects[1].target = 1;
     assert!(render(&report, Style::default()).contains("Suspect 2 of 2:"));
 }
 
@@ -107,14 +107,81 @@ fn of_many_processes_those_that_matter_are_named() {
         let name = format!("shell{allocations}");
         let target = Target { name, allocations, pid: 4711, ..report.target[0].clone() };
         report.target.insert(0, target);
+        report.suspects[0].target += 1;
     }
     report.target.last_mut().unwrap().allocations = 1;
+    let again = Target { allocations: 0, ..report.target[70].clone() };
+    report.target.push(again);
     let text = render(&report, Style::default());
     let named: Vec<_> = text.lines().filter(|line| line.contains(" (process 4711) ")).collect();
     assert_eq!(named.len(), 3, "{text}");
     assert!(named[0].starts_with("mosquitto "), "the suspect's comes first: {named:?}");
     assert!(named[1].starts_with("shell69 "), "{named:?}");
-    assert!(text.contains("And 68 more processes"), "{text}");
+    assert!(text.contains("And 69 more processes"), "{text}");
+}
+
+#[test]
+fn a_forked_child_did_not_run_before_the_trace() {
+    let unwrapped = |report: &Report| render(report, Style { width: 400, ..Style::default() });
+    let mut report = nothing();
+    let child = Target { seen_from: SeenFrom::Fork, ..report.target[0].clone() };
+    report.target.push(child);
+    assert!(!unwrapped(&report).contains("before the trace"), "{}", unwrapped(&report));
+    report.totals.frees_unmatched = 3;
+    let says = "3 frees of blocks whose allocation was not seen: a forked process may free what \
+                it inherited";
+    assert!(unwrapped(&report).contains(says), "{}", unwrapped(&report));
+    report.source.from_start = false;
+    assert!(unwrapped(&report).contains("The process ran before the trace began"));
+}
+
+#[test]
+fn what_is_freed_too_often_is_not_said_to_accumulate() {
+    let dismissed =
+        Dismissed { below_bound: 3, below_bound_over_release: 2, ..nothing().dismissed };
+    let text = render(&Report { dismissed, ..nothing() }, Style { width: 120, ..Style::default() });
+    assert!(text.contains("1 site seems to accumulate, at less than the 70 %"), "{text}");
+    assert!(text.contains("2 sites seem to be freed too often, at less than the 70 %"), "{text}");
+    let dismissed = Dismissed { below_bound: 1, below_bound_over_release: 1, ..dismissed };
+    let text = render(&Report { dismissed, ..nothing() }, Style { width: 120, ..Style::default() });
+    assert!(!text.contains("accumulate"), "{text}");
+}
+
+#[test]
+fn the_smallest_leak_says_for_which_bound_it_is_reckoned() {
+    for (bound, than) in [(0.9, "faster"), (0.5, "slower")] {
+        let given = format!("at the {} % given the limit is {than}", bound * 100.0);
+        for report in [nothing(), growth()] {
+            let report = Report { min_confidence: bound, ..report };
+            let text = render(&report, Style { width: 400, ..Style::default() });
+            assert!(text.contains("at the usual --min-confidence of 70 %"), "{text}");
+            assert!(text.contains(&given), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_name_is_said_to_have_none() {
+    for mut report in [growth(), over_release()] {
+        report.target[0].name.clear();
+        let suspect = &mut report.suspects[0];
+        suspect.process.clear();
+        suspect.module = Module::default();
+        suspect.fixes.clear();
+        let text = render(&report, Style { width: 120, ..Style::default() });
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(" an unnamed module"), "{first}");
+        assert!(!text.contains("version unknown"), "{text}");
+        assert!(text.contains("an unnamed process (process 4711) exited"), "{text}");
+        assert!(text.contains(", process an unnamed process (4711)"), "{text}");
+        assert!(text.contains("to whoever makes an unnamed module."), "{text}");
+    }
+    let mut diff = diff();
+    diff.changes.truncate(1);
+    diff.changes[0].module.clear();
+    diff.changes[0].process.clear();
+    let text = render_diff(&diff, Style { width: 120, ..Style::default() });
+    assert!(text.contains(" in an unnamed module (process an unnamed process)."), "{text}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::recording;
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     /// A trace, as `unfreed record` writes it
     #[arg(required = true, value_name = "FILE")]

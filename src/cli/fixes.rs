@@ -8,6 +8,7 @@ use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
 use unfreed::fixes::{Match, check, explain, list, show};
 use unfreed::report::model::{Report, SCHEMA};
+use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::units::counted;
@@ -164,7 +165,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             &[
                 name(suspect.function.as_str()).ink(Ink::Strong),
                 words(" in "),
-                name(suspect.module.name.as_str()).ink(Ink::Strong),
+                named::module(&suspect.module.name).ink(Ink::Strong),
                 words(":"),
             ],
         );
@@ -180,7 +181,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
                 words("Ran and is no suspect: "),
                 name(site.function.as_str()).ink(Ink::Strong),
                 words(" in "),
-                name(site.module.as_str()).ink(Ink::Strong),
+                named::module(&site.module).ink(Ink::Strong),
                 words(format!(
                     " ({}, {} allocated, {} alive):",
                     site.verdict,

@@ -12,6 +12,7 @@ use super::watch::Watch;
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     #[command(flatten)]
     capture: Capture,

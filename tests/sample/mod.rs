@@ -21,6 +21,7 @@ pub fn nothing() -> Report {
             pid: 4711,
             name: "mosquitto".to_owned(),
             command: vec!["mosquitto".to_owned(), "-c".to_owned(), "broker.conf".to_owned()],
+            seen_from: SeenFrom::Start,
             exit: Exit::Status(0),
             allocations: 1_234_567,
         }],
@@ -37,7 +38,14 @@ pub fn nothing() -> Report {
         },
         modules: vec![module()],
         suspects: Vec::new(),
-        dismissed: Dismissed { cache: 3, steady: 120, one_off: 41, undecided: 2, below_bound: 1 },
+        dismissed: Dismissed {
+            cache: 3,
+            steady: 120,
+            one_off: 41,
+            undecided: 2,
+            below_bound: 1,
+            below_bound_over_release: 0,
+        },
         undecided: vec![Undecided {
             decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
             sites: 2,
@@ -45,6 +53,7 @@ pub fn nothing() -> Report {
         }],
         min_confidence: 0.7,
         smallest_detectable_bytes_per_s: Some(118.4),
+        conclusive: true,
     }
 }
 
@@ -87,6 +96,7 @@ fn suspect() -> Suspect {
         ],
         process: "mosquitto".to_owned(),
         pid: 4711,
+        target: 0,
         function: "packet__read_string".to_owned(),
         module: module(),
         allocations: 50_003,

@@ -1,5 +1,6 @@
 //! What changed between two traces, for people: is the fix working?
 
+use super::named;
 use super::page::{Ink, Page, name, words};
 use super::seen::{TARGETS_SHOWN, chosen, processes};
 use super::stack;
@@ -56,7 +57,7 @@ fn side(page: &mut Page, label: &str, side: &Side) {
         if at > 0 {
             spans.push(words(", "));
         }
-        spans.push(name(target.name.as_str()).ink(Ink::Strong));
+        spans.push(named::process(&target.name).ink(Ink::Strong));
     }
     if more > 0 {
         spans.push(words(format!(" and {}", processes(more))));
@@ -100,9 +101,9 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
             words(says).ink(ink),
             name(change.function.as_str()).ink(Ink::Strong),
             words(" in "),
-            name(change.module.as_str()).ink(Ink::Strong),
+            named::module(&change.module).ink(Ink::Strong),
             words(" (process "),
-            name(change.process.as_str()),
+            named::process(&change.process),
             words(")."),
         ],
     );

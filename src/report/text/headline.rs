@@ -2,7 +2,9 @@
 
 use super::fix::{best, status_words};
 use super::group::Group;
+use super::named;
 use super::page::{Ink, Page, Span, name, words};
+use super::seen::reckoned;
 use super::units::{counted, percent, rate};
 use crate::report::model::{Kind, Module, Report};
 
@@ -29,8 +31,9 @@ fn nothing(page: &mut Page, report: &Report) {
             &[
                 words("No suspect.").ink(Ink::Good),
                 words(format!(
-                    " A leak slower than {} would not have been seen in this trace.",
-                    rate(least)
+                    " A leak slower than {} would not have been seen in this trace{}.",
+                    rate(least),
+                    reckoned(report)
                 )),
             ],
         ),
@@ -90,9 +93,12 @@ fn fix_line(page: &mut Page, group: &Group<'_>) {
 
 /// A module and its version, as the text names it.
 pub fn whose(module: &Module) -> Vec<Span<'_>> {
-    let version = match &module.version {
-        Some(version) => name(version.as_str()).ink(Ink::Strong),
-        None => words("(version unknown)").ink(Ink::Warning),
-    };
-    vec![name(module.name.as_str()).ink(Ink::Strong), words(" "), version]
+    let mut spans = vec![named::module(&module.name).ink(Ink::Strong)];
+    match &module.version {
+        Some(version) => spans.extend([words(" "), name(version.as_str()).ink(Ink::Strong)]),
+        // Of a module without a name nobody expects a version.
+        None if module.name.is_empty() => {}
+        None => spans.extend([words(" "), words("(version unknown)").ink(Ink::Warning)]),
+    }
+    spans
 }
