@@ -108,7 +108,12 @@ fn a_leak_is_told_and_the_exit_code_says_so() {
 
 /// What the program writes to a terminal of this width.
 #[cfg(target_os = "linux")]
-fn on_a_terminal(columns: u16, mut command: Command) -> String {
+fn on_a_terminal(columns: u16, command: Command) -> String {
+    on_a_screen(24, columns, command)
+}
+
+#[cfg(target_os = "linux")]
+fn on_a_screen(rows: u16, columns: u16, mut command: Command) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::Read;
 
@@ -118,7 +123,8 @@ fn on_a_terminal(columns: u16, mut command: Command) -> String {
     let name = ptsname(&ours, Vec::new()).unwrap();
     let theirs = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap());
     let theirs = theirs.unwrap();
-    let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let size =
+        rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     rustix::termios::tcsetwinsize(&theirs, size).unwrap();
     let mut child = command.stdout(theirs).spawn().unwrap();
     // Until the last holder of their end is gone, when reading fails.
@@ -159,6 +165,81 @@ fn a_terminal_gets_its_width_and_colour_unless_that_is_not_wanted() {
         assert!(!text.contains('\x1b'), "{text:?}");
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(matches!(widest, Some(41..=50)), "{widest:?}: {text}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_without_rows_has_columns_all_the_same() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    for (columns, widths) in [(50, 41..=50), (20, 31..=40), (0, 61..=80)] {
+        let command = bench.command(&["analyze", "leak.unfreed", "--no-color"]);
+        let text = on_a_screen(0, columns, command);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widths.contains(&widest), "{columns}: {widest}: {text}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_its_file_does_not_take_goes_to_stdout() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let told = bench.run(&["analyze", "leak.unfreed", "--json", "--output", "/dev/full"]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    serde_json::from_str::<Report>(&told.out).unwrap();
+    let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("cannot write the result to /dev/full"), "{said}");
+    assert!(said.contains("stdout, where it was written instead"), "{said}");
+}
+
+/// What is wrong with the order is told before the program runs, not when it has run for an hour.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_run_that_could_not_be_told_is_not_begun() {
+    let bench = Bench::new();
+    bench.file("wrong.toml", b"id = 1");
+    let program = ["--", "touch", "ran"];
+    for (arguments, says) in [
+        (&["run", "--fixes", "."][..], "cannot take in the fixes in ."),
+        (&["run", "--output", "no/where"], "cannot write the result to no/where"),
+        (&["run", "--output", "."], "cannot write the result to .: it is a directory"),
+        (&["record", "--output", "no/where"], "cannot write the trace no/where"),
+        (&["record", "--output", "."], "cannot write the trace ."),
+    ] {
+        let told = bench.run(&[arguments, &program].concat());
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{arguments:?}: {told:?}");
+        let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!bench.directory.path().join("ran").exists(), "{arguments:?}");
+    }
+    let told = bench.run(&[&["run", "--output", "report"][..], &program].concat());
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(bench.directory.path().join("ran").exists());
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_a_trace_has_no_room_for_is_told_even_in_quiet() {
+    let bench = Bench::new();
+    let long = "x".repeat(70 << 10);
+    // The command line is read when the program reports, which it must live to see.
+    for (argument, told_of) in [(long.as_str(), true), ("short", false)] {
+        let told = bench.run(&[
+            "record",
+            "-q",
+            "-o",
+            "a.unfreed",
+            "--",
+            "sh",
+            "-c",
+            "sleep 0.5",
+            argument,
+        ]);
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(said.contains("too long for a trace"), told_of, "{said}");
     }
 }
 

@@ -119,6 +119,7 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
 }
 
 fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    form.check()?;
     let catalogue = catalogue::open(&analysis.fixes)?;
     let recording = recording::read(file)?;
     let assessment = judge(&recording.ledger);

@@ -265,7 +265,11 @@ mod tests {
     fn allocators_are_called_as_their_callers_write_them() {
         let wanted = [Function::Malloc, Function::NewArray];
         for (seen, standing, text) in [
-            (Function::Malloc, Yes, "allocated by malloc; the fix is about malloc or operator new[]"),
+            (
+                Function::Malloc,
+                Yes,
+                "allocated by malloc; the fix is about malloc or operator new[]",
+            ),
             (
                 Function::RtlAllocateHeap,
                 No,
