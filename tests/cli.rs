@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use synth::{Synth, linux_module, windows_module};
 use tempfile::TempDir;
-use unfreed::event::{Exit, Process, ProcessId, What};
+use unfreed::event::{Exit, Loss, Lost, Process, ProcessId, What};
 use unfreed::report::diff::DiffReport;
 use unfreed::report::model::{Report, SeenFrom};
 use unfreed_symbols::ModuleIdentity;
@@ -449,6 +449,80 @@ fn diff_the_other_way_is_new_and_with_itself_unchanged() {
         assert_eq!(json["changes"][0]["outcome"], outcome, "{json}");
         assert_eq!(json["changes"].as_array().unwrap().len(), 1);
     }
+}
+
+/// A plug-in that frees one block in a hundred twice, or none, and now and then loses an event.
+fn releasing(twice: bool, blocks: u32, lossy: bool) -> Vec<u8> {
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    let stack = ["libmade-up.so.1!malloc", "mailer!session_new", "mailer!main"];
+    t.churn(mailer, &stack, 96, blocks, 1.0..29.0, 0.01);
+    if twice {
+        (1..20).for_each(|second| t.double_free(f64::from(second), mailer, &stack, 96));
+    }
+    if lossy {
+        let loss = Loss { what: Lost::Allocations, count: 3 };
+        t.event(29.5, mailer, What::Loss(loss));
+    }
+    t.lasts(30.0);
+    t.build()
+}
+
+#[test]
+fn an_over_release_is_not_called_fixed_without_evidence() {
+    let bench = Bench::new();
+    bench.file("twice.unfreed", &releasing(true, 2000, false));
+    bench.file("once.unfreed", &releasing(false, 2000, false));
+    bench.file("idle.unfreed", &releasing(false, 20, false));
+    bench.file("lossy.unfreed", &releasing(false, 2000, true));
+    for (before, after, outcome, lack) in [
+        ("twice", "once", "fixed", Value::Null),
+        ("twice", "idle", "undecided", "load".into()),
+        ("twice", "lossy", "undecided", "losses".into()),
+        ("once", "twice", "new", Value::Null),
+        ("idle", "twice", "undecided", "earlier".into()),
+        ("lossy", "twice", "undecided", "earlier".into()),
+        ("twice", "twice", "unchanged", Value::Null),
+    ] {
+        let files = [before, after].map(|name| format!("{name}.unfreed"));
+        let told = bench.run(&["diff", "--json", &files[0], &files[1]]);
+        let json: Value = serde_json::from_str(&told.out).unwrap();
+        let change = &json["changes"][0];
+        assert_eq!(change["kind"], "over-release", "{json}");
+        assert_eq!(change["outcome"], outcome, "{before} {after}: {change}");
+        assert_eq!(change["undecided_by"], lack, "{before} {after}");
+    }
+}
+
+#[test]
+fn growth_of_empty_blocks_is_compared() {
+    let bench = Bench::new();
+    let trace = |leaked: u32| {
+        let mut t = Synth::linux();
+        let mailer = t.process("mailer");
+        let stack = ["libmade-up.so.1!malloc", "mailer!remember", "mailer!main"];
+        let parse = ["libmade-up.so.1!malloc", "mailer!parse", "mailer!main"];
+        t.churn(mailer, &stack, 0, 3000 - leaked, 0.0..30.0, 0.01);
+        t.leak(mailer, &stack, 0, leaked, 0.0..30.0);
+        t.churn(mailer, &parse, 64, 3000, 0.0..30.0, 0.01);
+        t.build()
+    };
+    bench.file("much", &trace(3000));
+    bench.file("half", &trace(1500));
+    bench.file("none", &trace(0));
+    for (before, after, outcome) in [
+        ("much", "half", "improved"),
+        ("half", "much", "worse"),
+        ("much", "none", "fixed"),
+        ("none", "much", "new"),
+    ] {
+        let told = bench.run(&["diff", "--json", "--min-confidence", "0.5", before, after]);
+        let json: Value = serde_json::from_str(&told.out).unwrap();
+        let change = &json["changes"][0];
+        assert_eq!(change["outcome"], outcome, "{before} {after}: {change}");
+    }
+    let told = bench.run(&["diff", "--min-confidence", "0.5", "much", "half"]);
+    assert!(told.out.contains("grows by 100 blocks/s"), "{}", told.out);
 }
 
 #[test]

@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use sample::{diff, growth, hostile, kb, nothing, over_release};
 use serde_json::Value;
 use unfreed::fixes::Status;
+use unfreed::report::diff::{DiffReport, Lack, Outcome};
+use unfreed::report::json;
 use unfreed::report::model::{Dismissed, Fault, Losses, Module, Report, SeenFrom, Target};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
-use unfreed::report::{diff::DiffReport, json};
 
 /// A text at three widths, each below a rule as wide as the text may be. No line is wider.
 fn at_widths(render: impl Fn(Style) -> String) -> String {
@@ -219,6 +220,23 @@ fn colour_only_where_it_is_wanted() {
 #[test]
 fn comparisons() {
     insta::assert_snapshot!("diff", at_widths(|style| render_diff(&diff(), style)));
+}
+
+#[test]
+fn each_lack_says_what_would_decide() {
+    for (lack, says) in [
+        (Lack::Pace, "a leak of its old pace"),
+        (Lack::Load, "repeat the load that showed it"),
+        (Lack::Losses, "record again without losses"),
+        (Lack::Verdict, "does not acquit it"),
+        (Lack::Earlier, "the earlier trace could not have shown it"),
+    ] {
+        let mut diff = diff();
+        diff.changes.retain(|change| change.outcome == Outcome::Undecided);
+        diff.changes[0].undecided_by = Some(lack);
+        let text = render_diff(&diff, Style { width: 400, ..Style::default() });
+        assert!(text.contains(says), "{lack:?}: {text}");
+    }
 }
 
 #[test]

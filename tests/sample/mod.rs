@@ -2,8 +2,9 @@
 
 use unfreed::event::{Exit, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
-use unfreed::report::diff::{Basis, Change, DiffReport, MatchedBy, Measure, Outcome, Side};
+use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
+use unfreed::verdict::Verdict;
 use unfreed_symbols::Found;
 
 /// A trace in which nothing was found.
@@ -238,15 +239,20 @@ pub fn diff() -> DiffReport {
     let grows = Measure {
         suspect: true,
         confidence: 0.97,
+        verdict: Some(Verdict::Growth),
+        allocations: 50_003,
+        freed_again: 0,
         live_blocks: 50_000,
         live_bytes: 1_600_000,
         growth_bytes_per_s: 8_000.0,
+        growth_blocks_per_s: 250.0,
         blocks_per_event: None,
     };
     let quiet = Measure { live_blocks: 3, live_bytes: 96, ..Measure::default() };
     let slower = Measure { growth_bytes_per_s: 4_000.0, ..grows };
     let change = |outcome, before: Option<Measure>, after: Option<Measure>| Change {
         outcome,
+        undecided_by: (outcome == Outcome::Undecided).then_some(Lack::Pace),
         kind: Kind::Growth,
         process: "mosquitto".to_owned(),
         function: "packet__read_string".to_owned(),
