@@ -15,6 +15,7 @@ use unfreed::report::json;
 use unfreed::report::model::{Dismissed, Fault, Losses, Module, Report, SeenFrom, Target};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
+use unfreed_symbols::Found;
 
 /// A text at three widths, each below a rule as wide as the text may be. No line is wider.
 fn at_widths(render: impl Fn(Style) -> String) -> String {
@@ -220,6 +221,16 @@ fn colour_only_where_it_is_wanted() {
 #[test]
 fn comparisons() {
     insta::assert_snapshot!("diff", at_widths(|style| render_diff(&diff(), style)));
+}
+
+#[test]
+fn names_that_are_weakly_found_say_so() {
+    let mut report = growth();
+    report.suspects[0].stack[3].found = Some(Found::Unverified);
+    report.suspects[0].stack[2].found = Some(Found::SymtabUnsized);
+    let text = render(&report, Style::default());
+    assert!(text.contains("handle__publish (unverified)"), "{text}");
+    assert!(text.contains("packet__read_string (nearest symbol)"), "{text}");
 }
 
 #[test]
