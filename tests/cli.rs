@@ -244,6 +244,39 @@ fn what_a_trace_has_no_room_for_is_told_even_in_quiet() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_mark_that_goes_nowhere_says_what_would_help() {
+    use std::os::unix::net::UnixListener;
+
+    let bench = Bench::new();
+    let mark = |arguments: &[&str]| {
+        let mut command =
+            bench.command(&[&["mark", "messages", "--count", "5"], arguments].concat());
+        let told =
+            Told::from(command.env("XDG_RUNTIME_DIR", bench.directory.path()).output().unwrap());
+        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{told:?}");
+        told.err.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let start = "start the program with `unfreed run`";
+    let said = mark(&[]);
+    assert!(said.contains("no trace is running") && said.contains(start), "{said}");
+    let said = mark(&["--to", "7"]);
+    assert!(said.contains("no unfreed with pid 7") && said.contains(start), "{said}");
+
+    let sockets = bench.directory.path().join("unfreed");
+    fs::create_dir(&sockets).unwrap();
+    let _listeners =
+        ["12.sock", "7.sock"].map(|name| UnixListener::bind(sockets.join(name)).unwrap());
+    let said = mark(&[]);
+    assert!(said.contains("say which with --to PID, where PID is one of 7, 12"), "{said}");
+    assert!(!said.contains(start), "{said}");
+    let said = mark(&["--to", "8"]);
+    assert!(said.contains("no unfreed with pid 8 is tracing"), "{said}");
+    assert!(said.contains("the pid of an unfreed that is tracing: 7, 12"), "{said}");
+    assert!(!said.contains(start), "{said}");
+}
+
+#[test]
 fn no_suspect_says_what_could_not_have_been_seen() {
     let bench = Bench::new();
     bench.file("fine.unfreed", &server("1.2.1", false));
