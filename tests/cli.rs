@@ -622,6 +622,35 @@ fn a_published_fix_is_matched() {
     assert!(told.out.starts_with("Cdoexm.dll+0x"), "{}", told.out);
 }
 
+/// What `doctor` says is where tracing puts the agent: the first place that takes programs.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn doctor_and_collector_put_the_agent_in_the_same_place() {
+    let bench = Bench::new();
+    let own = bench.directory.path().join("own");
+    fs::create_dir(&own).unwrap();
+    let nowhere = bench.file("file", b"").join("nowhere");
+    for place in [&own, &nowhere] {
+        let mut doctor = bench.command(&["doctor", "--json"]);
+        let told = Told::from(doctor.env("TMPDIR", place).output().unwrap());
+        let json: Value = serde_json::from_str(&told.out).unwrap();
+        let checks = json["checks"].as_array().unwrap();
+        let found = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap();
+        let told_of = found("temporary")["found"].as_str().unwrap();
+        assert_ne!(told_of, nowhere.to_str().unwrap());
+        assert_eq!(found("memfd")["state"], "ok", "{json}");
+        let mut run = bench.command(&["run", "--quiet", "--", "sh", "-c", "echo $LD_PRELOAD"]);
+        let told = Told::from(
+            run.env("TMPDIR", place)
+                .env("XDG_RUNTIME_DIR", bench.directory.path())
+                .output()
+                .unwrap(),
+        );
+        assert!(told.out.starts_with(&format!("{told_of}/unfreed-")), "{}", told.out);
+    }
+    assert_eq!(fs::read_dir(&own).unwrap().count(), 0, "nothing is left");
+}
+
 #[test]
 fn the_catalogue_can_be_looked_at() {
     let bench = Bench::new();
