@@ -3,6 +3,12 @@
 
 mod synth;
 
+#[path = "cli/diff.rs"]
+mod diff;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "cli/watching.rs"]
+mod watching;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -10,8 +16,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use synth::{Synth, linux_module, windows_module};
 use tempfile::TempDir;
-use unfreed::event::{Exit, Loss, Lost, Process, ProcessId, What};
-use unfreed::report::diff::DiffReport;
+use unfreed::event::{Exit, Process, ProcessId, What};
 use unfreed::report::model::{Report, SeenFrom};
 use unfreed_symbols::ModuleIdentity;
 
@@ -194,88 +199,6 @@ fn a_result_that_its_file_does_not_take_goes_to_stdout() {
     assert!(said.contains("stdout, where it was written instead"), "{said}");
 }
 
-/// What is wrong with the order is told before the program runs, not when it has run for an hour.
-#[test]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn a_run_that_could_not_be_told_is_not_begun() {
-    let bench = Bench::new();
-    bench.file("wrong.toml", b"id = 1");
-    let program = ["--", "touch", "ran"];
-    for (arguments, says) in [
-        (&["run", "--fixes", "."][..], "cannot take in the fixes in ."),
-        (&["run", "--output", "no/where"], "cannot write the result to no/where"),
-        (&["run", "--output", "."], "cannot write the result to .: it is a directory"),
-        (&["record", "--output", "no/where"], "cannot write the trace no/where"),
-        (&["record", "--output", "."], "cannot write the trace ."),
-    ] {
-        let told = bench.run(&[arguments, &program].concat());
-        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{arguments:?}: {told:?}");
-        let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(said.contains(says), "{arguments:?}: {said}");
-        assert!(!bench.directory.path().join("ran").exists(), "{arguments:?}");
-    }
-    let told = bench.run(&[&["run", "--output", "report"][..], &program].concat());
-    assert_eq!(told.code, Some(0), "{told:?}");
-    assert!(bench.directory.path().join("ran").exists());
-}
-
-#[test]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn what_a_trace_has_no_room_for_is_told_even_in_quiet() {
-    let bench = Bench::new();
-    let long = "x".repeat(70 << 10);
-    // The command line is read when the program reports, which it must live to see.
-    for (argument, told_of) in [(long.as_str(), true), ("short", false)] {
-        let told = bench.run(&[
-            "record",
-            "-q",
-            "-o",
-            "a.unfreed",
-            "--",
-            "sh",
-            "-c",
-            "sleep 0.5",
-            argument,
-        ]);
-        assert_eq!(told.code, Some(0), "{told:?}");
-        let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(said.contains("too long for a trace"), told_of, "{said}");
-    }
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_mark_that_goes_nowhere_says_what_would_help() {
-    use std::os::unix::net::UnixListener;
-
-    let bench = Bench::new();
-    let mark = |arguments: &[&str]| {
-        let mut command =
-            bench.command(&[&["mark", "messages", "--count", "5"], arguments].concat());
-        let told =
-            Told::from(command.env("XDG_RUNTIME_DIR", bench.directory.path()).output().unwrap());
-        assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{told:?}");
-        told.err.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let start = "start the program with `unfreed run`";
-    let said = mark(&[]);
-    assert!(said.contains("no trace is running") && said.contains(start), "{said}");
-    let said = mark(&["--to", "7"]);
-    assert!(said.contains("no unfreed with pid 7") && said.contains(start), "{said}");
-
-    let sockets = bench.directory.path().join("unfreed");
-    fs::create_dir(&sockets).unwrap();
-    let _listeners =
-        ["12.sock", "7.sock"].map(|name| UnixListener::bind(sockets.join(name)).unwrap());
-    let said = mark(&[]);
-    assert!(said.contains("say which with --to PID, where PID is one of 7, 12"), "{said}");
-    assert!(!said.contains(start), "{said}");
-    let said = mark(&["--to", "8"]);
-    assert!(said.contains("no unfreed with pid 8 is tracing"), "{said}");
-    assert!(said.contains("the pid of an unfreed that is tracing: 7, 12"), "{said}");
-    assert!(!said.contains(start), "{said}");
-}
-
 #[test]
 fn no_suspect_says_what_could_not_have_been_seen() {
     let bench = Bench::new();
@@ -450,115 +373,6 @@ fn a_closed_pipe_is_no_error() {
 }
 
 #[test]
-fn diff_shows_the_leak_gone() {
-    let bench = Bench::new();
-    bench.file("before.unfreed", &server("1.2.0", true));
-    bench.file("after.unfreed", &server("1.2.1", false));
-    let told = bench.run(&["diff", "--json", "before.unfreed", "after.unfreed"]);
-    assert_eq!(told.code, Some(0), "{told:?}");
-    let diff: DiffReport = serde_json::from_str(&told.out).unwrap();
-    let json: Value = serde_json::from_str(&told.out).unwrap();
-    assert_eq!(diff.changes.len(), 1, "{json}");
-    let change = &json["changes"][0];
-    assert_eq!(change["outcome"], "fixed", "{change}");
-    assert_eq!(change["matched_by"], "stack", "{change}");
-    assert_eq!(change["version_before"], "1.2.0");
-    assert_eq!(change["version_after"], "1.2.1");
-    let told = bench.run(&["diff", "before.unfreed", "after.unfreed"]);
-    assert!(told.out.starts_with("1 suspect: 1 fixed."), "{}", told.out);
-}
-
-#[test]
-fn diff_the_other_way_is_new_and_with_itself_unchanged() {
-    let bench = Bench::new();
-    bench.file("good.unfreed", &server("1.2.1", false));
-    bench.file("bad.unfreed", &server("1.2.2", true));
-    for (before, after, outcome) in
-        [("good.unfreed", "bad.unfreed", "new"), ("bad.unfreed", "bad.unfreed", "unchanged")]
-    {
-        let told = bench.run(&["diff", "--json", before, after]);
-        assert_eq!(told.code, Some(1), "{told:?}");
-        let json: Value = serde_json::from_str(&told.out).unwrap();
-        assert_eq!(json["changes"][0]["outcome"], outcome, "{json}");
-        assert_eq!(json["changes"].as_array().unwrap().len(), 1);
-    }
-}
-
-/// A plug-in that frees one block in a hundred twice, or none, and now and then loses an event.
-fn releasing(twice: bool, blocks: u32, lossy: bool) -> Vec<u8> {
-    let mut t = Synth::linux();
-    let mailer = t.process("mailer");
-    let stack = ["libmade-up.so.1!malloc", "mailer!session_new", "mailer!main"];
-    t.churn(mailer, &stack, 96, blocks, 1.0..29.0, 0.01);
-    if twice {
-        (1..20).for_each(|second| t.double_free(f64::from(second), mailer, &stack, 96));
-    }
-    if lossy {
-        let loss = Loss { what: Lost::Allocations, count: 3 };
-        t.event(29.5, mailer, What::Loss(loss));
-    }
-    t.lasts(30.0);
-    t.build()
-}
-
-#[test]
-fn an_over_release_is_not_called_fixed_without_evidence() {
-    let bench = Bench::new();
-    bench.file("twice.unfreed", &releasing(true, 2000, false));
-    bench.file("once.unfreed", &releasing(false, 2000, false));
-    bench.file("idle.unfreed", &releasing(false, 20, false));
-    bench.file("lossy.unfreed", &releasing(false, 2000, true));
-    for (before, after, outcome, lack) in [
-        ("twice", "once", "fixed", Value::Null),
-        ("twice", "idle", "undecided", "load".into()),
-        ("twice", "lossy", "undecided", "losses".into()),
-        ("once", "twice", "new", Value::Null),
-        ("idle", "twice", "undecided", "earlier".into()),
-        ("lossy", "twice", "undecided", "earlier".into()),
-        ("twice", "twice", "unchanged", Value::Null),
-    ] {
-        let files = [before, after].map(|name| format!("{name}.unfreed"));
-        let told = bench.run(&["diff", "--json", &files[0], &files[1]]);
-        let json: Value = serde_json::from_str(&told.out).unwrap();
-        let change = &json["changes"][0];
-        assert_eq!(change["kind"], "over-release", "{json}");
-        assert_eq!(change["outcome"], outcome, "{before} {after}: {change}");
-        assert_eq!(change["undecided_by"], lack, "{before} {after}");
-    }
-}
-
-#[test]
-fn growth_of_empty_blocks_is_compared() {
-    let bench = Bench::new();
-    let trace = |leaked: u32| {
-        let mut t = Synth::linux();
-        let mailer = t.process("mailer");
-        let stack = ["libmade-up.so.1!malloc", "mailer!remember", "mailer!main"];
-        let parse = ["libmade-up.so.1!malloc", "mailer!parse", "mailer!main"];
-        t.churn(mailer, &stack, 0, 3000 - leaked, 0.0..30.0, 0.01);
-        t.leak(mailer, &stack, 0, leaked, 0.0..30.0);
-        t.churn(mailer, &parse, 64, 3000, 0.0..30.0, 0.01);
-        t.build()
-    };
-    bench.file("much", &trace(3000));
-    bench.file("half", &trace(1500));
-    bench.file("none", &trace(0));
-    for (before, after, outcome) in [
-        ("much", "half", "improved"),
-        ("half", "much", "worse"),
-        ("much", "none", "fixed"),
-        ("none", "much", "new"),
-    ] {
-        let told = bench.run(&["diff", "--json", "--min-confidence", "0.5", before, after]);
-        let json: Value = serde_json::from_str(&told.out).unwrap();
-        let change = &json["changes"][0];
-        assert_eq!(change["outcome"], outcome, "{before} {after}: {change}");
-    }
-    let told = bench.run(&["diff", "--min-confidence", "0.5", "much", "half"]);
-    assert!(told.out.contains("grows by 100 blocks/s"), "{}", told.out);
-}
-
-#[test]
 fn a_programs_own_wrapper_is_not_to_blame() {
     let bench = Bench::new();
     let mut t = Synth::linux();
@@ -620,35 +434,6 @@ fn a_published_fix_is_matched() {
     }
     let told = bench.run(&["fixes", "match", "cdo.unfreed"]);
     assert!(told.out.starts_with("Cdoexm.dll+0x"), "{}", told.out);
-}
-
-/// What `doctor` says is where tracing puts the agent: the first place that takes programs.
-#[test]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn doctor_and_collector_put_the_agent_in_the_same_place() {
-    let bench = Bench::new();
-    let own = bench.directory.path().join("own");
-    fs::create_dir(&own).unwrap();
-    let nowhere = bench.file("file", b"").join("nowhere");
-    for place in [&own, &nowhere] {
-        let mut doctor = bench.command(&["doctor", "--json"]);
-        let told = Told::from(doctor.env("TMPDIR", place).output().unwrap());
-        let json: Value = serde_json::from_str(&told.out).unwrap();
-        let checks = json["checks"].as_array().unwrap();
-        let found = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap();
-        let told_of = found("temporary")["found"].as_str().unwrap();
-        assert_ne!(told_of, nowhere.to_str().unwrap());
-        assert_eq!(found("memfd")["state"], "ok", "{json}");
-        let mut run = bench.command(&["run", "--quiet", "--", "sh", "-c", "echo $LD_PRELOAD"]);
-        let told = Told::from(
-            run.env("TMPDIR", place)
-                .env("XDG_RUNTIME_DIR", bench.directory.path())
-                .output()
-                .unwrap(),
-        );
-        assert!(told.out.starts_with(&format!("{told_of}/unfreed-")), "{}", told.out);
-    }
-    assert_eq!(fs::read_dir(&own).unwrap().count(), 0, "nothing is left");
 }
 
 #[test]
