@@ -24,6 +24,14 @@ impl Time {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u32);
 
+impl ProcessId {
+    /// Every process of the trace, those that come later too: whose the lost events were is not
+    /// known. Only a [`What::Loss`] speaks of it. One of [`Lost::Bytes`], and of [`Lost::Events`]
+    /// directly after it, stands exactly where they were lost: with nothing after it, all that came
+    /// before is whole.
+    pub const EVERY: ProcessId = ProcessId(u32::MAX);
+}
+
 /// An operating-system thread id; 0 where the source does not know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tid(pub u32);
@@ -110,7 +118,7 @@ pub enum What {
     ThreadExit,
     /// A heap was created, with the stack that did so.
     HeapCreate(HeapCreate),
-    /// A heap was destroyed, and with it every block in it.
+    /// A heap was destroyed, and with it every block in it. Never [`HeapId::DEFAULT`].
     HeapDestroy(HeapId),
     /// Something was lost.
     Loss(Loss),

@@ -342,17 +342,66 @@ fn a_tally_adds_counts_and_what_died_young_leaves_the_old_alone() {
 /// The tables double one at a time: the peak while they do is measured, not the rest after.
 #[test]
 fn a_live_block_costs_at_most_128_bytes_at_any_size() {
-    let mut ledger = ledger();
-    let held = HELD.get();
-    let mut most = 0.0f64;
-    for n in 0..1_000_000u64 {
-        PEAK.set(HELD.get());
-        ledger.apply(&event(n, 0, alloc(0x7f00_0000_0000 + n * 48, 64, 0, 0)));
-        // Below that, what the ledger costs empty weighs in.
-        if n > 10_000 {
-            most = most.max((PEAK.get() - held) as f64 / n as f64);
+    // Blocks of a heap that can be destroyed are also kept by heap.
+    for heap in [0, 7] {
+        let mut ledger = ledger();
+        let held = HELD.get();
+        let mut most = 0.0f64;
+        for n in 0..1_000_000u64 {
+            PEAK.set(HELD.get());
+            ledger.apply(&event(n, 0, alloc(0x7f00_0000_0000 + n * 48, 64, 0, heap)));
+            // Below that, what the ledger costs empty weighs in.
+            if n > 10_000 {
+                most = most.max((PEAK.get() - held) as f64 / n as f64);
+            }
         }
+        println!("heap {heap}: at most {most:.1} bytes per live block from 10,000 to 1,000,000");
+        assert!(most <= 128.0, "{most} bytes per live block");
     }
-    println!("at most {most:.1} bytes per live block between 10,000 and 1,000,000");
-    assert!(most <= 128.0, "{most} bytes per live block");
+}
+
+/// Each heap has a block; all that were not destroyed stay.
+#[test]
+fn a_heap_is_destroyed_without_a_look_at_the_blocks_of_others() {
+    let mut ledger = ledger();
+    const BLOCKS: u64 = 100_000;
+    for n in 0..BLOCKS {
+        ledger.apply(&event(n, 0, alloc(0x10_0000 + n * 16, 8, 0, 1)));
+    }
+    // Ten billion looks if each destruction went through all blocks.
+    for n in 0..BLOCKS {
+        ledger.apply(&event(BLOCKS + n, 0, alloc(16, 8, 1, 2 + n)));
+        ledger.apply(&event(BLOCKS + n, 0, What::HeapDestroy(HeapId(2 + n))));
+        ledger.apply(&event(BLOCKS + n, 0, What::HeapDestroy(HeapId::DEFAULT)));
+    }
+    let image = &ledger.images()[0];
+    assert_eq!((image.live_blocks() as u64, image.frees), (BLOCKS, BLOCKS));
+    ledger.apply(&event(3 * BLOCKS, 0, What::HeapDestroy(HeapId(1))));
+    assert_eq!(ledger.images()[0].live_blocks(), 0);
+}
+
+/// A trace that maps ever more modules, each once: what is known must be found, not searched for.
+#[test]
+fn many_modules_are_mapped_and_unmapped_in_little_time() {
+    use unfreed::event::{Module, ModuleId};
+    use unfreed_symbols::ModuleIdentity;
+    let mut ledger = ledger();
+    const MODULES: u32 = 100_000;
+    let module = |n: u32| {
+        What::Module(Box::new(Module {
+            id: ModuleId(n),
+            identity: ModuleIdentity::default(),
+            base: Address(u64::from(n) << 12),
+            size: Bytes(4096),
+        }))
+    };
+    for n in 0..MODULES {
+        ledger.apply(&event(0, 0, module(n)));
+    }
+    for n in 0..MODULES {
+        ledger.apply(&event(1, 0, What::ModuleUnload(Address(u64::from(n) << 12))));
+    }
+    let mappings = ledger.images()[0].mappings();
+    assert_eq!(mappings.len(), MODULES as usize);
+    assert!(mappings.iter().all(|mapping| !mapping.mapped));
 }

@@ -87,6 +87,62 @@ fn labelled_behaviours_are_told_apart() {
     assert!(recall >= 0.97, "recall {recall}");
 }
 
+/// Whoever ends a server to end the trace has it free everything: what accumulated until then is
+/// still found, and what did not is still not accused.
+#[test]
+fn a_shutdown_that_frees_everything_hides_no_growth() {
+    let (mut found, mut missed) = (0, 0);
+    for family in FAMILIES.iter().filter(|family| family.label != Label::OverRelease) {
+        for seed in FIRST_SEED..FIRST_SEED + 5 {
+            let mut world = World::new(seed, family.seconds, family.from_start);
+            (family.behave)(&mut world);
+            let ledger = world.shut_down();
+            assert!(ledger.totals().live_blocks == 0);
+            let assessment = judge(&ledger);
+            let suspects = assessment.suspects(DEFAULT_MIN_CONFIDENCE);
+            if family.label == Label::Innocent {
+                assert!(suspects.is_empty(), "{} seed {seed}: {suspects:#?}", family.name);
+                continue;
+            }
+            let subject = suspects.iter().find(|s| s.stack == World::SUBJECT);
+            assert_eq!(suspects.len(), usize::from(subject.is_some()), "{}", family.name);
+            match subject {
+                Some(suspect) => {
+                    let before = suspect.before_teardown.unwrap();
+                    assert!(before.freed >= 20 && before.freed <= before.live_blocks);
+                    // An idle process's last free may be part of it.
+                    let early = family.seconds as f64 - before.at.seconds();
+                    assert!(early.abs() < family.seconds as f64 / 16.0, "{early} s");
+                    assert!(suspect.explanation.contains("shut down"), "{}", suspect.explanation);
+                    found += 1;
+                }
+                None => {
+                    println!("  {} seed {seed}: missed", family.name);
+                    missed += 1;
+                }
+            }
+        }
+    }
+    println!("found {found}, missed {missed} after a shutdown");
+    assert!(f64::from(found) >= 0.97 * f64::from(found + missed), "{found}, {missed}");
+}
+
+/// Blocks that a busy process frees late are no shutdown, whatever comes after.
+#[test]
+fn a_queue_that_is_emptied_before_the_end_has_not_grown() {
+    let mut world = World::new(1, 60, true);
+    let mut kept = Vec::new();
+    world.start_up();
+    world.serve_until(40.0, |world, _| kept.push(world.keep(64)));
+    kept.drain(..).for_each(|block| world.free(block));
+    world.serve_until(60.0, |_, _| {});
+    let ledger = world.shut_down();
+    let assessment = judge(&ledger);
+    assert_eq!(assessment.suspects(0.0), Vec::<&unfreed::verdict::Judged>::new());
+    let subject = assessment.sites.iter().find(|s| s.stack == World::SUBJECT).unwrap();
+    assert_eq!(subject.verdict, Verdict::Steady);
+}
+
 /// A look at every second of the observation, as a dashboard takes it: of all looks at innocent
 /// behaviour, how many show a suspect. A cache that is still filling at a steady rate and a TTL not
 /// yet over look like a leak until then, so this is not zero.
@@ -241,4 +297,29 @@ fn snapshots_show_growth_once_there_are_enough_of_them() {
     assert!(judged(&[100, 200]).confidence < DEFAULT_MIN_CONFIDENCE);
     assert!(judged(&[100, 400, 410, 411]).confidence < 0.5);
     assert_eq!(judged(&[100, 100, 100]).verdict, Verdict::Steady);
+}
+
+#[test]
+fn blocks_that_were_counted_and_not_listed_have_no_number_per_event() {
+    use unfreed::event::{Bytes, Tally, What};
+    let mut world = World::new(1, 20, true);
+    world.mark(None);
+    for second in 1..20 {
+        world.pass(f64::from(second));
+        world.say(What::Tally(Box::new(Tally {
+            stack: World::SUBJECT,
+            since: unfreed::event::Time(0),
+            allocated: 50,
+            allocated_bytes: Bytes(2400),
+            freed: 0,
+            freed_bytes: Bytes(0),
+            lifetimes: Vec::new(),
+            estimated: false,
+        })));
+        world.mark(Some(50));
+    }
+    let assessment = judge(&world.finish());
+    let subject = assessment.sites.iter().find(|s| s.stack == World::SUBJECT).unwrap();
+    assert_eq!(subject.verdict, Verdict::Growth);
+    assert_eq!(subject.blocks_per_event, None);
 }

@@ -2,6 +2,8 @@
 //! doubles one sixty-fourth at a time and never everything at once. It knows nothing of sites
 //! beyond their number, and judges nothing: an occupied address is handed back to the caller.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -54,11 +56,17 @@ impl Block {
 pub(super) struct Blocks {
     shards: Box<[HashTable<Block>]>,
     len: usize,
+    /// Blocks of other heaps than the default one, which is never destroyed.
+    by_heap: BTreeSet<(u32, Address)>,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        Blocks { shards: (0..SHARDS).map(|_| HashTable::new()).collect(), len: 0 }
+        Blocks {
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            len: 0,
+            by_heap: BTreeSet::new(),
+        }
     }
 }
 
@@ -72,11 +80,15 @@ impl Blocks {
             Entry::Occupied(mut old) => {
                 let mut block = block;
                 block.taint();
-                Some(std::mem::replace(old.get_mut(), block))
+                let old = std::mem::replace(old.get_mut(), block);
+                leave(&mut self.by_heap, &old);
+                enter(&mut self.by_heap, &block);
+                Some(old)
             }
             Entry::Vacant(free) => {
                 free.insert(block);
                 self.len += 1;
+                enter(&mut self.by_heap, &block);
                 None
             }
         }
@@ -88,18 +100,17 @@ impl Blocks {
         let hash = hash(address);
         let found = self.shards[shard(hash)].find_entry(hash, |b| b.address == address).ok()?;
         self.len -= 1;
-        Some(found.remove().0)
+        let block = found.remove().0;
+        leave(&mut self.by_heap, &block);
+        Some(block)
     }
 
-    /// Takes every block out for which `of` holds, in order of address.
-    pub(super) fn extract(&mut self, mut of: impl FnMut(&Block) -> bool) -> Vec<Block> {
-        let mut taken = Vec::new();
-        for shard in &mut self.shards {
-            taken.extend(shard.extract_if(|b| of(b)));
-        }
-        self.len -= taken.len();
-        taken.sort_unstable_by_key(|b| b.address);
-        taken
+    /// Takes every block of a heap out, in order of address; none of the default heap. Costs no more
+    /// than they do, however many blocks other heaps have.
+    pub(super) fn destroy(&mut self, heap: u32) -> Vec<Block> {
+        let of = (heap, Address(0))..=(heap, Address(u64::MAX));
+        let addresses: Vec<Address> = self.by_heap.range(of).map(|(_, address)| *address).collect();
+        addresses.into_iter().filter_map(|address| self.remove(address)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -109,6 +120,20 @@ impl Blocks {
     /// All live blocks, in no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Block> {
         self.shards.iter().flat_map(|shard| shard.iter())
+    }
+}
+
+#[inline]
+fn enter(by_heap: &mut BTreeSet<(u32, Address)>, block: &Block) {
+    if block.heap() != 0 {
+        by_heap.insert((block.heap(), block.address));
+    }
+}
+
+#[inline]
+fn leave(by_heap: &mut BTreeSet<(u32, Address)>, block: &Block) {
+    if block.heap() != 0 {
+        by_heap.remove(&(block.heap(), block.address));
     }
 }
 

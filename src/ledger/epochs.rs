@@ -39,6 +39,11 @@ impl Grid {
         (since >> self.shift).min(EPOCHS as u64 - 1) as u8
     }
 
+    /// The number of the epoch that a time within the observation is in.
+    pub fn epoch(&self, time: Time) -> usize {
+        self.index(time).into()
+    }
+
     pub(super) fn shift(&self) -> u32 {
         self.shift
     }
@@ -48,9 +53,14 @@ impl Grid {
         self.origin
     }
 
+    /// Width of an epoch in nanoseconds.
+    pub(super) fn width(&self) -> u64 {
+        1 << self.shift.min(63)
+    }
+
     /// Width of an epoch in seconds.
     pub fn width_s(&self) -> f64 {
-        (1u64 << self.shift.min(63)) as f64 / 1e9
+        self.width() as f64 / 1e9
     }
 
     /// When an epoch begins.

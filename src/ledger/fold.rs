@@ -4,12 +4,12 @@
 
 use super::Ledger;
 use super::blocks::Block;
-use super::processes::{Image, OverRelease, OverReleases};
+use super::processes::{Image, LostCounts, OverRelease, OverReleases};
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Event, Exit, Free, HeapId, ProcessId, Realloc, Snapshot, StackId, Tally, Time,
-    What,
+    Address, Alloc, Event, Exit, Free, HeapId, Lost, ProcessId, Realloc, Snapshot, StackId, Tally,
+    Time, What,
 };
 
 impl Ledger {
@@ -21,6 +21,9 @@ impl Ledger {
         if self.began.is_none() {
             self.began = Some(event.time);
         }
+        if self.lost_at_end != LostCounts::default() && !matches!(event.what, What::Loss(_)) {
+            self.not_the_end();
+        }
         match &event.what {
             What::Alloc(alloc) => self.alloc(event.process, alloc),
             What::Free(free) => self.free(event.process, free),
@@ -28,6 +31,13 @@ impl Ledger {
             What::Stack(node) => self.stacks.define(*node),
             _ => self.rare(event),
         }
+    }
+
+    /// An event came behind a loss: it left a hole.
+    #[cold]
+    fn not_the_end(&mut self) {
+        let hole = std::mem::take(&mut self.lost_at_end);
+        self.lost_anywhere = self.lost_anywhere.and(hole);
     }
 
     fn rare(&mut self, event: &Event) {
@@ -48,6 +58,11 @@ impl Ledger {
                 image.ended = (*exit != Exit::StillRunning).then_some(now);
             }
             What::HeapDestroy(heap) => self.destroy(event.process, *heap),
+            What::Loss(loss) if event.process == ProcessId::EVERY => {
+                let in_place = loss.what == Lost::Bytes || self.lost_at_end.bytes > 0;
+                let lost = if in_place { &mut self.lost_at_end } else { &mut self.lost_anywhere };
+                lost.add(loss.what, loss.count);
+            }
             What::Loss(loss) => self.image_mut(event.process).lost.add(loss.what, loss.count),
             What::Mark(mark) => self.marks.set(self.began.unwrap_or(now), now, mark),
             What::Tally(tally) => self.tally(event.process, tally),
@@ -82,13 +97,14 @@ impl Ledger {
         let (epoch, activity) = image.epoch(now);
         activity.allocations = activity.allocations.saturating_add(1);
         image.allocations = image.allocations.saturating_add(1);
+        image.teardown.allocated(1);
         let id = site_of(image, &mut self.sites, stack, now);
         let heap = image.heaps.number(alloc.heap);
         let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
         if let Some(old) = old {
             image.frees_unseen += 1;
             let site = &mut self.sites[old.site.0 as usize];
-            site.died(&image.grid, epoch, old.born, old.size, None);
+            site.died(&image.grid, epoch, &old, None);
         }
         let site = &mut self.sites[id.0 as usize];
         site.born(&image.grid, epoch, now, alloc.size, alloc.function);
@@ -105,14 +121,16 @@ impl Ledger {
         let Some(block) = image.blocks.remove(free.address) else {
             image.epoch(now).1.unmatched += 1;
             let stack = self.stacks.resolve(free.stack);
-            unmatched(image, now, free.address, stack);
+            let lossy = self.lost_anywhere.and(image.lost).allocations_missing();
+            unmatched(image, lossy, now, free.address, stack);
             return;
         };
         let (epoch, activity) = image.epoch(now);
         activity.frees = activity.frees.saturating_add(1);
         image.frees = image.frees.saturating_add(1);
+        image.teardown.freed(now, 1, image.grid.width());
         let site = &mut self.sites[block.site.0 as usize];
-        site.died(&image.grid, epoch, block.born, block.size, Some(now));
+        site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
         let stack = self.stacks.resolve(free.stack);
         image.tombstones.bury(Tombstone {
             address: free.address,
@@ -136,13 +154,14 @@ impl Ledger {
         let at = self.image_index(process);
         let image = &mut self.images[at];
         let Some(number) = image.heaps.destroy(heap) else { return };
-        let gone = image.blocks.extract(|block| block.heap() == number);
+        let gone = image.blocks.destroy(number);
         let (epoch, activity) = image.epoch(now);
         activity.frees = activity.frees.saturating_add(gone.len() as u64);
         image.frees = image.frees.saturating_add(gone.len() as u64);
+        image.teardown.freed(now, gone.len() as u64, image.grid.width());
         for block in gone {
             let site = &mut self.sites[block.site.0 as usize];
-            site.died(&image.grid, epoch, block.born, block.size, Some(now));
+            site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
         }
     }
 
@@ -156,6 +175,7 @@ impl Ledger {
         activity.frees = activity.frees.saturating_add(tally.freed);
         image.allocations = image.allocations.saturating_add(tally.allocated);
         image.frees = image.frees.saturating_add(tally.freed);
+        image.teardown.allocated(tally.allocated);
         let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
         self.sites[id.0 as usize].tally(&image.grid, epoch, now, tally);
     }
@@ -214,12 +234,13 @@ fn site_of(image: &mut Image, sites: &mut Vec<Site>, stack: StackId, first: Time
 }
 
 /// A free of an address at which nothing lives. If a block was freed there before and nothing that
-/// was lost can have been allocated there since, that block was freed twice.
+/// was lost so far can have been allocated there since, that block was freed twice. A loss may be
+/// told late: the judge looks again.
 #[cold]
-fn unmatched(image: &mut Image, now: Time, address: Address, stack: StackId) {
+fn unmatched(image: &mut Image, lossy: bool, now: Time, address: Address, stack: StackId) {
     image.frees_unmatched += 1;
     let Some(tombstone) = image.tombstones.find(address) else { return };
-    if image.lost.allocations_missing() || tombstone.tainted {
+    if lossy || tombstone.tainted {
         image.frees_unexplained += 1;
         return;
     }

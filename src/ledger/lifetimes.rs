@@ -27,6 +27,31 @@ impl Lifetimes {
         }
     }
 
+    /// The same without so many that lived between these times, as far as there are such.
+    pub(super) fn without(&self, spans: &[(Time, Time, u64)]) -> Lifetimes {
+        let Some(histogram) = &self.0 else { return Lifetimes::default() };
+        let recorded = histogram.iter_recorded();
+        let mut left: Vec<(u64, u64)> = recorded
+            .map(|step| (step.value_iterated_to(), u64::from(step.count_at_value())))
+            .collect();
+        for (least, most, count) in spans {
+            let mut gone = *count;
+            let (least, most) = (least.0 >> UNIT, (most.0 >> UNIT).max(1));
+            for (value, count) in left.iter_mut().rev() {
+                if *value >= least && histogram.lowest_equivalent(*value) <= most {
+                    let taken = gone.min(*count);
+                    *count -= taken;
+                    gone -= taken;
+                }
+            }
+        }
+        let mut without = Lifetimes::default();
+        for (value, count) in left.into_iter().filter(|(_, count)| *count > 0) {
+            without.record(value << UNIT, count);
+        }
+        without
+    }
+
     /// How many were recorded.
     pub fn len(&self) -> u64 {
         self.0.as_ref().map_or(0, |h| h.len())

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod cohorts;
+mod earlier;
 mod epochs;
 mod fold;
 mod lifetimes;
@@ -14,6 +15,7 @@ mod series;
 mod sites;
 mod sizes;
 mod stacks;
+mod teardown;
 mod tombstones;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use crate::event::{Bytes, Fact, FactKind, ProcessId, Time};
 
 pub use blocks::Block;
 pub use cohorts::Cohort;
+pub use earlier::Earlier;
 pub use epochs::{EPOCHS, Grid};
 pub use lifetimes::Lifetimes;
 pub use marks::{MarkedSpan, Marks};
@@ -32,7 +35,8 @@ pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases};
 pub use series::{POINTS, Series};
 pub use sites::{LiveSet, Site, SiteId};
 pub use sizes::Sizes;
-pub use stacks::{Frames, StackEnd, Stacks};
+pub use stacks::{Frames, MAX_DEPTH, StackEnd, Stacks};
+pub use teardown::TornDown;
 pub use tombstones::WINDOW;
 
 /// Everything the events said, folded.
@@ -52,6 +56,10 @@ pub struct Ledger {
     marks: Marks,
     facts: BTreeMap<(FactKind, String), Fact>,
     snapshots: Series<u32, Time>,
+    /// What was lost of who knows which process, with events after it.
+    lost_anywhere: LostCounts,
+    /// The same with nothing after it: what came before is whole.
+    lost_at_end: LostCounts,
 }
 
 /// Sums over all processes.
@@ -189,12 +197,14 @@ impl Ledger {
 
     /// What was lost, over all processes.
     pub fn lost(&self) -> LostCounts {
-        self.images.iter().fold(LostCounts::default(), |sum, image| LostCounts {
-            allocations: sum.allocations.saturating_add(image.lost.allocations),
-            frees: sum.frees.saturating_add(image.lost.frees),
-            stacks: sum.stacks.saturating_add(image.lost.stacks),
-            events: sum.events.saturating_add(image.lost.events),
-            bytes: sum.bytes.saturating_add(image.lost.bytes),
-        })
+        let anywhere = self.lost_anywhere.and(self.lost_at_end);
+        self.images.iter().fold(anywhere, |sum, image| sum.and(image.lost))
+    }
+
+    /// What was lost that may have been this process's: its own losses, and those of
+    /// [`ProcessId::EVERY`]. Not those behind the last event, as of a file that was cut: they end
+    /// the observation and leave no hole in it.
+    pub fn lost_in(&self, image: &Image) -> LostCounts {
+        image.lost.and(self.lost_anywhere)
     }
 }

@@ -11,6 +11,7 @@ use super::epochs::{EPOCHS, Grid};
 use super::modules::{Mapping, Mappings};
 use super::series::Series;
 use super::sites::SiteId;
+use super::teardown::Teardown;
 use super::tombstones::Tombstones;
 use crate::event::{Exit, HeapId, Lost, Metric, Process, ProcessId, StackId, Time};
 
@@ -50,6 +51,17 @@ impl LostCounts {
             Lost::Bytes => &mut self.bytes,
         };
         *sum = sum.saturating_add(count);
+    }
+
+    /// These and others.
+    pub(super) fn and(self, other: LostCounts) -> LostCounts {
+        LostCounts {
+            allocations: self.allocations.saturating_add(other.allocations),
+            frees: self.frees.saturating_add(other.frees),
+            stacks: self.stacks.saturating_add(other.stacks),
+            events: self.events.saturating_add(other.events),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 
     /// Whether an allocation may be missing.
@@ -110,7 +122,7 @@ pub struct Image {
     pub frees_unmatched: u64,
     /// Second frees that lost events or an unseen free may explain; part of `frees_unmatched`.
     pub frees_unexplained: u64,
-    /// What was lost.
+    /// What was lost of this process alone; [`super::Ledger::lost_in`] has all that concerns it.
     pub lost: LostCounts,
     /// Where the process's epochs lie.
     pub grid: Grid,
@@ -118,6 +130,7 @@ pub struct Image {
     pub(super) activity_shift: u32,
     pub(super) blocks: Blocks,
     pub(super) tombstones: Tombstones,
+    pub(super) teardown: Teardown,
     pub(super) sites: FxHashMap<StackId, SiteId>,
     pub(super) over: BTreeMap<OverRelease, OverReleases>,
     pub(super) mappings: Mappings,
@@ -145,6 +158,7 @@ impl Image {
             activity_shift: grid.shift(),
             blocks: Blocks::default(),
             tombstones: Tombstones::default(),
+            teardown: Teardown::default(),
             sites: FxHashMap::default(),
             over: BTreeMap::new(),
             mappings: Mappings::default(),
@@ -232,8 +246,9 @@ impl Heaps {
         })
     }
 
-    /// Forgets a destroyed heap; its number, if a block was ever allocated from it.
+    /// Forgets a destroyed heap; its number, if a block was ever allocated from it. The default
+    /// heap stands for what no source names a heap of, and is never destroyed.
     pub(super) fn destroy(&mut self, heap: HeapId) -> Option<u32> {
-        if heap == HeapId::DEFAULT { Some(0) } else { self.numbers.remove(&heap) }
+        self.numbers.remove(&heap)
     }
 }

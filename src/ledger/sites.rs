@@ -1,6 +1,7 @@
 //! A site: all blocks with the same stack within one process. Each field is a running sum or a
 //! bounded series; nothing here grows with the number of events. A site counts, it does not judge.
 
+use super::blocks::Block;
 use super::cohorts::{Cohort, Cohorts};
 use super::epochs::Grid;
 use super::lifetimes::Lifetimes;
@@ -95,6 +96,12 @@ impl Site {
         self.function
     }
 
+    /// Of the blocks born in each of the first `len` epochs, those freed in this span of the process's
+    /// frees, and their bytes.
+    pub(super) fn freed_in(&self, span: u32, grid: &Grid, len: usize) -> Vec<(u64, u64)> {
+        self.cohorts.freed_in(span, grid, len)
+    }
+
     /// One cohort for each of the first `len` epochs of its process's grid.
     pub(super) fn epochs(&self, grid: &Grid, len: usize) -> Vec<Cohort> {
         self.cohorts.dense(grid, len)
@@ -120,16 +127,17 @@ impl Site {
         self.vote(by);
     }
 
-    /// A block of this site ended: its free was seen, or must have happened.
+    /// A block of this site ended: its free was seen, at this time and in this span of the process's
+    /// frees, or must have happened.
     #[inline]
     pub(super) fn died(
         &mut self,
         grid: &Grid,
         epoch: u8,
-        born: Time,
-        size: Bytes,
-        time: Option<Time>,
+        block: &Block,
+        freed: Option<(Time, u32)>,
     ) {
+        let Block { born, size, .. } = *block;
         self.cohorts.follow(grid);
         let live = self.live_blocks;
         self.live_blocks = live.saturating_sub(1);
@@ -137,12 +145,9 @@ impl Site {
         let now = self.cohorts.current(epoch, live);
         now.died = now.died.saturating_add(1);
         now.low = now.low.min(self.live_blocks);
-        if let Some(cohort) = self.cohorts.at(grid.index(born)) {
-            cohort.alive = cohort.alive.saturating_sub(1);
-            cohort.alive_bytes = cohort.alive_bytes.saturating_sub(size.0);
-        }
-        match time {
-            Some(time) => {
+        self.cohorts.died(grid.index(born), size, freed.map(|(_, span)| span));
+        match freed {
+            Some((time, _)) => {
                 self.frees = self.frees.saturating_add(1);
                 self.lifetimes.record(time.0.saturating_sub(born.0), 1);
             }

@@ -21,14 +21,25 @@ pub enum StackEnd {
 #[derive(Debug, Default)]
 pub struct Stacks {
     nodes: Vec<StackNode>,
+    /// Frames of each node's stack, itself included; no more than one above [`MAX_DEPTH`].
+    depths: Vec<u16>,
     unknown: u64,
+    cut: u64,
 }
+
+/// The most frames of a stack that are looked at, the innermost: no walk takes longer and no report
+/// grows larger, however deep a trace says that its stacks are. What is deeper ends
+/// [`StackEnd::Truncated`].
+pub const MAX_DEPTH: u16 = 1024;
 
 impl Stacks {
     /// Defines the next node. A caller that is not defined yet is taken for lost, and counted.
     pub(super) fn define(&mut self, mut node: StackNode) {
         node.caller = self.resolve(node.caller);
+        let depth = self.depth(node.caller).min(MAX_DEPTH) + 1;
+        self.cut += u64::from(depth > MAX_DEPTH);
         self.nodes.push(node);
+        self.depths.push(depth);
     }
 
     /// The id itself if it is a root or defined, else [`StackId::LOST`], counted.
@@ -41,13 +52,18 @@ impl Stacks {
         StackId::LOST
     }
 
-    /// The frames of a stack, innermost first. Of an unknown id there are none.
+    /// The frames of a stack, innermost first, at most [`MAX_DEPTH`]. Of an unknown id there are
+    /// none.
     pub fn frames(&self, id: StackId) -> Frames<'_> {
-        Frames { stacks: self, next: id }
+        Frames { stacks: self, next: id, left: MAX_DEPTH }
     }
 
-    /// How a stack ends. An unknown id is a lost stack.
+    /// How a stack ends. An unknown id is a lost stack; one that is deeper than [`MAX_DEPTH`] is
+    /// truncated.
     pub fn end(&self, id: StackId) -> StackEnd {
+        if self.depth(id) > MAX_DEPTH {
+            return StackEnd::Truncated;
+        }
         let mut frames = self.frames(id);
         frames.by_ref().for_each(drop);
         match frames.next {
@@ -73,6 +89,16 @@ impl Stacks {
         self.unknown
     }
 
+    /// How many nodes have a stack that is deeper than [`MAX_DEPTH`].
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// 0 for a root and for an unknown id.
+    fn depth(&self, id: StackId) -> u16 {
+        if id.is_root() { 0 } else { self.depths.get(self.index(id)).copied().unwrap_or(0) }
+    }
+
     fn index(&self, id: StackId) -> usize {
         (id.0 - StackId::FIRST.0) as usize
     }
@@ -83,15 +109,17 @@ impl Stacks {
 pub struct Frames<'a> {
     stacks: &'a Stacks,
     next: StackId,
+    left: u16,
 }
 
 impl<'a> Iterator for Frames<'a> {
     type Item = &'a Frame;
 
     fn next(&mut self) -> Option<&'a Frame> {
-        if self.next.is_root() {
+        if self.next.is_root() || self.left == 0 {
             return None;
         }
+        self.left -= 1;
         let node = self.stacks.nodes.get(self.stacks.index(self.next))?;
         self.next = node.caller;
         Some(&node.frame)
@@ -115,6 +143,26 @@ mod tests {
         let offsets: Vec<u64> = stacks.frames(StackId(5)).map(|f| f.offset).collect();
         assert_eq!(offsets, [2, 1]);
         assert_eq!(stacks.end(StackId(5)), StackEnd::Complete);
+    }
+
+    #[test]
+    fn a_stack_that_is_too_deep_is_cut_at_its_outer_end() {
+        let mut stacks = Stacks::default();
+        stacks.define(node(StackId::COMPLETE, 0));
+        for n in 0..200_000 {
+            stacks.define(node(StackId(StackId::FIRST.0 + n), u64::from(n) + 1));
+        }
+        let at = |depth: u32| StackId(StackId::FIRST.0 + depth - 1);
+        let deepest = u32::from(MAX_DEPTH);
+        assert_eq!(stacks.end(at(deepest)), StackEnd::Complete);
+        assert_eq!(stacks.frames(at(deepest)).count(), usize::from(MAX_DEPTH));
+        for depth in [deepest + 1, 200_001] {
+            assert_eq!(stacks.end(at(depth)), StackEnd::Truncated);
+            let frames: Vec<u64> = stacks.frames(at(depth)).map(|f| f.offset).collect();
+            assert_eq!(frames.len(), usize::from(MAX_DEPTH));
+            assert_eq!(frames[0], u64::from(depth) - 1);
+        }
+        assert_eq!(stacks.cut(), u64::from(200_001 - deepest));
     }
 
     #[test]

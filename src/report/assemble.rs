@@ -104,8 +104,12 @@ impl<'a> Assembler<'a> {
             blocks_per_event: judged.blocks_per_event,
         };
         let kind = if judged.verdict == Verdict::Leak { Kind::Leak } else { Kind::Growth };
+        let common = self.suspect(common);
+        let before = judged.before_teardown;
         Suspect {
             kind,
+            live_blocks: before.map_or(common.live_blocks, |before| before.live_blocks),
+            live_bytes: before.map_or(common.live_bytes, |before| before.live_bytes),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
             explanation: judged.explanation.clone(),
@@ -113,7 +117,7 @@ impl<'a> Assembler<'a> {
             growth_bytes_per_s: judged.growth_bytes_per_s,
             since_s: self.since(judged.since),
             held: judged.held,
-            ..self.suspect(common)
+            ..common
         }
     }
 

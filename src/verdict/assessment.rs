@@ -104,6 +104,23 @@ pub struct Judged {
     pub decided_by: Option<String>,
     /// The verdict in two plain sentences.
     pub explanation: String,
+    /// What the verdict was made of, if not of the site as it was at the end: the process tore
+    /// itself down and freed what had grown until then.
+    pub before_teardown: Option<BeforeTeardown>,
+}
+
+/// The live set of a site before its process tore itself down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BeforeTeardown {
+    /// When the process began to.
+    #[serde(skip)]
+    pub at: Time,
+    /// Live blocks then.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Blocks of the site that the teardown freed.
+    pub freed: u64,
 }
 
 /// Blocks of one site that were freed twice at one place.
@@ -144,6 +161,9 @@ pub struct Assessment {
     pub sites: Vec<Judged>,
     /// What was freed twice, in order of process, site and stack.
     pub over_releases: Vec<OverReleaseSuspect>,
+    /// Second frees that accuse nobody: an allocation at their address, or the free of another
+    /// block there, may be among what was lost or not seen in their process.
+    pub over_releases_unjudged: u64,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
     /// blocks of the size that is usual in the process; `None` where nothing could be seen.
     pub smallest_detectable_bytes_per_s: Option<f64>,

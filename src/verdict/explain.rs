@@ -6,7 +6,7 @@ use super::growth::{Doubt, Growth, MIN_SURVIVORS};
 use super::observation::{MIN_DURATION_S, Observation};
 use super::survivors::Survivors;
 use crate::event::Time;
-use crate::ledger::{Cohort, Site};
+use crate::ledger::{Cohort, Earlier, Site};
 
 /// What the verdict says, in two sentences.
 pub(super) fn explain(
@@ -53,6 +53,22 @@ pub(super) fn explain(
              from what the program means to keep."
         ),
     }
+}
+
+/// The same where the verdict is that of the time before the process tore itself down.
+pub(super) fn explain_earlier(verdict: Verdict, earlier: &Earlier) -> String {
+    let live = group(earlier.site.live_blocks);
+    let born = group(earlier.site.allocations);
+    let freed = group(earlier.freed);
+    let until = earlier.until.seconds();
+    let grew = match verdict {
+        Verdict::Undecided => "too little to tell a leak from what the program means to keep",
+        _ => "and the number grew",
+    };
+    format!(
+        "Of {born} blocks allocated here {live} were alive at {until:.1} s, {grew}. Then the \
+         process shut down and freed {freed} of them, which it does not while it works."
+    )
 }
 
 /// What would decide an undecided site.

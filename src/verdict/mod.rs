@@ -13,8 +13,11 @@ mod site;
 mod snapshots;
 mod statistics;
 mod survivors;
+mod teardown;
 
-pub use assessment::{Assessment, Evidence, Held, Judged, OverReleaseSuspect, Verdict};
+pub use assessment::{
+    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Verdict,
+};
 
 use std::collections::BTreeMap;
 
@@ -27,19 +30,28 @@ pub const DEFAULT_MIN_CONFIDENCE: f64 = 0.7;
 
 /// Judges every site of a ledger as it stands. Depends on nothing but the events folded so far.
 pub fn judge(ledger: &Ledger) -> Assessment {
+    let images = || ledger.images().iter();
     let seen: Vec<(&Image, Observation)> =
-        ledger.images().iter().map(|image| (image, Observation::of(ledger, image))).collect();
+        images().map(|image| (image, Observation::of(ledger, image))).collect();
+    let earlier: Vec<Option<Observation>> =
+        images().map(|image| Observation::before_teardown(ledger, image)).collect();
     let of: BTreeMap<ProcessId, usize> =
         seen.iter().enumerate().map(|(at, (image, _))| (image.id, at)).collect();
     let per_event = per_event::blocks(ledger);
     let sites = ledger.sites().filter_map(|(id, site)| {
-        let (_, seen) = &seen[*of.get(&site.process)?];
-        let per_event = per_event.get(id.0 as usize).copied();
-        Some(site::judge(ledger, id, site, seen, per_event))
+        let at = *of.get(&site.process)?;
+        let per_event = per_event.get(id.0 as usize).copied().flatten();
+        let judged = site::judge(ledger, id, site, &seen[at].1, per_event);
+        let earlier = earlier[at].as_ref();
+        Some(
+            earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen)).unwrap_or(judged),
+        )
     });
+    let (over_releases, over_releases_unjudged) = over_release::judge(ledger);
     Assessment {
         sites: sites.collect(),
-        over_releases: over_release::judge(ledger),
+        over_releases,
+        over_releases_unjudged,
         smallest_detectable_bytes_per_s: detectable::bytes_per_s(ledger, &seen),
     }
 }

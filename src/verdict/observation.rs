@@ -3,7 +3,8 @@
 //! judged against this, not against the clock alone.
 
 use super::statistics::median;
-use crate::ledger::{Activity, Image, Ledger};
+use crate::event::Time;
+use crate::ledger::{Activity, Image, Ledger, TornDown};
 
 /// Below this many seconds nothing is accused.
 pub(super) const MIN_DURATION_S: f64 = 2.5;
@@ -33,8 +34,23 @@ pub(super) struct Observation {
 }
 
 impl Observation {
+    /// Up to the process's end, or the latest event.
     pub(super) fn of(ledger: &Ledger, image: &Image) -> Self {
-        let activity = ledger.activity(image);
+        Self::new(ledger, image, ledger.end(image), ledger.activity(image))
+    }
+
+    /// Up to where the process tore itself down; `None` if it did not.
+    pub(super) fn before_teardown(ledger: &Ledger, image: &Image) -> Option<Self> {
+        let TornDown { began, allocations } = ledger.teardown(image)?;
+        let mut activity = ledger.activity(image);
+        activity.truncate(ledger.grid(image).0.epoch(began) + 1);
+        if let Some(last) = activity.last_mut() {
+            last.allocations = last.allocations.saturating_sub(allocations);
+        }
+        Some(Self::new(ledger, image, began, activity))
+    }
+
+    fn new(ledger: &Ledger, image: &Image, end: Time, activity: Vec<Activity>) -> Self {
         let (grid, _) = ledger.grid(image);
         let allocations = |a: &Activity| a.allocations as f64;
         let mean = activity.iter().map(allocations).sum::<f64>() / activity.len().max(1) as f64;
@@ -43,16 +59,17 @@ impl Observation {
             .map(|a| a.allocations > 0 && allocations(a) >= mean * IDLE_SHARE)
             .collect();
         let load_end = busy.iter().rposition(|busy| *busy).map_or(0, |last| last + 1);
-        let missed = image.lost.frees_missing().saturating_add(image.frees_unseen) as f64;
+        let lost = ledger.lost_in(image);
+        let missed = lost.frees_missing().saturating_add(image.frees_unseen) as f64;
         Observation {
-            duration_s: ledger.end(image).seconds() - image.began.seconds(),
+            duration_s: end.seconds() - image.began.seconds(),
             width_s: grid.width_s(),
             activity,
             busy,
             load_end,
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
-            bytes_lost: image.lost.bytes > 0,
+            bytes_lost: lost.bytes > 0,
         }
     }
 

@@ -1,19 +1,26 @@
-//! Blocks that were freed twice. The ledger counts a pair only where nothing that was lost can
-//! explain it; here it gets its confidence: less where frees were seen out of order, less for a
-//! process whose beginning was not seen.
+//! Blocks that were freed twice. A process of which allocations may be missing, at whatever time
+//! that was told, has none: what was lost may have been allocated between the two frees. Such
+//! pairs are counted. The others get their confidence: less where frees were seen out of order,
+//! less for a process whose beginning was not seen.
 
 use super::assessment::{Evidence, OverReleaseSuspect};
 use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
 
-pub(super) fn judge(ledger: &Ledger) -> Vec<OverReleaseSuspect> {
-    let images = ledger.images().iter();
-    images
-        .flat_map(|image| {
-            image
-                .over_releases()
-                .filter_map(move |(place, seen)| suspect(ledger, image, *place, *seen))
-        })
-        .collect()
+/// The suspects, and how many second frees were set aside.
+pub(super) fn judge(ledger: &Ledger) -> (Vec<OverReleaseSuspect>, u64) {
+    let mut suspects = Vec::new();
+    let mut aside: u64 = 0;
+    for image in ledger.images() {
+        aside = aside.saturating_add(image.frees_unexplained);
+        if ledger.lost_in(image).allocations_missing() {
+            let seen = image.over_releases().map(|(_, seen)| seen.count);
+            aside = seen.fold(aside, u64::saturating_add);
+        } else {
+            let seen = image.over_releases();
+            suspects.extend(seen.filter_map(|(place, seen)| suspect(ledger, image, *place, *seen)));
+        }
+    }
+    (suspects, aside)
 }
 
 fn suspect(
@@ -56,7 +63,7 @@ fn suspect(
         ],
         explanation: format!(
             "A block allocated here was freed again {again}, first at {:.1} s. Its address was \
-             not given out in between, and no allocation was lost until then.",
+             not given out in between, and no allocation of this process was lost.",
             seen.first.seconds()
         ),
     })

@@ -1,10 +1,11 @@
 //! Blocks that stayed per marked event: those born between marks with counts that still live,
 //! over what the marks count. Known only for blocks seen one by one.
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Site};
 
-/// Per site, in the ledger's order; empty where no mark carries a count.
-pub(super) fn blocks(ledger: &Ledger) -> Vec<f64> {
+/// Per site, in the ledger's order, `None` where its blocks were counted and not listed; empty where
+/// no mark carries a count.
+pub(super) fn blocks(ledger: &Ledger) -> Vec<Option<f64>> {
     let Some(events) = ledger.marks().events().filter(|events| *events > 0) else {
         return Vec::new();
     };
@@ -16,5 +17,8 @@ pub(super) fn blocks(ledger: &Ledger) -> Vec<f64> {
             *count += 1;
         }
     }
-    stayed.into_iter().map(|count| count as f64 / events as f64).collect()
+    let known = |(count, (_, site)): (u64, (_, &Site))| {
+        (!site.tallied).then(|| count as f64 / events as f64)
+    };
+    stayed.into_iter().zip(ledger.sites()).map(known).collect()
 }

@@ -22,24 +22,35 @@ pub(super) fn judge(
     if let Some(judged) = by_snapshots(ledger, id, site) {
         return judged;
     }
-    let cohorts = ledger.cohorts(site);
-    let survivors = Survivors::of(site, &cohorts, seen);
-    let growth = Growth::of(ledger, site, &cohorts, &survivors, seen);
+    by_blocks(ledger, id, site, &ledger.cohorts(site), seen, per_event).0
+}
+
+/// The verdict on blocks seen one by one, or in tallies, and the growth it rests on.
+pub(super) fn by_blocks(
+    ledger: &Ledger,
+    id: SiteId,
+    site: &Site,
+    cohorts: &[Cohort],
+    seen: &Observation,
+    per_event: Option<f64>,
+) -> (Judged, Growth) {
+    let survivors = Survivors::of(site, cohorts, seen);
+    let growth = Growth::of(ledger, site, cohorts, &survivors, seen);
     let (verdict, confidence) = if growth.confidence >= SAYS_GROWTH {
         (Verdict::Growth, growth.confidence)
     } else {
-        rest::classify(site, &cohorts, &survivors, seen, &growth)
+        rest::classify(site, cohorts, &survivors, seen, &growth)
     };
-    let since = since(ledger, site, &cohorts, &survivors, verdict);
-    Judged {
+    let since = since(ledger, site, cohorts, &survivors, verdict);
+    let judged = Judged {
         site: id,
         process: site.process,
         stack: site.stack,
         verdict,
         confidence,
-        evidence: evidence(site, &cohorts, &survivors, seen, &growth),
+        evidence: evidence(site, cohorts, &survivors, seen, &growth),
         growth_bytes_per_s: if verdict.accumulates() {
-            growth.slope.unwrap_or(0.0) * mean_bytes(&cohorts, &survivors)
+            growth.slope.unwrap_or(0.0) * mean_bytes(cohorts, &survivors)
         } else {
             0.0
         },
@@ -48,8 +59,10 @@ pub(super) fn judge(
         blocks_per_event: per_event,
         decided_by: (verdict == Verdict::Undecided)
             .then(|| explain::decided_by(&growth, site, &survivors, seen)),
-        explanation: explain::explain(verdict, site, &cohorts, &survivors, since),
-    }
+        explanation: explain::explain(verdict, site, cohorts, &survivors, since),
+        before_teardown: None,
+    };
+    (judged, growth)
 }
 
 fn since(
@@ -138,9 +151,10 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
              more. Snapshots tell of no free, so that a cache that fills looks alike.",
             growth.snapshots, growth.blocks
         ),
+        before_teardown: None,
     })
 }
 
-fn fact(fact: &'static str, value: f64, unit: &'static str) -> Evidence {
+pub(super) fn fact(fact: &'static str, value: f64, unit: &'static str) -> Evidence {
     Evidence { fact, value, unit }
 }

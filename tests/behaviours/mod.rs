@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use unfreed::event::{
-    Address, Alloc, Bytes, Event, Frame, Free, Function, HeapId, Mark, Process, ProcessId, Realloc,
-    StackId, StackNode, Tid, Time, Trust, What,
+    Address, Alloc, Bytes, Event, Exit, Frame, Free, Function, HeapId, Mark, Process, ProcessId,
+    Realloc, StackId, StackNode, Tid, Time, Trust, What,
 };
 use unfreed::ledger::Ledger;
 
@@ -91,6 +91,27 @@ impl World {
 
     pub fn finish(mut self) -> Ledger {
         self.pass(self.seconds);
+        self.say(What::Epoch);
+        self.ledger
+    }
+
+    /// The end of a server that is told to stop: it frees all that it still knows, and exits.
+    pub fn shut_down(mut self) -> Ledger {
+        self.pass(self.seconds);
+        let mut live: Vec<u64> =
+            self.ledger.images()[0].live().map(|block| block.address.0).collect();
+        live.sort_unstable();
+        for (n, block) in live.into_iter().enumerate() {
+            self.now += 2e-6;
+            self.free_event(block);
+            // Some work goes on, as to write a log.
+            if n % 40 == 0 {
+                let line = self.alloc(Self::background(9), 200);
+                self.free_event(line);
+            }
+        }
+        self.say(What::ProcessExit(Exit::Status(0)));
+        self.now += 1.0;
         self.say(What::Epoch);
         self.ledger
     }

@@ -56,20 +56,13 @@ pub struct Reader<R> {
     next_event: u64,
     /// The highest number that a chunk, also one that was lost, has told of.
     known_events: u64,
-    /// What was lost since the last chunk that could be read.
-    lost: Lacking,
-    /// Where the stream of events has come to.
-    last: (Time, ProcessId),
+    /// Bytes passed over since the last chunk that could be read.
+    lost_bytes: u64,
+    /// The time that the stream of events has come to.
+    last: Time,
     /// Where the last whole chunk ends.
     whole: Offset,
     ended: bool,
-}
-
-/// What was lost.
-#[derive(Clone, Copy, Default)]
-struct Lacking {
-    events: u64,
-    bytes: u64,
 }
 
 /// What became of a chunk.
@@ -92,8 +85,8 @@ impl<R: Read> Reader<R> {
                 .map_err(|source| ReadError::Io { offset: Offset(0), source })?,
             next_event: 0,
             known_events: 0,
-            lost: Lacking::default(),
-            last: Default::default(),
+            lost_bytes: 0,
+            last: Time(0),
             whole: Offset(0),
             ended: false,
         };
@@ -117,8 +110,8 @@ impl<R: Read> Reader<R> {
     }
 
     /// Clears `events` and fills it with those of the next chunk; false at the end. What was
-    /// lost stands in them as [`What::Loss`] at its place, with time and process of the event
-    /// before it.
+    /// lost stands in them as [`What::Loss`] of [`ProcessId::EVERY`] at its place, with the time of
+    /// the event before it.
     pub fn next_chunk(&mut self, events: &mut Vec<Event>) -> Result<bool, ReadError> {
         events.clear();
         while !self.ended {
@@ -217,7 +210,7 @@ impl<R: Read> Reader<R> {
         self.input.consume(total);
         let in_order = header.first_event >= self.next_event;
         if !unpacked || !in_order || !self.stacks.enter(header.next_stack) {
-            self.lost.bytes += total as u64;
+            self.lost_bytes += total as u64;
             let what = if unpacked {
                 "a chunk repeats numbers of an earlier one: passed over"
             } else {
@@ -238,7 +231,10 @@ impl<R: Read> Reader<R> {
             events,
         );
         if let Some(event) = events.last() {
-            self.last = (event.time, event.process);
+            self.last = event.time;
+        }
+        if untold.malformed > 0 {
+            events.push(self.loss(Lost::Events, untold.malformed));
         }
         self.tell_untold(at, untold);
         Ok(if events.is_empty() { Outcome::Passed } else { Outcome::Read })
@@ -247,7 +243,7 @@ impl<R: Read> Reader<R> {
     fn end_chunk(&mut self, header: &ChunkHeader, events: &mut Vec<Event>) -> io::Result<Outcome> {
         let at = self.input.offset();
         if header.first_event < self.next_event {
-            self.lost.bytes += chunk::LEN as u64;
+            self.lost_bytes += chunk::LEN as u64;
             self.faults.add(at, "a chunk repeats numbers of an earlier one: passed over");
             self.input.skip(chunk::LEN as u64 + u64::from(header.stored_len))?;
             return Ok(Outcome::Passed);
@@ -263,7 +259,7 @@ impl<R: Read> Reader<R> {
     /// The file ends without an end chunk.
     fn end_of_file(&mut self, events: &mut Vec<Event>) {
         let rest = self.input.window().len();
-        self.lost.bytes += rest as u64;
+        self.lost_bytes += rest as u64;
         self.input.consume(rest);
         self.tell_losses(self.whole, self.known_events, events);
         let what = format!(
@@ -279,32 +275,33 @@ impl<R: Read> Reader<R> {
         let from = self.input.offset();
         self.faults.add(from, what);
         self.input.seek_chunk()?;
-        self.lost.bytes += self.input.offset().0 - from.0;
+        self.lost_bytes += self.input.offset().0 - from.0;
         Ok(())
     }
 
     /// Puts what was lost before record `number` into the stream.
     fn tell_losses(&mut self, at: Offset, number: u64, events: &mut Vec<Event>) {
-        let lost = std::mem::take(&mut self.lost);
+        let bytes = std::mem::take(&mut self.lost_bytes);
         let missing = number.saturating_sub(self.next_event);
-        if missing > 0 && lost.bytes == 0 {
+        if missing > 0 && bytes == 0 {
             self.faults.add(at, "chunks are missing before this one");
         }
-        let (time, process) = self.last;
-        let mut tell = |what, count| {
+        for (what, count) in [(Lost::Bytes, bytes), (Lost::Events, missing)] {
             if count > 0 {
-                let what = What::Loss(Loss { what, count });
-                events.push(Event { time, process, thread: Tid(0), what });
+                events.push(self.loss(what, count));
             }
-        };
-        tell(Lost::Events, missing.saturating_add(lost.events));
-        tell(Lost::Bytes, lost.bytes);
+        }
+    }
+
+    /// A loss at the place that the stream of events has come to.
+    fn loss(&self, what: Lost, count: u64) -> Event {
+        let what = What::Loss(Loss { what, count });
+        Event { time: self.last, process: ProcessId::EVERY, thread: Tid(0), what }
     }
 
     /// Counts what a chunk that was read could not tell.
     fn tell_untold(&mut self, at: Offset, untold: record::Untold) {
         let faults = &mut self.faults;
-        self.lost.events = self.lost.events.saturating_add(untold.malformed);
         let what = "records that do not follow the format (in the chunk here): lost";
         faults.add_many(at, what, untold.malformed);
         let what = "records of kinds that this version does not know: passed over";

@@ -1,0 +1,45 @@
+//! Sites that grew until their process tore itself down and freed everything. The blocks are gone at
+//! the end, yet no free was seen while the process worked: such a site is judged as it was before.
+//! One that did not grow until then is left to the verdict on the whole.
+
+use super::assessment::{BeforeTeardown, Judged, Verdict};
+use super::explain;
+use super::observation::Observation;
+use super::site::{by_blocks, fact};
+use crate::ledger::{Ledger, Site};
+
+/// What to say of a site instead of the verdict on the whole; `None` if that stands. `seen` is the
+/// process's observation up to its teardown.
+pub(super) fn judge(
+    ledger: &Ledger,
+    whole: &Judged,
+    site: &Site,
+    seen: &Observation,
+) -> Option<Judged> {
+    if whole.verdict.accumulates() {
+        return None;
+    }
+    let earlier = ledger.earlier(site)?;
+    // Which blocks the marks cover is known of those that still live, and these do not.
+    let (mut judged, growth) =
+        by_blocks(ledger, whole.site, &earlier.site, &earlier.cohorts, seen, None);
+    let open = judged.verdict == Verdict::Undecided && growth.confidence > 0.0;
+    if !judged.verdict.accumulates() && !open {
+        return None;
+    }
+    judged.evidence.push(fact("freed-at-end", earlier.freed as f64, "blocks"));
+    judged.explanation = explain::explain_earlier(judged.verdict, &earlier);
+    judged.decided_by = judged.decided_by.map(|by| {
+        format!(
+            "{by}; what grew was freed only as the process shut down: end the trace while the \
+             process runs (--duration)"
+        )
+    });
+    judged.before_teardown = Some(BeforeTeardown {
+        at: earlier.until,
+        live_blocks: earlier.site.live_blocks,
+        live_bytes: earlier.site.live_bytes,
+        freed: earlier.freed,
+    });
+    Some(judged)
+}
