@@ -150,6 +150,26 @@ fn what_is_freed_too_often_is_not_said_to_accumulate() {
 }
 
 #[test]
+fn second_frees_that_accuse_nobody_stand_beside_the_conclusion() {
+    for detail in [Detail::Brief, Detail::Normal] {
+        let style = Style { width: 120, detail, ..Style::default() };
+        let dismissed = Dismissed { over_releases_unjudged: 2, ..nothing().dismissed };
+        let text = render(&Report { dismissed, ..nothing() }, style);
+        assert!(text.contains("2 second frees accuse nobody: what was lost"), "{text}");
+        assert!(!render(&nothing(), style).contains("accuse"));
+    }
+}
+
+#[test]
+fn what_a_shutdown_freed_is_not_said_to_be_never_freed() {
+    let mut report = growth();
+    report.suspects[0].freed_at_end = 49_000;
+    let text = render(&report, Style { width: 120, ..Style::default() });
+    let says = "50,000 of 50,003 blocks (1.53 MiB) not freed until it shut down";
+    assert!(text.contains(says) && !text.contains("never freed"), "{text}");
+}
+
+#[test]
 fn the_smallest_leak_says_for_which_bound_it_is_reckoned() {
     for (bound, than) in [(0.9, "faster"), (0.5, "slower")] {
         let given = format!("at the {} % given the limit is {than}", bound * 100.0);

@@ -110,6 +110,7 @@ impl<'a> Assembler<'a> {
             kind,
             live_blocks: before.map_or(common.live_blocks, |before| before.live_blocks),
             live_bytes: before.map_or(common.live_bytes, |before| before.live_bytes),
+            freed_at_end: before.map_or(0, |before| before.freed),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
             explanation: judged.explanation.clone(),
@@ -170,6 +171,7 @@ impl<'a> Assembler<'a> {
             allocations: site.map_or(0, |site| site.allocations),
             live_blocks: site.map_or(0, |site| site.live_blocks),
             live_bytes: site.map_or(0, |site| site.live_bytes),
+            freed_at_end: 0,
             bytes_per_call: site.and_then(bytes_per_call),
             blocks_per_event,
             estimated: site.is_some_and(|site| site.estimated),
@@ -272,7 +274,10 @@ fn totals(ledger: &Ledger) -> Totals {
 }
 
 fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
-    let mut dismissed = Dismissed::default();
+    let mut dismissed = Dismissed {
+        over_releases_unjudged: assessment.over_releases_unjudged,
+        ..Dismissed::default()
+    };
     for site in &assessment.sites {
         match site.verdict {
             Verdict::Cache => dismissed.cache += 1,

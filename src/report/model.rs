@@ -193,6 +193,9 @@ pub struct Suspect {
     pub live_blocks: u64,
     /// Live bytes.
     pub live_bytes: u64,
+    /// Blocks that were freed only when the process shut down. Where there are any, the live blocks
+    /// and bytes are those before it did.
+    pub freed_at_end: u64,
     /// Bytes per allocation.
     pub bytes_per_call: Option<BytesPerCall>,
     /// Blocks that stayed per marked event ("1,000 messages sent"), where marks carry counts.
@@ -282,6 +285,8 @@ pub struct Dismissed {
     pub below_bound: u64,
     /// Of those, the ones freed too often.
     pub below_bound_over_release: u64,
+    /// Second frees that accuse nobody, because what was lost or not seen may explain them.
+    pub over_releases_unjudged: u64,
 }
 
 /// Sites whose verdict would be decided by the same thing.

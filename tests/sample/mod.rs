@@ -46,6 +46,7 @@ pub fn nothing() -> Report {
             undecided: 2,
             below_bound: 1,
             below_bound_over_release: 0,
+            over_releases_unjudged: 0,
         },
         undecided: vec![Undecided {
             decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
@@ -103,6 +104,7 @@ fn suspect() -> Suspect {
         allocations: 50_003,
         live_blocks: 50_000,
         live_bytes: 1_600_000,
+        freed_at_end: 0,
         bytes_per_call: Some(BytesPerCall { min: 12, median: 32, max: 40 }),
         blocks_per_event: Some(1.0),
         estimated: false,

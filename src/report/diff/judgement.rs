@@ -19,6 +19,8 @@ pub(super) struct Sight {
     least: Option<f64>,
     /// Whether allocations or frees are missing: each may be the one that tells.
     lossy: bool,
+    /// Whether frees came twice and nobody was accused.
+    unjudged: bool,
     /// How long it was.
     duration_s: f64,
 }
@@ -28,6 +30,7 @@ impl Sight {
         Sight {
             least: report.smallest_detectable_bytes_per_s,
             lossy: report.losses.events > 0 || report.losses.bytes > 0,
+            unjudged: report.dismissed.over_releases_unjudged > 0,
             duration_s: report.duration_s,
         }
     }
@@ -93,7 +96,7 @@ fn hidden(
     if released {
         return match () {
             () if other.freed_again > 0 => Some(Lack::Verdict),
-            () if sight.lossy => Some(Lack::Losses),
+            () if sight.lossy || sight.unjudged => Some(Lack::Losses),
             () if !as_often => Some(Lack::Load),
             () => None,
         };
@@ -137,7 +140,8 @@ fn pace(before: Measure, after: Measure) -> Judgement {
 mod tests {
     use super::*;
 
-    const CLEAR: Sight = Sight { least: Some(10.0), lossy: false, duration_s: 60.0 };
+    const CLEAR: Sight =
+        Sight { least: Some(10.0), lossy: false, unjudged: false, duration_s: 60.0 };
 
     fn quiet() -> Measure {
         Measure { verdict: Some(Verdict::Steady), allocations: 1000, ..Measure::default() }
@@ -242,6 +246,7 @@ mod tests {
             (ran, CLEAR, None),
             (ran, Sight { least: None, ..CLEAR }, None),
             (ran, lossy, Some(Lack::Losses)),
+            (ran, Sight { unjudged: true, ..CLEAR }, Some(Lack::Losses)),
             (Measure { allocations: 700, ..ran }, CLEAR, Some(Lack::Load)),
             (Measure { freed_again: 1, ..ran }, CLEAR, Some(Lack::Verdict)),
         ] {

@@ -121,7 +121,8 @@ pub enum Lack {
     Pace,
     /// Its site allocated too little in the later trace.
     Load,
-    /// Events were lost in the later trace, which can hide a second free.
+    /// Events were lost in the later trace, which can hide a second free, or second frees there
+    /// accuse nobody.
     Losses,
     /// The later trace does not acquit it: its site is undecided, or accumulates or is freed too
     /// often below the confidence bound.

@@ -28,6 +28,11 @@ impl Group<'_> {
         self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_bytes))
     }
 
+    /// Blocks that only the process's shutdown freed, of all stacks.
+    pub fn freed_at_end(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.freed_at_end))
+    }
+
     /// Growth of all stacks, bytes per second.
     pub fn growth(&self) -> f64 {
         self.all.iter().map(|suspect| suspect.growth_bytes_per_s).sum()

@@ -121,6 +121,12 @@ fn losses(page: &mut Page, report: &Report) {
             page.paragraph(0, &[words(format!("Lost: {}.", lost.join(", "))).ink(Ink::Warning)]);
         }
     }
+    let unjudged = report.dismissed.over_releases_unjudged;
+    if unjudged > 0 {
+        let frees = counted(unjudged, "second free accuses", "second frees accuse");
+        let text = format!("{frees} nobody: what was lost or not seen may explain them.");
+        page.paragraph(0, &[words(text).ink(Ink::Warning)]);
+    }
     for fault in report.faults.iter().take(FAULTS_SHOWN) {
         let mut text = format!("Damaged at byte {}: {}", count(fault.offset), fault.what);
         if fault.count > 1 {

@@ -63,10 +63,11 @@ fn pace(page: &mut Page, group: &Group<'_>) {
             text.push_str(&format!("{} a day at this pace; ", per_day(group.growth())));
         }
         text.push_str(&format!(
-            "{} of {} blocks ({}) never freed",
+            "{} of {} blocks ({}) {}",
             count(group.live_blocks()),
             count(group.allocations()),
-            bytes(group.live_bytes())
+            bytes(group.live_bytes()),
+            if group.freed_at_end() > 0 { "not freed until it shut down" } else { "never freed" }
         ));
         if let Some(per_event) = group.blocks_per_event() {
             text.push_str(&format!(", {} per marked event", blocks(per_event)));
