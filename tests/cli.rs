@@ -294,7 +294,11 @@ fn a_script_can_tell_nothing_found_from_nothing_seen() {
         let report: Report = serde_json::from_str(&told.out).unwrap();
         assert_eq!(report.conclusive, conclusive, "{file}");
     }
-    assert!(bench.run(&["analyze", "short.unfreed"]).out.starts_with("No verdict."));
+    for verb in [&["analyze"][..], &["fixes", "match"]] {
+        let told = |file: &str| bench.run(&[verb, &[file]].concat()).out;
+        assert!(told("short.unfreed").starts_with("No verdict."));
+        assert!(told("fine.unfreed").starts_with("No suspect. A leak slower than "));
+    }
     for verb in ["run", "analyze"] {
         let help = bench.run(&[verb, "--help"]).out;
         assert!(help.contains("`conclusive`"), "{help}");

@@ -21,7 +21,9 @@ use super::recording::{self, Recording};
 #[command(
     after_help = "Take both traces under the same load, or mark the load with `unfreed mark \
                         --count`. Exit codes: 0 no suspect in AFTER; 1 at least one; 2 it could \
-                        not be done."
+                        not be done. 0 is also the exit code where AFTER could not have shown one: \
+                        in the JSON `after.smallest_detectable_bytes_per_s` is then null, and \
+                        outcomes are `undecided`."
 )]
 pub struct Args {
     /// The earlier trace

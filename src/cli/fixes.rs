@@ -12,7 +12,7 @@ use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::units::counted;
-use unfreed::report::text::{safe, write_dismissed_fix, write_fix};
+use unfreed::report::text::{safe, write_dismissed_fix, write_fix, write_nothing};
 use unfreed::report::{Material, Ran, assemble, json, ran};
 use unfreed::verdict::judge;
 
@@ -157,7 +157,7 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
 fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
     let mut page = Page::new(style);
     if report.suspects.is_empty() {
-        page.paragraph(0, &[words("No suspect.")]);
+        write_nothing(&mut page, report);
     }
     for suspect in &report.suspects {
         page.gap();

@@ -24,7 +24,8 @@ pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
     }
 }
 
-fn nothing(page: &mut Page, report: &Report) {
+/// Writes that there is no suspect, and what that is worth.
+pub fn nothing(page: &mut Page, report: &Report) {
     match report.smallest_detectable_bytes_per_s {
         Some(least) => page.paragraph(
             0,

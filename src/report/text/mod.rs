@@ -17,6 +17,7 @@ mod suspect;
 pub mod units;
 
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
+pub use headline::nothing as write_nothing;
 
 use super::diff::DiffReport;
 use super::model::Report;
