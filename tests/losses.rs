@@ -6,12 +6,12 @@
 use std::ops::Range;
 
 use unfreed::event::{
-    Address, Alloc, Bytes, Event, Frame, Free, Function, HeapId, Loss, Lost, Process, ProcessId,
-    StackId, StackNode, Tid, Time, Trust, What,
+    Address, Alloc, Bytes, Event, Exit, Frame, Free, Function, HeapId, Loss, Lost, Process,
+    ProcessId, StackId, StackNode, Tid, Time, Trust, What,
 };
 use unfreed::ledger::Ledger;
 use unfreed::read::trace::{Header, Reader, Writer};
-use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, Verdict, judge};
+use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, Unmeasured, Verdict, judge};
 
 const CHURN: StackId = StackId(StackId::FIRST.0);
 const LEAK: StackId = StackId(StackId::FIRST.0 + 1);
@@ -192,4 +192,56 @@ fn a_cut_file_shortens_the_observation_and_hides_no_leak() {
         assert!((leak.confidence - same.confidence).abs() < 0.01, "{leak:#?}");
         assert!(assessment.smallest_detectable_bytes_per_s.is_some());
     }
+}
+
+/// What is claimed of leaks that were not found, for 60 seconds of a process that works as told:
+/// until when, and how many allocations are lost for each that is seen.
+fn claimed(works_s: u64, lost_per_seen: u64) -> (Option<f64>, Option<Unmeasured>) {
+    let mut events = beginning();
+    for n in 0..works_s * 100 {
+        let time = n * 10_000_000;
+        events.push(event(time, 0, alloc(0x90, CHURN, 16)));
+        events.push(event(time + 1, 0, free(0x90)));
+        events.push(event(time + 2, 0, lost(Lost::Allocations, lost_per_seen)));
+    }
+    events.push(event(60_000_000_000, 0, What::Epoch));
+    let assessment = judge(&fold(&events));
+    (assessment.smallest_detectable_bytes_per_s, assessment.unmeasured)
+}
+
+#[test]
+fn nothing_is_claimed_of_what_could_not_be_seen() {
+    let (whole, _) = claimed(60, 0);
+    let (half, _) = claimed(60, 1);
+    assert!((half.unwrap() / whole.unwrap() - 2.0).abs() < 0.01, "{half:?} {whole:?}");
+    assert_eq!(claimed(60, 1000), (None, Some(Unmeasured::Lost)));
+    assert_eq!(claimed(12, 0), (None, Some(Unmeasured::LoadStopped)));
+    assert_eq!(claimed(2, 0), (None, Some(Unmeasured::LoadStopped)));
+    assert_eq!(claimed(0, 0), (None, Some(Unmeasured::NothingAllocated)));
+}
+
+#[test]
+fn processes_that_were_too_short_are_counted_and_speak_for_the_trace_where_they_did_the_work() {
+    let trace = |workers: u32, size: u64| {
+        let mut events = beginning();
+        for n in 0..6000u64 {
+            let time = n * 10_000_000;
+            events.push(event(time, 0, alloc(0x90, CHURN, 1000)));
+            events.push(event(time + 1, 0, free(0x90)));
+            let worker = 2 + u32::try_from(n / 200).unwrap();
+            if worker < 2 + workers {
+                events.push(event(time + 2, worker, alloc(0x1000 + n * 64, LEAK, size)));
+                if n % 200 == 199 {
+                    events.push(event(time + 3, worker, What::ProcessExit(Exit::Status(0))));
+                }
+            }
+        }
+        events.push(event(60_000_000_000, 0, What::Epoch));
+        let assessment = judge(&fold(&events));
+        let claimed = assessment.smallest_detectable_bytes_per_s.is_some();
+        (claimed, assessment.unmeasured, assessment.processes_unmeasured)
+    };
+    assert_eq!(trace(0, 0), (true, None, 0));
+    assert_eq!(trace(3, 16), (true, None, 3));
+    assert_eq!(trace(30, 10_000), (false, Some(Unmeasured::Short), 30));
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use support::broker::Broker;
-use support::mqtt::{Publisher, Qos};
+use support::mqtt::{Publisher, Qos, Subscriber};
 use support::process::{LIMIT, run};
 use support::programs;
 
@@ -104,4 +104,33 @@ fn mosquitto_without_the_plug_in_is_no_suspect() {
     assert_eq!(report["losses"], serde_json::json!({"events":0,"frees":0,"stacks":0,"bytes":0}));
     assert!(report["totals"]["allocations"].as_u64().unwrap() > PUBLISHES);
     assert!(report["smallest_detectable_bytes_per_s"].as_f64().is_some());
+}
+
+/// A broker that keeps every message for a subscriber who never comes back frees them all when it
+/// is stopped, and stopping it is how its trace ends.
+#[test]
+fn what_mosquitto_frees_only_as_it_stops_has_grown() {
+    support::require!("mosquitto");
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("report.json");
+    let prefix = [UNFREED, "run", "--json", "--output", report.to_str().unwrap(), "--"];
+    let prefix: Vec<OsString> = prefix.iter().map(OsString::from).collect();
+    let broker = Broker::start(&prefix, None);
+    Subscriber::leave_behind(broker.port(), "gone", "mail/in").unwrap();
+    let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
+    for _ in 0..100 {
+        publisher.publish(Qos::AtLeastOnce, &["mail/in"], &[b'x'; 64], 100).unwrap();
+        std::thread::sleep(PAUSE);
+    }
+    publisher.disconnect().unwrap();
+    let finished = broker.stop();
+    let json = std::fs::read_to_string(&report).unwrap();
+    let report: Value = serde_json::from_str(&json).unwrap();
+    println!("{report:#}");
+    assert_eq!(finished.code(), Some(1), "{}", finished.err());
+    let suspects = report["suspects"].as_array().unwrap();
+    let queued = |suspect: &&Value| suspect["live_blocks"].as_u64() >= Some(9_000);
+    let suspect = suspects.iter().find(queued).unwrap();
+    assert_eq!(text(suspect, "/module/name"), "mosquitto");
+    assert!(text(suspect, "/explanation").contains("shut down"));
 }

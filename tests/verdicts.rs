@@ -109,7 +109,8 @@ fn a_shutdown_that_frees_everything_hides_no_growth() {
             match subject {
                 Some(suspect) => {
                     let before = suspect.before_teardown.unwrap();
-                    assert!(before.freed >= 20 && before.freed <= before.live_blocks);
+                    assert!(before.freed >= 20, "{before:?}");
+                    assert!(before.freed <= before.live_blocks, "{before:?}");
                     // An idle process's last free may be part of it.
                     let early = family.seconds as f64 - before.at.seconds();
                     assert!(early.abs() < family.seconds as f64 / 16.0, "{early} s");
@@ -117,7 +118,8 @@ fn a_shutdown_that_frees_everything_hides_no_growth() {
                     found += 1;
                 }
                 None => {
-                    println!("  {} seed {seed}: missed", family.name);
+                    let of = assessment.sites.iter().find(|s| s.stack == World::SUBJECT);
+                    println!("  {} seed {seed}: missed {of:#?}", family.name);
                     missed += 1;
                 }
             }

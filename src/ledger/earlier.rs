@@ -35,12 +35,13 @@ impl Ledger {
         let image = self.image(site.process)?;
         let until = self.teardown(image)?.began;
         let (grid, len) = self.grid(image);
-        let freed = site.freed_in(image.teardown.span(), &grid, len);
+        let last = grid.epoch(until);
+        let mut freed = site.freed_in(image.teardown.span(), &grid, len);
+        freed.truncate(last + 1);
         let sum = freed.iter().map(|(blocks, _)| *blocks).fold(0, u64::saturating_add);
         if sum == 0 {
             return None;
         }
-        let last = grid.epoch(until);
         let mut cohorts = site.epochs(&grid, len);
         cohorts.truncate(last + 1);
         let mut lived = Vec::new();

@@ -10,6 +10,10 @@ use crate::event::Time;
 const FREE: u64 = 2;
 const ALLOCATION: u64 = 3;
 
+/// The level at which a span begins: a few blocks that are allocated as a teardown begins do not cut
+/// its first frees off. So work has spans too, of 64 blocks allocated and freed.
+const FIRST: u64 = 64;
+
 /// The level rises no higher, so that work going on ends a span of any size: 256 blocks allocated
 /// and freed do.
 const HIGHEST: u64 = 256;
@@ -27,6 +31,7 @@ pub(super) struct Teardown {
     began: Time,
     last: Time,
     allocations: u64,
+    frees: u64,
 }
 
 /// A process's teardown.
@@ -39,14 +44,19 @@ pub struct TornDown {
 }
 
 impl Teardown {
-    /// Blocks were freed; a pause longer than `pause` ns before that ends a span.
+    /// Blocks were freed. A span ends after a pause longer than `pause` ns, and if within that time it
+    /// has not freed more than was allocated.
     #[inline]
     pub(super) fn freed(&mut self, now: Time, count: u64, pause: u64) {
-        if self.level == 0 || now.0.saturating_sub(self.last.0) > pause {
+        let since = |time: Time| now.0.saturating_sub(time.0);
+        let nothing_yet = self.level <= FIRST && since(self.began) > pause;
+        if self.level == 0 || nothing_yet || since(self.last) > pause {
             self.span = self.span.wrapping_add(1);
-            (self.level, self.began, self.allocations) = (0, now, 0);
+            (self.level, self.began) = (FIRST, now);
+            (self.allocations, self.frees) = (0, 0);
         }
         self.last = now;
+        self.frees = self.frees.saturating_add(count);
         self.level = self.level.saturating_add(count.saturating_mul(FREE)).min(HIGHEST);
     }
 
@@ -69,37 +79,52 @@ impl Teardown {
         let took = ended.seconds() - self.began.seconds();
         let longest = (LONGEST * (ended.seconds() - began.seconds())).max(SHORT);
         let torn_down = TornDown { began: self.began, allocations: self.allocations };
-        (self.level > 0 && took <= longest).then_some(torn_down)
+        // Work has as many frees as allocations.
+        let more = self.frees / 5 > self.allocations / 4;
+        (self.level > 0 && more && took <= longest).then_some(torn_down)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     const PAUSE: u64 = 1_000_000_000;
 
-    #[test]
-    fn work_has_no_teardown_and_a_teardown_may_allocate_a_little() {
-        let mut teardown = Teardown::default();
-        for n in 0..1000 {
+    fn work(teardown: &mut Teardown, times: std::ops::Range<u64>) {
+        for time in times {
             teardown.allocated(1);
-            teardown.freed(Time(n), 1, PAUSE);
+            teardown.freed(Time(time), 1, PAUSE);
         }
-        let work = teardown.span();
+    }
+
+    #[test]
+    fn work_is_no_teardown_and_a_teardown_may_allocate_a_little() {
+        let mut teardown = Teardown::default();
+        work(&mut teardown, 0..1000);
+        assert!(teardown.span() > 10);
+        assert_eq!(teardown.of(Time(0), Time(1000)), None);
         teardown.allocated(1);
         for n in 1000..2000 {
             teardown.freed(Time(n), 2, PAUSE);
             teardown.allocated(1);
         }
-        assert_eq!(teardown.span(), work + 1);
-        let ended = Time(10_000_000_000);
-        let torn_down = TornDown { began: Time(1000), allocations: 1000 };
-        assert_eq!(teardown.of(Time(0), Time(2000)), Some(torn_down));
-        assert_eq!(teardown.of(Time(0), ended), None);
-        teardown.freed(ended, 1, PAUSE);
-        assert_eq!(teardown.of(Time(0), ended).map(|t| t.began), Some(ended));
-        teardown.allocated(100);
-        assert_eq!(teardown.of(Time(0), ended), None);
+        let torn_down = teardown.of(Time(0), Time(2000)).unwrap();
+        assert!((900..=1000).contains(&torn_down.began.0), "{torn_down:?}");
+        assert_eq!(teardown.of(Time(0), Time(10_000_000_000)), None);
+        work(&mut teardown, 2000..2300);
+        assert_eq!(teardown.of(Time(0), Time(2300)), None);
+    }
+
+    #[test]
+    fn a_pause_comes_before_a_teardown_not_into_it() {
+        let mut teardown = Teardown::default();
+        work(&mut teardown, 0..10);
+        let later = Time(2 * PAUSE);
+        teardown.freed(later, 100, PAUSE);
+        let torn_down = TornDown { began: later, allocations: 0 };
+        assert_eq!(teardown.of(Time(0), later), Some(torn_down));
     }
 }

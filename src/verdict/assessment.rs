@@ -165,8 +165,27 @@ pub struct Assessment {
     /// block there, may be among what was lost or not seen in their process.
     pub over_releases_unjudged: u64,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
-    /// blocks of the size that is usual in the process; `None` where nothing could be seen.
+    /// blocks of the size that is usual in the process; the largest over the processes that could
+    /// be measured. `None` where nothing could be seen, or not of what allocated most.
     pub smallest_detectable_bytes_per_s: Option<f64>,
+    /// Why that is `None`.
+    pub unmeasured: Option<Unmeasured>,
+    /// How many processes that allocated could not be measured: it says nothing of these.
+    pub processes_unmeasured: u64,
+}
+
+/// Why nothing can be said of leaks that were not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unmeasured {
+    /// No allocation was seen.
+    NothingAllocated,
+    /// The process was observed too shortly.
+    Short,
+    /// The process stopped working long before the observation ended.
+    LoadStopped,
+    /// Too much was lost: bytes of the recording, or most allocations or their stacks.
+    Lost,
 }
 
 impl Assessment {

@@ -279,10 +279,17 @@ fn stopped(site: &Site, survivors: &Survivors, seen: &Observation) -> f64 {
     let several = survivors.from < run.saturating_sub(1)
         && survivors.epochs.iter().any(|&e| e >= run)
         && run > 0;
-    let length = seen.load_end - run;
     let serves = seen.churn_without(site.allocations, site.frees) >= 0.5;
+    stop_cap(seen, several, serves, survivors.steadiness() > 0.85)
+}
+
+/// The same by what is known of the site: whether it grew in several runs of work, whether the rest
+/// of the process freed most of what it allocated, whether the site grew evenly.
+pub(super) fn stop_cap(seen: &Observation, several: bool, serves: bool, even: bool) -> f64 {
+    let run = seen.last_run();
+    let length = seen.load_end - run;
     let from_startup = run == 0 && seen.from_start;
-    let long = length as f64 * seen.width_s >= 10.0 && serves && survivors.steadiness() > 0.85;
+    let long = length as f64 * seen.width_s >= 10.0 && serves && even;
     let wide = length * 4 >= seen.busy.len();
     match (several, from_startup) {
         (true, _) => 0.85,

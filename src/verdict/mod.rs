@@ -16,7 +16,7 @@ mod survivors;
 mod teardown;
 
 pub use assessment::{
-    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Verdict,
+    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Unmeasured, Verdict,
 };
 
 use std::collections::BTreeMap;
@@ -48,10 +48,16 @@ pub fn judge(ledger: &Ledger) -> Assessment {
         )
     });
     let (over_releases, over_releases_unjudged) = over_release::judge(ledger);
+    // Where a process tore itself down, what was judged is the time before.
+    let judged = seen.iter().zip(&earlier);
+    let judged = judged.map(|((image, seen), earlier)| (*image, earlier.as_ref().unwrap_or(seen)));
+    let detectable = detectable::judge(ledger, judged);
     Assessment {
         sites: sites.collect(),
         over_releases,
         over_releases_unjudged,
-        smallest_detectable_bytes_per_s: detectable::bytes_per_s(ledger, &seen),
+        smallest_detectable_bytes_per_s: detectable.bytes_per_s.ok(),
+        unmeasured: detectable.bytes_per_s.err(),
+        processes_unmeasured: detectable.unmeasured,
     }
 }

@@ -108,6 +108,7 @@ fn configuration(port: u16, plugin: Option<&Path>) -> String {
          persistence false\n\
          user root\n\
          set_tcp_nodelay true\n\
+         max_queued_messages 0\n\
          log_dest stderr\n\
          log_type error\n\
          log_type warning\n"

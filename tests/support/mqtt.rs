@@ -46,7 +46,7 @@ pub struct Publisher {
 impl Publisher {
     /// Connects to a broker on 127.0.0.1.
     pub fn connect(port: u16, client: &str) -> io::Result<Publisher> {
-        Ok(Publisher { connection: Connection::open(port, client)?, next: 0, identifier: 0 })
+        Ok(Publisher { connection: Connection::open(port, client, true)?, next: 0, identifier: 0 })
     }
 
     /// Publishes exactly this many messages, over the topics in turn, and returns when the broker
@@ -102,16 +102,16 @@ pub struct Subscriber {
 impl Subscriber {
     /// Connects and subscribes; returns when the broker has confirmed.
     pub fn connect(port: u16, client: &str, filter: &str) -> io::Result<Subscriber> {
-        let mut connection = Connection::open(port, client)?;
-        let mut body = vec![0, 1];
-        put_text(&mut body, filter);
-        body.push(0);
-        connection.send(SUBSCRIBE, &body)?;
-        let (kind, answer) = connection.receive()?;
-        match (kind, answer.as_slice()) {
-            (SUBACK, [0, 1, granted]) if *granted < 3 => Ok(Subscriber { connection }),
-            _ => Err(unexpected("SUBACK", kind, &answer)),
-        }
+        let mut connection = Connection::open(port, client, true)?;
+        connection.subscribe(filter, Qos::AtMostOnce)?;
+        Ok(Subscriber { connection })
+    }
+
+    /// Subscribes at QoS 1 in a session that stays, and leaves: the broker keeps messages for it.
+    pub fn leave_behind(port: u16, client: &str, filter: &str) -> io::Result<()> {
+        let mut connection = Connection::open(port, client, false)?;
+        connection.subscribe(filter, Qos::AtLeastOnce)?;
+        connection.close()
     }
 
     /// The topic and payload of the next message.
@@ -137,15 +137,15 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(port: u16, client: &str) -> io::Result<Connection> {
+    fn open(port: u16, client: &str, clean: bool) -> io::Result<Connection> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let writer = BufWriter::with_capacity(64 << 10, stream.try_clone()?);
         let mut connection = Connection { reader: BufReader::new(stream), writer };
-        // Protocol name and level 4, clean session, no keep-alive (section 3.1).
-        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 0x02, 0, 0];
+        // Protocol name and level 4, clean session or not, no keep-alive (section 3.1).
+        let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, u8::from(clean) << 1, 0, 0];
         put_text(&mut body, client);
         connection.send(CONNECT, &body)?;
         let (kind, answer) = connection.receive()?;
@@ -153,6 +153,18 @@ impl Connection {
             return Err(unexpected("CONNACK, accepted", kind, &answer));
         }
         Ok(connection)
+    }
+
+    fn subscribe(&mut self, filter: &str, qos: Qos) -> io::Result<()> {
+        let mut body = vec![0, 1];
+        put_text(&mut body, filter);
+        body.push(qos as u8);
+        self.send(SUBSCRIBE, &body)?;
+        let (kind, answer) = self.receive()?;
+        match (kind, answer.as_slice()) {
+            (SUBACK, [0, 1, granted]) if *granted < 3 => Ok(()),
+            _ => Err(unexpected("SUBACK", kind, &answer)),
+        }
     }
 
     fn send_publish(
