@@ -17,7 +17,7 @@ use serde_json::Value;
 use synth::{Synth, linux_module, windows_module};
 use tempfile::TempDir;
 use unfreed::event::{Exit, Process, ProcessId, What};
-use unfreed::report::model::{Report, SeenFrom};
+use unfreed::report::model::{Report, SeenFrom, Unmeasured};
 use unfreed_symbols::ModuleIdentity;
 
 /// A program run in a directory of its own.
@@ -293,6 +293,8 @@ fn a_script_can_tell_nothing_found_from_nothing_seen() {
         assert_eq!(told.code, Some(code), "{file}");
         let report: Report = serde_json::from_str(&told.out).unwrap();
         assert_eq!(report.conclusive, conclusive, "{file}");
+        let why = (!conclusive).then_some(Unmeasured::Short);
+        assert_eq!((report.unmeasured, report.processes_unmeasured), (why, u64::from(!conclusive)));
     }
     for verb in [&["analyze"][..], &["fixes", "match"]] {
         let told = |file: &str| bench.run(&[verb, &[file]].concat()).out;

@@ -12,7 +12,9 @@ use serde_json::Value;
 use unfreed::fixes::Status;
 use unfreed::report::diff::{DiffReport, Lack, Outcome};
 use unfreed::report::json;
-use unfreed::report::model::{Dismissed, Fault, Losses, Module, Report, SeenFrom, Target};
+use unfreed::report::model::{
+    Dismissed, Fault, Losses, Module, Report, SeenFrom, Target, Unmeasured,
+};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
 use unfreed_symbols::Found;
@@ -57,6 +59,41 @@ fn no_suspect_says_what_could_not_be_seen() {
     golden("no_suspect", &nothing());
     let blind = Report { smallest_detectable_bytes_per_s: None, ..nothing() };
     golden("no_verdict", &blind);
+}
+
+#[test]
+fn why_nothing_could_be_seen_decides_the_advice() {
+    for (why, says, never) in [
+        (Unmeasured::NothingAllocated, "Record while the program works.", "longer"),
+        (Unmeasured::Short, "it is too short. Record longer, under load.", "stopped"),
+        (Unmeasured::LoadStopped, "Keep the load on to the end", "Record longer"),
+        (Unmeasured::Lost, "too much of it is lost.", "Record longer"),
+    ] {
+        let report = Report {
+            smallest_detectable_bytes_per_s: None,
+            unmeasured: Some(why),
+            processes_unmeasured: 1,
+            conclusive: false,
+            ..nothing()
+        };
+        let text = render(&report, Style { width: 400, ..Style::default() });
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("No verdict. ") && first.contains(says), "{first}");
+        assert!(!first.contains(never), "{first}");
+        assert!(!text.contains("other process"), "said once: {text}");
+    }
+}
+
+#[test]
+fn processes_of_which_nothing_is_known_are_told_with_the_conclusion() {
+    for report in [nothing(), growth()] {
+        let report = Report { processes_unmeasured: 2, ..report };
+        for detail in [Detail::Brief, Detail::Full] {
+            let text = render(&report, Style { width: 400, detail, ..Style::default() });
+            let conclusion = text.split("\n\n").next().unwrap();
+            assert!(conclusion.contains("In 2 other processes no leak could"), "{conclusion}");
+        }
+    }
 }
 
 #[test]

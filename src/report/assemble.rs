@@ -73,6 +73,8 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         undecided: undecided(ledger, assessment),
         min_confidence,
         smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
+        unmeasured: assessment.unmeasured,
+        processes_unmeasured: assessment.processes_unmeasured,
     }
 }
 

@@ -6,7 +6,7 @@ use unfreed_symbols::Found;
 
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
-pub use crate::verdict::Held;
+pub use crate::verdict::{Held, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -43,6 +43,10 @@ pub struct Report {
     ///
     /// [`DEFAULT_MIN_CONFIDENCE`]: crate::verdict::DEFAULT_MIN_CONFIDENCE
     pub smallest_detectable_bytes_per_s: Option<f64>,
+    /// Why that is `None`.
+    pub unmeasured: Option<Unmeasured>,
+    /// How many processes that allocated it says nothing of.
+    pub processes_unmeasured: u64,
     /// Whether the trace says anything: it has a suspect, or could have shown one. Without that,
     /// "no suspect" means nothing.
     pub conclusive: bool,

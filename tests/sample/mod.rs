@@ -55,6 +55,8 @@ pub fn nothing() -> Report {
         }],
         min_confidence: 0.7,
         smallest_detectable_bytes_per_s: Some(118.4),
+        unmeasured: None,
+        processes_unmeasured: 0,
         conclusive: true,
     }
 }

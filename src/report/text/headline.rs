@@ -6,7 +6,7 @@ use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::seen::reckoned;
 use super::units::{counted, percent, rate};
-use crate::report::model::{Kind, Module, Report};
+use crate::report::model::{Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
@@ -21,6 +21,19 @@ pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
             };
             page.paragraph(0, &[words(more)]);
         }
+    }
+    unmeasured(page, report);
+}
+
+/// Of which processes nothing above speaks. Where it speaks of none, that was said.
+fn unmeasured(page: &mut Page, report: &Report) {
+    let processes = report.processes_unmeasured;
+    if processes > 0 && report.conclusive {
+        let text = format!(
+            "In {} no leak could have been seen: too short, idle too soon, or too much of it lost.",
+            counted(processes, "other process", "other processes")
+        );
+        page.paragraph(0, &[words(text).ink(Ink::Warning)]);
     }
 }
 
@@ -42,12 +55,29 @@ pub fn nothing(page: &mut Page, report: &Report) {
             0,
             &[
                 words("No verdict.").ink(Ink::Warning),
-                words(
-                    " No leak of any rate could have been seen in this trace: it is too short, or \
-                     too much of it is missing. Record longer, under load.",
-                ),
+                words(" No leak of any rate could have been seen in this trace: "),
+                words(blind(report.unmeasured)),
             ],
         ),
+    }
+}
+
+/// Why nothing could be seen, and what to do about it.
+fn blind(why: Option<Unmeasured>) -> &'static str {
+    match why {
+        Some(Unmeasured::NothingAllocated) => {
+            "it shows no allocation. Record while the program works."
+        }
+        Some(Unmeasured::Short) => "it is too short. Record longer, under load.",
+        Some(Unmeasured::LoadStopped) => {
+            "the load stopped early, and what a program keeps of its last work is no leak yet. Keep \
+             the load on to the end, or put it on again after a pause; idling longer tells nothing."
+        }
+        Some(Unmeasured::Lost) => {
+            "too much of it is lost. Record again on a less busy machine or under less load, and \
+             let the recording end whole; recording longer loses more."
+        }
+        None => "it is too short, or too much of it is missing. Record longer, under load.",
     }
 }
 
