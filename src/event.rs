@@ -176,6 +176,36 @@ pub enum Function {
     Munmap = 21,
 }
 
+impl Function {
+    /// The function as its callers write it: `malloc`, `operator new[]`, `RtlAllocateHeap`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Unknown => "an unknown function",
+            Function::Malloc => "malloc",
+            Function::Calloc => "calloc",
+            Function::Realloc => "realloc",
+            Function::Reallocarray => "reallocarray",
+            Function::PosixMemalign => "posix_memalign",
+            Function::AlignedAlloc => "aligned_alloc",
+            Function::Memalign => "memalign",
+            Function::Valloc => "valloc",
+            Function::Pvalloc => "pvalloc",
+            Function::New => "operator new",
+            Function::NewArray => "operator new[]",
+            Function::Free => "free",
+            Function::Delete => "operator delete",
+            Function::DeleteArray => "operator delete[]",
+            Function::RtlAllocateHeap => "RtlAllocateHeap",
+            Function::RtlReAllocateHeap => "RtlReAllocateHeap",
+            Function::RtlFreeHeap => "RtlFreeHeap",
+            Function::VirtualAlloc => "VirtualAlloc",
+            Function::VirtualFree => "VirtualFree",
+            Function::Mmap => "mmap",
+            Function::Munmap => "munmap",
+        }
+    }
+}
+
 /// A block was allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is its type")]

@@ -3,6 +3,12 @@
 
 mod synth;
 
+#[path = "cli/diff.rs"]
+mod diff;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "cli/watching.rs"]
+mod watching;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -10,8 +16,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use synth::{Synth, linux_module, windows_module};
 use tempfile::TempDir;
-use unfreed::report::diff::DiffReport;
-use unfreed::report::model::Report;
+use unfreed::event::{Exit, Process, ProcessId, What};
+use unfreed::report::model::{Report, SeenFrom, Unmeasured};
 use unfreed_symbols::ModuleIdentity;
 
 /// A program run in a directory of its own.
@@ -107,7 +113,12 @@ fn a_leak_is_told_and_the_exit_code_says_so() {
 
 /// What the program writes to a terminal of this width.
 #[cfg(target_os = "linux")]
-fn on_a_terminal(columns: u16, mut command: Command) -> String {
+fn on_a_terminal(columns: u16, command: Command) -> String {
+    on_a_screen(24, columns, command)
+}
+
+#[cfg(target_os = "linux")]
+fn on_a_screen(rows: u16, columns: u16, mut command: Command) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::Read;
 
@@ -117,7 +128,8 @@ fn on_a_terminal(columns: u16, mut command: Command) -> String {
     let name = ptsname(&ours, Vec::new()).unwrap();
     let theirs = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap());
     let theirs = theirs.unwrap();
-    let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let size =
+        rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     rustix::termios::tcsetwinsize(&theirs, size).unwrap();
     let mut child = command.stdout(theirs).spawn().unwrap();
     // Until the last holder of their end is gone, when reading fails.
@@ -162,6 +174,32 @@ fn a_terminal_gets_its_width_and_colour_unless_that_is_not_wanted() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_without_rows_has_columns_all_the_same() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    for (columns, widths) in [(50, 41..=50), (20, 31..=40), (0, 61..=80)] {
+        let command = bench.command(&["analyze", "leak.unfreed", "--no-color"]);
+        let text = on_a_screen(0, columns, command);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widths.contains(&widest), "{columns}: {widest}: {text}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_its_file_does_not_take_goes_to_stdout() {
+    let bench = Bench::new();
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    let told = bench.run(&["analyze", "leak.unfreed", "--json", "--output", "/dev/full"]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    serde_json::from_str::<Report>(&told.out).unwrap();
+    let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("cannot write the result to /dev/full"), "{said}");
+    assert!(said.contains("stdout, where it was written instead"), "{said}");
+}
+
+#[test]
 fn no_suspect_says_what_could_not_have_been_seen() {
     let bench = Bench::new();
     bench.file("fine.unfreed", &server("1.2.1", false));
@@ -185,6 +223,88 @@ fn json_is_the_report_and_the_same_every_time() {
     assert_eq!(suspect.stack.iter().filter(|frame| frame.blame).count(), 1);
     let again = bench.run(&["analyze", "--json", "leak.unfreed"]);
     assert_eq!(told.out, again.out);
+}
+
+/// A process image among others: with its pid, whatever its id.
+fn image(pid: u32, parent: u32, from_start: bool) -> What {
+    let name = "mailer".to_owned();
+    What::Process(Box::new(Process { pid, parent, command: vec![name.clone()], name, from_start }))
+}
+
+#[test]
+fn a_program_that_executes_itself_anew_does_not_grow_twice_as_fast() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let before = t.process("mailer");
+    let stack = ["libmade-up.so.1!malloc", "mailer!remember", "mailer!main"];
+    t.leak(before, &stack, 48, 3000, 0.0..30.0);
+    t.event(30.0, before, What::ProcessExit(Exit::Replaced));
+    let after = ProcessId(1);
+    t.event(30.0, after, image(1000, 1, true));
+    t.leak(after, &stack, 48, 3000, 30.0..60.0);
+    bench.file("anew.unfreed", &t.build());
+    let told = bench.run(&["analyze", "--json", "anew.unfreed"]);
+    let report: Report = serde_json::from_str(&told.out).unwrap();
+    let images: Vec<_> = report.suspects.iter().map(|s| (s.pid, s.target)).collect();
+    assert_eq!(images, [(1000, 0), (1000, 1)], "{}", told.out);
+    let told = bench.run(&["analyze", "anew.unfreed"]);
+    assert!(told.out.contains("One more suspect below."), "{}", told.out);
+    assert!(told.out.contains("Suspect 2 of 2:"), "{}", told.out);
+    assert!(!told.out.contains("6,000 of 6,000"), "{}", told.out);
+}
+
+#[test]
+fn a_forked_child_is_not_a_process_that_ran_before() {
+    let bench = Bench::new();
+    let stack = ["libmade-up.so.1!malloc", "mailer!work", "mailer!main"];
+    for (parent, began, seen_from) in
+        [(1000, 2.0, SeenFrom::Fork), (1000, 0.0, SeenFrom::Running), (7, 2.0, SeenFrom::Running)]
+    {
+        let mut t = Synth::linux();
+        let shell = t.process("mailer");
+        t.churn(shell, &stack, 48, 3000, 0.0..30.0, 0.01);
+        t.event(began, ProcessId(1), image(1001, parent, false));
+        t.churn(ProcessId(1), &stack, 48, 3000, 2.0..30.0, 0.01);
+        bench.file("forks.unfreed", &t.build());
+        let told = bench.run(&["analyze", "--json", "forks.unfreed"]);
+        let report: Report = serde_json::from_str(&told.out).unwrap();
+        let seen: Vec<_> = report.target.iter().map(|target| target.seen_from).collect();
+        assert_eq!(seen, [SeenFrom::Start, seen_from], "parent {parent}, from {began}");
+        let before = seen_from == SeenFrom::Running;
+        assert_eq!(report.source.from_start, !before);
+        let told = bench.run(&["analyze", "forks.unfreed"]);
+        assert_eq!(told.out.contains("ran before the trace began"), before, "{}", told.out);
+    }
+}
+
+#[test]
+fn a_script_can_tell_nothing_found_from_nothing_seen() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let mailer = t.process("mailer");
+    t.churn(mailer, &["libmade-up.so.1!malloc", "mailer!main"], 48, 100, 0.0..1.0, 0.01);
+    bench.file("short.unfreed", &t.build());
+    bench.file("fine.unfreed", &server("1.2.1", false));
+    bench.file("leak.unfreed", &server("1.2.0", true));
+    for (file, code, conclusive) in
+        [("short.unfreed", 0, false), ("fine.unfreed", 0, true), ("leak.unfreed", 1, true)]
+    {
+        let told = bench.run(&["analyze", "--json", file]);
+        assert_eq!(told.code, Some(code), "{file}");
+        let report: Report = serde_json::from_str(&told.out).unwrap();
+        assert_eq!(report.conclusive, conclusive, "{file}");
+        let why = (!conclusive).then_some(Unmeasured::Short);
+        assert_eq!((report.unmeasured, report.processes_unmeasured), (why, u64::from(!conclusive)));
+    }
+    for verb in [&["analyze"][..], &["fixes", "match"]] {
+        let told = |file: &str| bench.run(&[verb, &[file]].concat()).out;
+        assert!(told("short.unfreed").starts_with("No verdict."));
+        assert!(told("fine.unfreed").starts_with("No suspect. A leak slower than "));
+    }
+    for verb in ["run", "analyze"] {
+        let help = bench.run(&[verb, "--help"]).out;
+        assert!(help.contains("`conclusive`"), "{help}");
+    }
 }
 
 #[test]
@@ -256,41 +376,6 @@ fn a_closed_pipe_is_no_error() {
     drop(reader);
     let told = Told::from(command.stdout(writer).stderr(Stdio::piped()).output().unwrap());
     assert_eq!((told.code, told.err.as_str()), (Some(1), ""));
-}
-
-#[test]
-fn diff_shows_the_leak_gone() {
-    let bench = Bench::new();
-    bench.file("before.unfreed", &server("1.2.0", true));
-    bench.file("after.unfreed", &server("1.2.1", false));
-    let told = bench.run(&["diff", "--json", "before.unfreed", "after.unfreed"]);
-    assert_eq!(told.code, Some(0), "{told:?}");
-    let diff: DiffReport = serde_json::from_str(&told.out).unwrap();
-    let json: Value = serde_json::from_str(&told.out).unwrap();
-    assert_eq!(diff.changes.len(), 1, "{json}");
-    let change = &json["changes"][0];
-    assert_eq!(change["outcome"], "fixed", "{change}");
-    assert_eq!(change["matched_by"], "stack", "{change}");
-    assert_eq!(change["version_before"], "1.2.0");
-    assert_eq!(change["version_after"], "1.2.1");
-    let told = bench.run(&["diff", "before.unfreed", "after.unfreed"]);
-    assert!(told.out.starts_with("1 suspect: 1 fixed."), "{}", told.out);
-}
-
-#[test]
-fn diff_the_other_way_is_new_and_with_itself_unchanged() {
-    let bench = Bench::new();
-    bench.file("good.unfreed", &server("1.2.1", false));
-    bench.file("bad.unfreed", &server("1.2.2", true));
-    for (before, after, outcome) in
-        [("good.unfreed", "bad.unfreed", "new"), ("bad.unfreed", "bad.unfreed", "unchanged")]
-    {
-        let told = bench.run(&["diff", "--json", before, after]);
-        assert_eq!(told.code, Some(1), "{told:?}");
-        let json: Value = serde_json::from_str(&told.out).unwrap();
-        assert_eq!(json["changes"][0]["outcome"], outcome, "{json}");
-        assert_eq!(json["changes"].as_array().unwrap().len(), 1);
-    }
 }
 
 #[test]

@@ -10,10 +10,14 @@ use std::collections::BTreeSet;
 use sample::{diff, growth, hostile, kb, nothing, over_release};
 use serde_json::Value;
 use unfreed::fixes::Status;
-use unfreed::report::model::{Fault, Losses, Report, Target};
+use unfreed::report::diff::{DiffReport, Lack, Outcome};
+use unfreed::report::json;
+use unfreed::report::model::{
+    Dismissed, Fault, Losses, Module, Report, SeenFrom, Target, Unmeasured,
+};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
-use unfreed::report::{diff::DiffReport, json};
+use unfreed_symbols::Found;
 
 /// A text at three widths, each below a rule as wide as the text may be. No line is wider.
 fn at_widths(render: impl Fn(Style) -> String) -> String {
@@ -58,6 +62,41 @@ fn no_suspect_says_what_could_not_be_seen() {
 }
 
 #[test]
+fn why_nothing_could_be_seen_decides_the_advice() {
+    for (why, says, never) in [
+        (Unmeasured::NothingAllocated, "Record while the program works.", "longer"),
+        (Unmeasured::Short, "it is too short. Record longer, under load.", "stopped"),
+        (Unmeasured::LoadStopped, "Keep the load on to the end", "Record longer"),
+        (Unmeasured::Lost, "too much of it is lost.", "Record longer"),
+    ] {
+        let report = Report {
+            smallest_detectable_bytes_per_s: None,
+            unmeasured: Some(why),
+            processes_unmeasured: 1,
+            conclusive: false,
+            ..nothing()
+        };
+        let text = render(&report, Style { width: 400, ..Style::default() });
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("No verdict. ") && first.contains(says), "{first}");
+        assert!(!first.contains(never), "{first}");
+        assert!(!text.contains("other process"), "said once: {text}");
+    }
+}
+
+#[test]
+fn processes_of_which_nothing_is_known_are_told_with_the_conclusion() {
+    for report in [nothing(), growth()] {
+        let report = Report { processes_unmeasured: 2, ..report };
+        for detail in [Detail::Brief, Detail::Full] {
+            let text = render(&report, Style { width: 400, detail, ..Style::default() });
+            let conclusion = text.split("\n\n").next().unwrap();
+            assert!(conclusion.contains("In 2 other processes no leak could"), "{conclusion}");
+        }
+    }
+}
+
+#[test]
 fn losses_and_faults_stand_beside_the_conclusion() {
     let faults = (0..5)
         .map(|n| Fault {
@@ -96,7 +135,7 @@ fn suspects_of_one_blame_frame_are_one_in_the_text() {
     assert!(text.contains("1 more stack leads to the same function"), "{text}");
     let both: Value = serde_json::from_str(&json::render(&report).unwrap()).unwrap();
     assert_eq!(both["suspects"].as_array().unwrap().len(), 2, "the JSON keeps both");
-    report.suspects[1].pid += 1;
+    report.suspects[1].target = 1;
     assert!(render(&report, Style::default()).contains("Suspect 2 of 2:"));
 }
 
@@ -107,14 +146,101 @@ fn of_many_processes_those_that_matter_are_named() {
         let name = format!("shell{allocations}");
         let target = Target { name, allocations, pid: 4711, ..report.target[0].clone() };
         report.target.insert(0, target);
+        report.suspects[0].target += 1;
     }
     report.target.last_mut().unwrap().allocations = 1;
+    let again = Target { allocations: 0, ..report.target[70].clone() };
+    report.target.push(again);
     let text = render(&report, Style::default());
     let named: Vec<_> = text.lines().filter(|line| line.contains(" (process 4711) ")).collect();
     assert_eq!(named.len(), 3, "{text}");
     assert!(named[0].starts_with("mosquitto "), "the suspect's comes first: {named:?}");
     assert!(named[1].starts_with("shell69 "), "{named:?}");
-    assert!(text.contains("And 68 more processes"), "{text}");
+    assert!(text.contains("And 69 more processes"), "{text}");
+}
+
+#[test]
+fn a_forked_child_did_not_run_before_the_trace() {
+    let unwrapped = |report: &Report| render(report, Style { width: 400, ..Style::default() });
+    let mut report = nothing();
+    let child = Target { seen_from: SeenFrom::Fork, ..report.target[0].clone() };
+    report.target.push(child);
+    assert!(!unwrapped(&report).contains("before the trace"), "{}", unwrapped(&report));
+    report.totals.frees_unmatched = 3;
+    let says = "3 frees of blocks whose allocation was not seen: a forked process may free what \
+                it inherited";
+    assert!(unwrapped(&report).contains(says), "{}", unwrapped(&report));
+    report.source.from_start = false;
+    assert!(unwrapped(&report).contains("The process ran before the trace began"));
+}
+
+#[test]
+fn what_is_freed_too_often_is_not_said_to_accumulate() {
+    let dismissed =
+        Dismissed { below_bound: 3, below_bound_over_release: 2, ..nothing().dismissed };
+    let text = render(&Report { dismissed, ..nothing() }, Style { width: 120, ..Style::default() });
+    assert!(text.contains("1 site seems to accumulate, at less than the 70 %"), "{text}");
+    assert!(text.contains("2 sites seem to be freed too often, at less than the 70 %"), "{text}");
+    let dismissed = Dismissed { below_bound: 1, below_bound_over_release: 1, ..dismissed };
+    let text = render(&Report { dismissed, ..nothing() }, Style { width: 120, ..Style::default() });
+    assert!(!text.contains("accumulate"), "{text}");
+}
+
+#[test]
+fn second_frees_that_accuse_nobody_stand_beside_the_conclusion() {
+    for detail in [Detail::Brief, Detail::Normal] {
+        let style = Style { width: 120, detail, ..Style::default() };
+        let dismissed = Dismissed { over_releases_unjudged: 2, ..nothing().dismissed };
+        let text = render(&Report { dismissed, ..nothing() }, style);
+        assert!(text.contains("2 second frees accuse nobody: what was lost"), "{text}");
+        assert!(!render(&nothing(), style).contains("accuse"));
+    }
+}
+
+#[test]
+fn what_a_shutdown_freed_is_not_said_to_be_never_freed() {
+    let mut report = growth();
+    report.suspects[0].freed_at_end = 49_000;
+    let text = render(&report, Style { width: 120, ..Style::default() });
+    let says = "50,000 of 50,003 blocks (1.53 MiB) not freed until it shut down";
+    assert!(text.contains(says) && !text.contains("never freed"), "{text}");
+}
+
+#[test]
+fn the_smallest_leak_says_for_which_bound_it_is_reckoned() {
+    for (bound, than) in [(0.9, "faster"), (0.5, "slower")] {
+        let given = format!("at the {} % given the limit is {than}", bound * 100.0);
+        for report in [nothing(), growth()] {
+            let report = Report { min_confidence: bound, ..report };
+            let text = render(&report, Style { width: 400, ..Style::default() });
+            assert!(text.contains("at the usual --min-confidence of 70 %"), "{text}");
+            assert!(text.contains(&given), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_name_is_said_to_have_none() {
+    for mut report in [growth(), over_release()] {
+        report.target[0].name.clear();
+        let suspect = &mut report.suspects[0];
+        suspect.process.clear();
+        suspect.module = Module::default();
+        suspect.fixes.clear();
+        let text = render(&report, Style { width: 120, ..Style::default() });
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(" an unnamed module"), "{first}");
+        assert!(!text.contains("version unknown"), "{text}");
+        assert!(text.contains("an unnamed process (process 4711) exited"), "{text}");
+        assert!(text.contains(", process an unnamed process (4711)"), "{text}");
+        assert!(text.contains("to whoever makes an unnamed module."), "{text}");
+    }
+    let mut diff = diff();
+    diff.changes.truncate(1);
+    diff.changes[0].module.clear();
+    diff.changes[0].process.clear();
+    let text = render_diff(&diff, Style { width: 120, ..Style::default() });
+    assert!(text.contains(" in an unnamed module (process an unnamed process)."), "{text}");
 }
 
 #[test]
@@ -152,6 +278,33 @@ fn colour_only_where_it_is_wanted() {
 #[test]
 fn comparisons() {
     insta::assert_snapshot!("diff", at_widths(|style| render_diff(&diff(), style)));
+}
+
+#[test]
+fn names_that_are_weakly_found_say_so() {
+    let mut report = growth();
+    report.suspects[0].stack[3].found = Some(Found::Unverified);
+    report.suspects[0].stack[2].found = Some(Found::SymtabUnsized);
+    let text = render(&report, Style::default());
+    assert!(text.contains("handle__publish (unverified)"), "{text}");
+    assert!(text.contains("packet__read_string (nearest symbol)"), "{text}");
+}
+
+#[test]
+fn each_lack_says_what_would_decide() {
+    for (lack, says) in [
+        (Lack::Pace, "a leak of its old pace"),
+        (Lack::Load, "repeat the load that showed it"),
+        (Lack::Losses, "record again without losses"),
+        (Lack::Verdict, "does not acquit it"),
+        (Lack::Earlier, "the earlier trace could not have shown it"),
+    ] {
+        let mut diff = diff();
+        diff.changes.retain(|change| change.outcome == Outcome::Undecided);
+        diff.changes[0].undecided_by = Some(lack);
+        let text = render_diff(&diff, Style { width: 400, ..Style::default() });
+        assert!(text.contains(says), "{lack:?}: {text}");
+    }
 }
 
 #[test]

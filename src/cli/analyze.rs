@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::Outcome;
-use super::conclusion::{conclude, namer, report, tell_notices};
+use super::conclusion::{Analyst, conclude, tell_notices};
 use super::fail::Failure;
 use super::options::{Analysis, Form};
 use super::output::Io;
@@ -13,6 +13,7 @@ use super::recording;
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     /// A trace, as `unfreed record` writes it
     #[arg(required = true, value_name = "FILE")]
@@ -29,15 +30,10 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         return Err(Failure::new("analyze reads one file at a time, and was given several")
             .advise("analyse each by itself; `unfreed diff BEFORE AFTER` compares two"));
     };
+    args.form.check()?;
+    let mut analyst = Analyst::prepare(&args.analysis)?;
     let recording = recording::read(file)?;
-    let mut namer = namer(&args.analysis);
-    let (report, _) = report(
-        &recording.header,
-        &recording.ledger,
-        &recording.faults,
-        &args.analysis,
-        &mut namer,
-    )?;
-    tell_notices(&namer, &args.form, io);
+    let (report, _) = analyst.report(&recording.header, &recording.ledger, &recording.faults);
+    tell_notices(&analyst.namer, &args.form, io);
     conclude(&report, &args.form, io)
 }

@@ -1,7 +1,7 @@
 //! From a ledger to a report to the user: judge, name, match, render, deliver. Every verb that
 //! ends in a report ends here, so that live and recorded give the same.
 
-use unfreed::fixes::match_suspect;
+use unfreed::fixes::{Catalogue, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
@@ -17,6 +17,46 @@ use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
 
+/// Everything that turns a ledger into a report: made before a program is watched, so that what is
+/// wrong with it is told before anything is lost.
+pub struct Analyst {
+    catalogue: Catalogue,
+    min_confidence: f64,
+    /// Names what survives.
+    pub namer: Namer,
+}
+
+impl Analyst {
+    /// An analyst with the catalogue, bound and symbols that the user wants.
+    pub fn prepare(analysis: &Analysis) -> Result<Analyst, Failure> {
+        Ok(Analyst {
+            catalogue: catalogue::open(&analysis.fixes)?,
+            min_confidence: min_confidence(analysis),
+            namer: namer(analysis),
+        })
+    }
+
+    /// Makes the report of what was traced, and the judgement it rests on.
+    pub fn report(
+        &mut self,
+        header: &Header,
+        ledger: &Ledger,
+        faults: &[Fault],
+    ) -> (Report, Assessment) {
+        let Analyst { catalogue, min_confidence, namer } = self;
+        let assessment = judge(ledger);
+        let material = Material {
+            header,
+            ledger,
+            assessment: &assessment,
+            faults,
+            min_confidence: *min_confidence,
+        };
+        let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));
+        (report, assessment)
+    }
+}
+
 /// A namer that looks for symbols where the user and the environment say.
 pub fn namer(analysis: &Analysis) -> Namer {
     Namer::new(Store::new(StoreOptions::from_environment(analysis.symbols.clone())))
@@ -25,22 +65,6 @@ pub fn namer(analysis: &Analysis) -> Namer {
 /// The least confidence at which a site is a suspect.
 pub fn min_confidence(analysis: &Analysis) -> f64 {
     analysis.min_confidence.unwrap_or(DEFAULT_MIN_CONFIDENCE)
-}
-
-/// Makes the report of what was traced, and the judgement it rests on.
-pub fn report(
-    header: &Header,
-    ledger: &Ledger,
-    faults: &[Fault],
-    analysis: &Analysis,
-    namer: &mut Namer,
-) -> Result<(Report, Assessment), Failure> {
-    let catalogue = catalogue::open(&analysis.fixes)?;
-    let assessment = judge(ledger);
-    let min_confidence = min_confidence(analysis);
-    let material = Material { header, ledger, assessment: &assessment, faults, min_confidence };
-    let report = assemble(material, namer, &|evidence| match_suspect(&catalogue, evidence));
-    Ok((report, assessment))
 }
 
 /// Renders and delivers a report; says whether there are suspects.

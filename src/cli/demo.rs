@@ -61,6 +61,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
 }
 
 fn tour(form: &Form, io: &Io) -> Result<(), Failure> {
+    form.check()?;
     let mut guide = Guide::new(form, io);
     let files = Files::write()?;
     let catalogue = catalogue()?;

@@ -10,7 +10,7 @@ use unfreed::report::{json, text};
 use unfreed::verdict::Assessment;
 
 use super::Outcome;
-use super::conclusion::{namer, report, tell_notices};
+use super::conclusion::{Analyst, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
@@ -21,7 +21,9 @@ use super::recording::{self, Recording};
 #[command(
     after_help = "Take both traces under the same load, or mark the load with `unfreed mark \
                         --count`. Exit codes: 0 no suspect in AFTER; 1 at least one; 2 it could \
-                        not be done."
+                        not be done. 0 is also the exit code where AFTER could not have shown one: \
+                        in the JSON `after.smallest_detectable_bytes_per_s` is then null, and \
+                        outcomes are `undecided`."
 )]
 pub struct Args {
     /// The earlier trace
@@ -36,13 +38,14 @@ pub struct Args {
 
 /// Compares two recordings.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
-    let mut namer = namer(&args.analysis);
-    let before = Side::read(&args.before, args, &mut namer)?;
-    let after = Side::read(&args.after, args, &mut namer)?;
-    let before_sites = before.sites(&after.report, &mut namer);
-    let after_sites = after.sites(&before.report, &mut namer);
+    args.form.check()?;
+    let mut analyst = Analyst::prepare(&args.analysis)?;
+    let before = Side::read(&args.before, &mut analyst)?;
+    let after = Side::read(&args.after, &mut analyst)?;
+    let before_sites = before.sites(&after.report, &mut analyst.namer);
+    let after_sites = after.sites(&before.report, &mut analyst.namer);
     let diff = compare(&before.report, &before_sites, &after.report, &after_sites);
-    tell_notices(&namer, &args.form, io);
+    tell_notices(&analyst.namer, &args.form, io);
     let rendered = if args.form.json {
         json::render(&diff).told(|| "cannot write the comparison as JSON".to_owned())?
     } else {
@@ -60,10 +63,10 @@ struct Side {
 }
 
 impl Side {
-    fn read(path: &Path, args: &Args, namer: &mut Namer) -> Result<Self, Failure> {
+    fn read(path: &Path, analyst: &mut Analyst) -> Result<Self, Failure> {
         let recording = recording::read(path)?;
         let Recording { header, ledger, faults } = &recording;
-        let (report, assessment) = report(header, ledger, faults, &args.analysis, namer)?;
+        let (report, assessment) = analyst.report(header, ledger, faults);
         Ok(Side { recording, report, assessment })
     }
 

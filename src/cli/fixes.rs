@@ -8,10 +8,11 @@ use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
 use unfreed::fixes::{Match, check, explain, list, show};
 use unfreed::report::model::{Report, SCHEMA};
+use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::units::counted;
-use unfreed::report::text::{safe, write_dismissed_fix, write_fix};
+use unfreed::report::text::{safe, write_dismissed_fix, write_fix, write_nothing};
 use unfreed::report::{Material, Ran, assemble, json, ran};
 use unfreed::verdict::judge;
 
@@ -118,6 +119,7 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
 }
 
 fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
+    form.check()?;
     let catalogue = catalogue::open(&analysis.fixes)?;
     let recording = recording::read(file)?;
     let assessment = judge(&recording.ledger);
@@ -155,7 +157,7 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
 fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
     let mut page = Page::new(style);
     if report.suspects.is_empty() {
-        page.paragraph(0, &[words("No suspect.")]);
+        write_nothing(&mut page, report);
     }
     for suspect in &report.suspects {
         page.gap();
@@ -164,7 +166,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             &[
                 name(suspect.function.as_str()).ink(Ink::Strong),
                 words(" in "),
-                name(suspect.module.name.as_str()).ink(Ink::Strong),
+                named::module(&suspect.module.name).ink(Ink::Strong),
                 words(":"),
             ],
         );
@@ -180,7 +182,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
                 words("Ran and is no suspect: "),
                 name(site.function.as_str()).ink(Ink::Strong),
                 words(" in "),
-                name(site.module.as_str()).ink(Ink::Strong),
+                named::module(&site.module).ink(Ink::Strong),
                 words(format!(
                     " ({}, {} allocated, {} alive):",
                     site.verdict,

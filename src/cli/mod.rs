@@ -24,12 +24,18 @@ use clap::{Parser, Subcommand};
 pub use fail::Failure;
 pub use output::Io;
 
+/// What the exit code of a verb that gives a report says, and what it does not say.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, no suspect; 1 done, at least one suspect; 2 it could not do what was asked.
+0 also stands for \"No verdict\": a trace in which no leak could have been seen. Scripts should look \
+at `conclusive` in the JSON (true: nothing was found; false: nothing could be seen), or at \
+`smallest_detectable_bytes_per_s`.";
+
 /// Finds what a messaging process never frees, names the module and the version to blame,
 /// and the fix that is already published.
 #[derive(Debug, Parser)]
 #[command(name = "unfreed", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, no suspect; 1 done, at least one suspect; 2 it could \
-                        not do what was asked.")]
+#[command(after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,

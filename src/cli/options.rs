@@ -7,7 +7,7 @@ use clap::Args;
 use unfreed::report::text::style::{Detail, Style};
 
 use super::fail::Failure;
-use super::output::Io;
+use super::output::{self, Io};
 use super::quantity;
 
 /// How the result is to come out.
@@ -32,6 +32,11 @@ pub struct Form {
 }
 
 impl Form {
+    /// Refuses a result file that could not be written, before there is a result.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.output.as_deref().map_or(Ok(()), output::check)
+    }
+
     /// How texts are to look.
     pub fn style(&self, io: &Io) -> Style {
         let detail = match (self.quiet, self.verbose) {

@@ -29,14 +29,14 @@ impl Io {
     pub fn style(&self, to_file: bool, no_color: bool, detail: Detail) -> Style {
         let stdout = io::stdout();
         let terminal = !to_file && stdout.is_terminal();
-        let width = if terminal { terminal_width() } else { USUAL_WIDTH };
+        let width = if terminal { terminal_width(stdout) } else { USUAL_WIDTH };
         Style { width, color: terminal && !no_color && !self.no_color, detail }
     }
 
     fn stderr_page(&self) -> Page {
         let stderr = io::stderr();
         let terminal = stderr.is_terminal();
-        let width = if terminal { terminal_width() } else { USUAL_WIDTH };
+        let width = if terminal { terminal_width(stderr) } else { USUAL_WIDTH };
         Page::new(Style { width, color: terminal && !self.no_color, detail: Detail::Normal })
     }
 
@@ -57,16 +57,45 @@ impl Io {
     }
 }
 
-fn terminal_width() -> usize {
+/// Columns of the terminal that a stream goes to. Serial consoles and some containers know their
+/// columns and report no rows; only columns count here.
+#[cfg(target_os = "linux")]
+fn terminal_width(stream: impl std::os::fd::AsFd) -> usize {
+    let size = rustix::termios::tcgetwinsize(stream).ok();
+    size.filter(|size| size.ws_col > 0).map_or(USUAL_WIDTH, |size| size.ws_col.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn terminal_width<S>(_: S) -> usize {
     terminal_size::terminal_size().map_or(USUAL_WIDTH, |(width, _)| width.0.into())
 }
 
-/// Writes a result to stdout, or to a file.
-pub fn deliver(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
-    match file {
-        None => to_stdout(bytes),
-        Some(path) => to_file(bytes, path),
+/// Whether a result could be written to a file, as far as can be told before there is one: what
+/// took an hour to observe is not to be lost to a typing error.
+pub fn check(path: &Path) -> Result<(), Failure> {
+    let refused = |why: &str| {
+        let what = format!("cannot write the result to {}: {why}", path.display());
+        Failure::new(what).advise(CHOOSE)
+    };
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(refused("it is a directory")),
+        // A device or a pipe shows what it takes when it is written to.
+        Ok(meta) if !meta.is_file() => Ok(()),
+        _ => aside(path).map(drop).map_err(|error| refused(&error.to_string())),
     }
+}
+
+/// What to do about a file that cannot be written.
+const CHOOSE: &str = "choose a directory that exists and that you may write to";
+
+/// Writes a result to stdout, or to a file. What a file does not take goes to stdout: it may have
+/// cost much to get.
+pub fn deliver(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = file else { return to_stdout(bytes) };
+    to_file(bytes, path).map_err(|failure| match to_stdout(bytes) {
+        Ok(()) => failure.advise("take the result from stdout, where it was written instead"),
+        Err(_) => failure,
+    })
 }
 
 fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
@@ -88,19 +117,20 @@ fn to_file(bytes: &[u8], path: &Path) -> Result<(), Failure> {
             other => other.told(doing),
         };
     }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // A temporary file is made with mode 0600.
-    let aside = tempfile::Builder::new().prefix(".unfreed-").tempfile_in(directory);
-    let mut aside = aside.told(doing).map_err(|failure| {
-        failure.advise("choose a directory that exists and that you may write to")
-    })?;
+    let mut aside = aside(path).told(doing)?;
     aside.write_all(bytes).told(doing)?;
     aside.as_file().sync_all().told(doing)?;
     aside.persist(path).map_err(|error| error.error).told(doing)?;
     Ok(())
+}
+
+/// A temporary file, made with mode 0600, beside the one it is to become.
+fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    tempfile::Builder::new().prefix(".unfreed-").tempfile_in(directory)
 }
 
 /// A file's name, for a message.

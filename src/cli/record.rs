@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use unfreed::event::{Event, ModuleId, Name, NamedFunction, ProcessId, Tid, Time, Trust, What};
 use unfreed::names::{Namer, Store, StoreOptions};
-use unfreed::read::trace::Writer;
-use unfreed::report::text::page::words;
+use unfreed::read::trace::{Summary, Writer};
+use unfreed::report::text::page::{Ink, words};
 use unfreed::report::text::units::{bytes, counted};
 use unfreed_symbols::{ModuleIdentity, ModuleOffset, OffsetKind};
 
@@ -70,25 +70,44 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         }
     })?;
     for event in frames.map(|frames| frames.named(&args.symbols)).unwrap_or_default() {
-        writer.write(&event).told(doing)?;
+        if let Err(error) = writer.write(&event) {
+            failed.get_or_insert(error);
+        }
     }
     // What is still held back counts as lost, too, where it cannot be written.
     if let Err(error) = writer.flush() {
         failed.get_or_insert(error);
     }
-    let summary = writer.finish().told(doing)?;
-    if let Some(error) = failed {
-        let lost = counted(summary.dropped, "event", "events");
-        return Err(Failure::new(format!("{}: {error}; {lost} lost", doing()))
-            .advise("make room and record again; what was written until then can be analysed"));
-    }
-    if !args.quiet {
+    let concluded = writer.finish().told(doing).and_then(|summary| {
+        tell_cut(summary, io);
+        match failed {
+            None => Ok(summary),
+            Some(error) => {
+                let lost = counted(summary.dropped, "event", "events");
+                Err(Failure::new(format!("{}: {error}; {lost} lost", doing())).advise(
+                    "make room and record again; what was written until then can be analysed",
+                ))
+            }
+        }
+    });
+    if let (Ok(summary), false) = (&concluded, args.quiet) {
         let size =
             format!(": {}, {}", counted(summary.events, "event", "events"), bytes(summary.bytes));
         io.tell(&[words("Recorded "), shown(path), words(size)]);
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
-    Ok(watched.outcome(Outcome::Clear, args.capture.target_status))
+    watched.conclude(concluded.map(|_| Outcome::Clear), args.capture.target_status)
+}
+
+/// Tells what of the events did not fit into a trace. It is told even where nothing else is to be
+/// said: the trace itself does not show it.
+fn tell_cut(summary: Summary, io: &Io) {
+    if summary.cut == 0 {
+        return;
+    }
+    let cut = counted(summary.cut, "text or list was", "texts or lists were");
+    let text = format!("{cut} too long for a trace (a command line, a path) and cut short.");
+    io.tell(&[words(text).ink(Ink::Warning)]);
 }
 
 /// The frames of a trace in the making, to be named at its end.

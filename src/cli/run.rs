@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use unfreed::ledger::Ledger;
 
 use super::Outcome;
-use super::conclusion::{conclude, namer, report, tell_notices};
+use super::conclusion::{Analyst, conclude, tell_notices};
 use super::fail::Failure;
 use super::options::{Analysis, Capture, Form};
 use super::output::Io;
@@ -12,6 +12,7 @@ use super::watch::Watch;
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     #[command(flatten)]
     capture: Capture,
@@ -24,13 +25,13 @@ pub struct Args {
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.capture.check()?;
+    args.form.check()?;
+    let mut analyst = Analyst::prepare(&args.analysis)?;
     let watch = Watch::prepare(&args.capture.command)?;
     let header = watch.header();
     let mut ledger = Ledger::default();
     let watched = watch.run(args.capture.duration, &mut |event| ledger.apply(event))?;
-    let mut namer = namer(&args.analysis);
-    let (report, _) = report(&header, &ledger, &[], &args.analysis, &mut namer)?;
-    tell_notices(&namer, &args.form, io);
-    let outcome = conclude(&report, &args.form, io)?;
-    Ok(watched.outcome(outcome, args.capture.target_status))
+    let (report, _) = analyst.report(&header, &ledger, &[]);
+    tell_notices(&analyst.namer, &args.form, io);
+    watched.conclude(conclude(&report, &args.form, io), args.capture.target_status)
 }

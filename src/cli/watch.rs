@@ -76,21 +76,26 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Waits for the program, if it still runs, as whoever started it must; then says how to exit.
-    pub fn outcome(self, outcome: Outcome, as_target: bool) -> Outcome {
+    /// Waits for the program, if it still runs, as whoever started it must, whatever came of
+    /// watching it; then says how to exit.
+    pub fn conclude(
+        self,
+        concluded: Result<Outcome, Failure>,
+        as_target: bool,
+    ) -> Result<Outcome, Failure> {
         let exit = match self.exit {
             Exit::StillRunning => self.unwatched.wait(),
             exit => exit,
         };
-        if !as_target {
-            return outcome;
+        if !as_target || concluded.is_err() {
+            return concluded;
         }
         // As a shell tells it: the low eight bits, and signals above 128.
-        Outcome::AsTarget(match exit {
+        Ok(Outcome::AsTarget(match exit {
             Exit::Status(status) => (status & 0xff) as u8,
             Exit::Signal(signal) => ((128 + signal) & 0xff) as u8,
             Exit::Unknown | Exit::Replaced | Exit::StillRunning => 0,
-        })
+        }))
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::event::Mark;
 
@@ -46,7 +47,7 @@ impl MarkListener {
                 directory.display()
             )));
         }
-        let path = directory.join(format!("{}.sock", std::process::id()));
+        let path = socket(&directory, std::process::id());
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -88,22 +89,57 @@ impl Drop for MarkListener {
     }
 }
 
+/// Why a mark is in no trace.
+#[derive(Debug, Error)]
+pub enum MarkError {
+    /// Nobody listens.
+    #[error("no trace is running that this user could mark")]
+    NoTrace,
+    /// Several listen, and none was named.
+    #[error("several traces are running, of the unfreed with pid {}", list(.pids))]
+    Several {
+        /// Their pids, in order.
+        pids: Vec<u32>,
+    },
+    /// The one that was named does not listen, others may.
+    #[error("no unfreed with pid {pid} is tracing: {cause}")]
+    NotThere {
+        /// Its pid.
+        pid: u32,
+        /// The pids of those that listen, in order.
+        others: Vec<u32>,
+        /// What connecting says.
+        cause: io::Error,
+    },
+    /// It listens, and did not take the mark.
+    #[error("the mark was not taken: {0}")]
+    NotTaken(String),
+    /// The connection broke.
+    #[error("the mark may not have arrived: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Pids, as a sentence has them.
+pub fn list(pids: &[u32]) -> String {
+    pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Sends a mark to the tracing unfreed with this pid, or to the only one there is.
 ///
 /// # Errors
 /// There is none, there are several and none was named, or it did not take the mark.
-pub fn send(mark: &Mark, to: Option<u32>) -> io::Result<()> {
+pub fn send(mark: &Mark, to: Option<u32>) -> Result<(), MarkError> {
     let directory = directory();
-    let path = match to {
-        Some(pid) => directory.join(format!("{pid}.sock")),
-        None => the_only_one(&directory)?,
+    let pid = match (to, to.is_none().then(|| listening(&directory)).as_deref()) {
+        (Some(pid), _) | (None, Some(&[pid])) => pid,
+        (None, None | Some([])) => return Err(MarkError::NoTrace),
+        (None, Some(several)) => return Err(MarkError::Several { pids: several.to_vec() }),
     };
-    let mut stream = UnixStream::connect(&path).map_err(|error| {
-        io::Error::new(error.kind(), format!("nobody is tracing at {}: {error}", path.display()))
-    })?;
+    let mut stream = UnixStream::connect(socket(&directory, pid))
+        .map_err(|cause| MarkError::NotThere { pid, others: listening(&directory), cause })?;
     stream.set_read_timeout(Some(PATIENCE * 2))?;
     let message = Message { text: mark.text.clone(), count: mark.count };
-    let mut line = serde_json::to_string(&message)?;
+    let mut line = serde_json::to_string(&message).map_err(io::Error::from)?;
     line.push('\n');
     stream.write_all(line.as_bytes())?;
     let mut reply = String::new();
@@ -111,32 +147,23 @@ pub fn send(mark: &Mark, to: Option<u32>) -> io::Result<()> {
     if reply.trim_end() == "marked" {
         return Ok(());
     }
-    Err(io::Error::other(format!("the mark was not taken: {}", reply.trim_end())))
+    Err(MarkError::NotTaken(reply.trim_end().to_owned()))
 }
 
-fn the_only_one(directory: &Path) -> io::Result<PathBuf> {
-    let mut listening = Vec::new();
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if UnixStream::connect(&path).is_ok() {
-            listening.push(path);
-        }
-    }
-    match listening.as_slice() {
-        [only] => Ok(only.clone()),
-        [] => Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "no trace is running that this user could mark; start one with `unfreed run` or `unfreed record`",
-        )),
-        several => {
-            let pids: Vec<_> =
-                several.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
-            Err(io::Error::other(format!(
-                "several traces are running; say which with --to: {}",
-                pids.join(", ")
-            )))
-        }
-    }
+/// The pids under which somebody listens, in order.
+fn listening(directory: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut pids: Vec<u32> = entries
+        .map(|entry| entry.path())
+        .filter(|path| UnixStream::connect(path).is_ok())
+        .filter_map(|path| path.file_stem()?.to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+fn socket(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.sock"))
 }
 
 fn directory() -> PathBuf {

@@ -100,10 +100,15 @@ fn read_directory(directory: &Path) -> Result<(Catalogue, Vec<Problem>), Catalog
 
 fn read_entry(path: &Path) -> Result<Entry, Vec<Problem>> {
     let wrong = |text| vec![Problem { path: PathBuf::from(path), line: None, text }];
+    let unread = |cause| wrong(format!("cannot be read: {cause}"));
+    // Opening a FIFO waits for a writer, and opening a device may act.
+    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(wrong("is not a regular file; an entry is".to_owned()));
+    }
     let mut text = String::new();
-    let file = File::open(path).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+    let file = File::open(path).map_err(unread)?;
     let read = file.take(load::MAX_LENGTH + 1).read_to_string(&mut text);
-    read.map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+    read.map_err(unread)?;
     if text.len() as u64 > load::MAX_LENGTH {
         return Err(wrong(format!("longer than {} bytes; no entry is", load::MAX_LENGTH)));
     }

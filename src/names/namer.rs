@@ -113,7 +113,9 @@ impl Namer {
     fn symbols(&mut self, id: Id, module: &ModuleIdentity) -> &Symbols {
         let index = *self.opened.entry(id).or_insert_with(|| {
             let build_id = module.build_id.as_deref().and_then(BuildId::parse);
-            self.modules.push(Symbols::load(&module.path, build_id.as_ref(), &mut self.store));
+            let Namer { modules, store, .. } = self;
+            let (id, size) = (build_id.as_ref(), module.file_size);
+            modules.push(Symbols::load(&module.path, id, size, store));
             self.modules.len() - 1
         });
         &self.modules[index].symbols

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
-    Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA, Source, Suspect,
-    Target, Totals, Undecided,
+    Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA, SeenFrom, Source,
+    Suspect, Target, Totals, Undecided,
 };
 use super::modules;
 use super::stacks::shown;
@@ -57,20 +57,24 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
     suspects.sort_by(|a, b| {
         weight(a).cmp(&weight(b)).then(b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s))
     });
+    let target: Vec<Target> = ledger.images().iter().map(|image| target(ledger, image)).collect();
     Report {
         schema: SCHEMA,
-        source: source(header, ledger),
-        target: ledger.images().iter().map(target).collect(),
+        source: source(header, &target),
+        target,
         duration_s: duration(ledger),
         losses: losses(ledger),
         faults: faults.iter().map(fault).collect(),
         totals: totals(ledger),
         modules: ledger.modules().iter().map(|(_, identity)| modules::shown(identity)).collect(),
+        conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
         dismissed: dismissed(assessment, min_confidence),
         undecided: undecided(ledger, assessment),
         min_confidence,
         smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
+        unmeasured: assessment.unmeasured,
+        processes_unmeasured: assessment.processes_unmeasured,
     }
 }
 
@@ -108,6 +112,7 @@ impl<'a> Assembler<'a> {
             kind,
             live_blocks: before.map_or(common.live_blocks, |before| before.live_blocks),
             live_bytes: before.map_or(common.live_bytes, |before| before.live_bytes),
+            freed_at_end: before.map_or(0, |before| before.freed),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
             explanation: judged.explanation.clone(),
@@ -160,6 +165,7 @@ impl<'a> Assembler<'a> {
             evidence: Vec::new(),
             process: self.witness.process(process).map_or_else(String::new, |p| p.name.clone()),
             pid: self.witness.process(process).map_or(0, |process| process.pid),
+            target: self.witness.index(process),
             function: blamed.map_or_else(|| "unknown function".to_owned(), |step| step.label()),
             module: blamed
                 .and_then(|step| step.module)
@@ -167,6 +173,7 @@ impl<'a> Assembler<'a> {
             allocations: site.map_or(0, |site| site.allocations),
             live_blocks: site.map_or(0, |site| site.live_blocks),
             live_bytes: site.map_or(0, |site| site.live_bytes),
+            freed_at_end: 0,
             bytes_per_call: site.and_then(bytes_per_call),
             blocks_per_event,
             estimated: site.is_some_and(|site| site.estimated),
@@ -199,25 +206,40 @@ fn evidence(evidence: &verdict::Evidence) -> Evidence {
     }
 }
 
-fn source(header: &Header, ledger: &Ledger) -> Source {
+fn source(header: &Header, target: &[Target]) -> Source {
     Source {
         kind: header.source.clone(),
         version: header.unfreed.clone(),
         started_unix_s: header.started_unix_ns as f64 / 1e9,
         utc_offset_minutes: header.utc_offset_minutes,
-        from_start: ledger.images().iter().all(Image::from_start),
+        from_start: target.iter().all(|target| target.seen_from != SeenFrom::Running),
     }
 }
 
-fn target(image: &Image) -> Target {
+fn target(ledger: &Ledger, image: &Image) -> Target {
     let process = image.process.clone().unwrap_or_default();
     Target {
+        seen_from: seen_from(ledger, image),
         pid: process.pid,
         name: process.name,
         command: process.command,
         exit: image.exit.unwrap_or(Exit::StillRunning),
         allocations: image.allocations,
     }
+}
+
+/// A process whose parent is older in the trace and which began without a program of its own was
+/// forked while the trace ran.
+fn seen_from(ledger: &Ledger, image: &Image) -> SeenFrom {
+    if image.from_start() {
+        return SeenFrom::Start;
+    }
+    let parent = image.process.as_ref().map(|process| process.parent);
+    let forked = ledger.images().iter().take_while(|older| older.id != image.id).any(|older| {
+        let pid = older.process.as_ref().map(|process| process.pid);
+        pid == parent && pid.is_some_and(|pid| pid != 0) && older.began < image.began
+    });
+    if forked { SeenFrom::Fork } else { SeenFrom::Running }
 }
 
 /// From the first event to the last epoch mark; to the last event where there is no such mark.
@@ -254,7 +276,10 @@ fn totals(ledger: &Ledger) -> Totals {
 }
 
 fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
-    let mut dismissed = Dismissed::default();
+    let mut dismissed = Dismissed {
+        over_releases_unjudged: assessment.over_releases_unjudged,
+        ..Dismissed::default()
+    };
     for site in &assessment.sites {
         match site.verdict {
             Verdict::Cache => dismissed.cache += 1,
@@ -268,7 +293,9 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
         }
     }
     for over in &assessment.over_releases {
-        dismissed.below_bound += u64::from(over.confidence < min_confidence);
+        let below = u64::from(over.confidence < min_confidence);
+        dismissed.below_bound += below;
+        dismissed.below_bound_over_release += below;
     }
     dismissed
 }

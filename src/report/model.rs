@@ -6,7 +6,7 @@ use unfreed_symbols::Found;
 
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
-pub use crate::verdict::Held;
+pub use crate::verdict::{Held, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -38,8 +38,18 @@ pub struct Report {
     pub undecided: Vec<Undecided>,
     /// The least confidence at which an accumulating site is a suspect, 0 to 1.
     pub min_confidence: f64,
-    /// The smallest leak that would have been a suspect; `None` where nothing could be seen.
+    /// The smallest leak that would have been a suspect at [`DEFAULT_MIN_CONFIDENCE`]; `None` where
+    /// nothing could be seen.
+    ///
+    /// [`DEFAULT_MIN_CONFIDENCE`]: crate::verdict::DEFAULT_MIN_CONFIDENCE
     pub smallest_detectable_bytes_per_s: Option<f64>,
+    /// Why that is `None`.
+    pub unmeasured: Option<Unmeasured>,
+    /// How many processes that allocated it says nothing of.
+    pub processes_unmeasured: u64,
+    /// Whether the trace says anything: it has a suspect, or could have shown one. Without that,
+    /// "no suspect" means nothing.
+    pub conclusive: bool,
 }
 
 /// Where the events came from.
@@ -53,7 +63,7 @@ pub struct Source {
     pub started_unix_s: f64,
     /// Minutes east of UTC on the traced machine.
     pub utc_offset_minutes: i32,
-    /// Whether the blocks older than the trace are unknown (attached to a running process).
+    /// Whether no process ran before the trace began; if one did, its older blocks are unknown.
     pub from_start: bool,
 }
 
@@ -66,10 +76,25 @@ pub struct Target {
     pub name: String,
     /// Its command line.
     pub command: Vec<String>,
+    /// Since when it was watched.
+    pub seen_from: SeenFrom,
     /// How it ended.
     pub exit: Exit,
     /// Blocks it allocated.
     pub allocations: u64,
+}
+
+/// Since when a process image was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeenFrom {
+    /// From its beginning.
+    Start,
+    /// From its beginning, as a traced process's child that executed nothing: the blocks it
+    /// inherited count as its parent's.
+    Fork,
+    /// It ran before the trace began: its older blocks are unknown.
+    Running,
 }
 
 /// What was lost.
@@ -157,8 +182,11 @@ pub struct Suspect {
     pub evidence: Vec<Evidence>,
     /// Which process: its name.
     pub process: String,
-    /// Which process: its pid. An exec keeps the pid and changes the name.
+    /// Which process: its pid. An exec keeps the pid.
     pub pid: u32,
+    /// Which process image: its index in [`Report::target`]. A program that executes itself anew
+    /// keeps pid and name, and is another image.
+    pub target: usize,
     /// The blame frame's function, or `module+0xoffset`.
     pub function: String,
     /// The blame frame's module.
@@ -169,6 +197,9 @@ pub struct Suspect {
     pub live_blocks: u64,
     /// Live bytes.
     pub live_bytes: u64,
+    /// Blocks that were freed only when the process shut down. Where there are any, the live blocks
+    /// and bytes are those before it did.
+    pub freed_at_end: u64,
     /// Bytes per allocation.
     pub bytes_per_call: Option<BytesPerCall>,
     /// Blocks that stayed per marked event ("1,000 messages sent"), where marks carry counts.
@@ -254,8 +285,12 @@ pub struct Dismissed {
     #[serde(rename = "one-off")]
     pub one_off: u64,
     pub undecided: u64,
-    /// Sites judged to accumulate, below the confidence bound.
+    /// Sites judged to accumulate, or freed too often, below the confidence bound.
     pub below_bound: u64,
+    /// Of those, the ones freed too often.
+    pub below_bound_over_release: u64,
+    /// Second frees that accuse nobody, because what was lost or not seen may explain them.
+    pub over_releases_unjudged: u64,
 }
 
 /// Sites whose verdict would be decided by the same thing.

@@ -61,6 +61,11 @@ impl<'a> Witness<'a> {
         self.ledger.image(process)?.process.as_ref()
     }
 
+    /// A process image's place among the trace's, in order of first sight.
+    pub fn index(&self, process: ProcessId) -> usize {
+        self.ledger.images().iter().position(|image| image.id == process).unwrap_or_default()
+    }
+
     /// Whether a stack reaches the outermost caller.
     pub fn complete(&self, stack: StackId) -> bool {
         self.ledger.stacks().end(stack) == StackEnd::Complete

@@ -63,6 +63,9 @@ pub enum Found {
     /// Weaker: a symbol of `.symtab` without a size is the nearest before the address. (In `.dynsym`
     /// such a symbol names nothing but itself: functions that are not exported may follow it.)
     SymtabUnsized,
+    /// In a file that has no build-id, so that nothing but its path and size tell that it is the one
+    /// that was traced: a name from another build would look alike.
+    Unverified,
 }
 
 /// One function at an address. An address inside inlined functions has several, innermost first;

@@ -43,6 +43,14 @@ pub enum SymbolError {
         /// The build-id wanted.
         wanted: BuildId,
     },
+    /// The file is of another size than the one that was traced.
+    #[error("{found} bytes instead of {wanted}")]
+    OtherSize {
+        /// Bytes of the file that was traced.
+        wanted: u64,
+        /// Bytes of this one.
+        found: u64,
+    },
     /// The file is not the one whose checksum the module's debug link gives.
     #[error("checksum {found:08x} instead of {wanted:08x} of .gnu_debuglink")]
     OtherChecksum {

@@ -15,6 +15,8 @@ pub struct Symbols {
     symtabs: Vec<SymbolTable>,
     dynsym: SymbolTable,
     dwarf: Option<Dwarf>,
+    /// Whether nothing tells that the module's file is the one that was traced.
+    unverified: bool,
 }
 
 /// A function as a symbol table has it.
@@ -48,10 +50,17 @@ impl Symbols {
     }
 
     /// Finds and reads what there is for a module: its own file, else or in addition its debug file
-    /// by build-id or debug link, and that one's supplement.
-    pub fn load(path: &str, build_id: Option<&BuildId>, files: &mut dyn Files) -> Loaded {
+    /// by build-id or debug link, and that one's supplement. `file_size` is the size in bytes of
+    /// the file that was traced: without a build-id a file of another size is refused, and names
+    /// from one of the same, or where the size is not known, are [`Found::Unverified`].
+    pub fn load(
+        path: &str,
+        build_id: Option<&BuildId>,
+        file_size: Option<u64>,
+        files: &mut dyn Files,
+    ) -> Loaded {
         let mut loading = Loading { files, loaded: Loaded::default() };
-        let module = loading.module(path, build_id);
+        let module = loading.module(path, build_id, file_size);
         let build_id = build_id.cloned().or(module.build_id);
         if loading.loaded.symbols.dwarf.is_none() {
             loading.debug(path, build_id.as_ref(), module.debug_link.as_ref());
@@ -69,6 +78,17 @@ impl Symbols {
     /// The functions at an address, innermost first; empty where nothing is known. Look up the
     /// call, not the return address: see [`crate::OffsetKind::lookup`].
     pub fn frames(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
+        let mut frames = self.frames_as_found(offset);
+        frames.iter_mut().for_each(|frame| frame.found = self.trusted(frame.found));
+        frames
+    }
+
+    /// How far a name can be trusted, which the file that it is from decides first.
+    fn trusted(&self, found: Found) -> Found {
+        if self.unverified { Found::Unverified } else { found }
+    }
+
+    fn frames_as_found(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
         let (mut frames, whole) = match &self.dwarf {
             Some(dwarf) => dwarf.frames(offset),
             None => (Vec::new(), false),
@@ -99,7 +119,8 @@ impl Symbols {
 
     /// The function that covers an address, by the symbol tables. Inlined functions have no extent.
     pub fn extent(&self, offset: ModuleOffset) -> Option<FunctionExtent> {
-        self.function(offset).map(|function| function.extent)
+        let extent = self.function(offset)?.extent;
+        Some(FunctionExtent { found: self.trusted(extent.found), ..extent })
     }
 
     fn function(&self, offset: ModuleOffset) -> Option<Function> {
@@ -144,16 +165,27 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    fn module(&mut self, path: &str, build_id: Option<&BuildId>) -> ElfFacts {
+    fn module(
+        &mut self,
+        path: &str,
+        build_id: Option<&BuildId>,
+        file_size: Option<u64>,
+    ) -> ElfFacts {
         let wanted = Wanted::Module { path, build_id };
         for place in self.files.candidates(&wanted) {
             let Some(bytes) = self.read(&place) else { continue };
-            match ElfFacts::read(&bytes[..]).and_then(|facts| same_build(facts, build_id)) {
+            let facts = ElfFacts::read(&bytes[..]);
+            let wanted_size = file_size.filter(|_| build_id.is_none());
+            match facts
+                .and_then(|facts| same_build(facts, build_id))
+                .and_then(|facts| same_size(facts, &bytes, wanted_size))
+            {
                 Ok(facts) => {
+                    self.loaded.symbols.unverified = build_id.is_none();
                     self.take(&place, &bytes, &facts);
                     return facts;
                 }
-                // The file was identified when it was traced, so that another build-id means
+                // The file was identified when it was traced, so that another build-id or size means
                 // another file (an upgrade while the program ran, most often).
                 Err(error) if place.0 == path => {
                     let reason = format!("file changed since the trace: {error}");
@@ -237,6 +269,15 @@ fn same_build(facts: ElfFacts, wanted: Option<&BuildId>) -> Result<ElfFacts, Sym
             Err(SymbolError::OtherBuild { wanted: wanted.clone(), found: found.clone() })
         }
         (Some(wanted), None) => Err(SymbolError::NoBuildId { wanted: wanted.clone() }),
+        _ => Ok(facts),
+    }
+}
+
+/// Whether a file is as long as the one wanted, where that is known.
+fn same_size(facts: ElfFacts, bytes: &[u8], wanted: Option<u64>) -> Result<ElfFacts, SymbolError> {
+    let found = bytes.len() as u64;
+    match wanted {
+        Some(wanted) if wanted != found => Err(SymbolError::OtherSize { wanted, found }),
         _ => Ok(facts),
     }
 }

@@ -148,7 +148,7 @@ fn a_section_that_claims_too_much_is_refused() {
     let mut bytes = bytes.clone();
     let size = usize::try_from(at).unwrap() + 8;
     bytes[size..size + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
-    let loaded = Symbols::load("/packed.so", None, &mut Single(bytes));
+    let loaded = Symbols::load("/packed.so", None, None, &mut Single(bytes));
     let [refused] = &loaded.refused[..] else { panic!("{:?}", loaded.refused) };
     assert!(
         refused.reason.starts_with("section .debug_info claims 1099511627776 bytes uncompressed"),

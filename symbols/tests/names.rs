@@ -241,17 +241,18 @@ fn a_debug_file_apart_names_what_was_stripped() {
             debug: vec![("/debug/libserver.debug", debug.clone())],
             ..Shelf::default()
         };
-        let loaded = Symbols::load("/lib/libserver.so", known, &mut shelf);
+        let loaded = Symbols::load("/lib/libserver.so", known, None, &mut shelf);
         assert_eq!(loaded.refused, []);
         assert_eq!(loaded.used.len(), 2);
         assert!(shelf.asked[1].contains("libserver.debug"), "{:?}", shelf.asked);
-        check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Symtab));
+        let found = if known.is_some() { Found::Symtab } else { Found::Unverified };
+        check_function(&loaded.symbols, &built, HIDDEN, Some(found));
     }
     // The module itself is gone: the debug file alone does, by build-id.
     let mut shelf = Shelf { debug: vec![("/debug/libserver.debug", debug)], ..Shelf::default() };
-    let loaded = Symbols::load("/lib/libserver.so", build_id.as_ref(), &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", build_id.as_ref(), None, &mut shelf);
     check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Symtab));
-    let loaded = Symbols::load("/lib/libserver.so", None, &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", None, None, &mut shelf);
     assert!(loaded.symbols.is_empty(), "nothing says that the debug file belongs to it");
 }
 
@@ -269,7 +270,7 @@ fn files_of_another_build_are_refused_with_the_reason() {
         debug: vec![("/debug/wrong", other_debug), ("/debug/right", debug)],
         ..Shelf::default()
     };
-    let loaded = Symbols::load("/lib/libserver.so", Some(&build_id), &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", Some(&build_id), None, &mut shelf);
     let places: Vec<_> = loaded.refused.iter().map(|refusal| refusal.place.0.as_str()).collect();
     assert_eq!(places, ["/lib/libserver.so", "/debug/wrong"]);
     assert_eq!(
@@ -294,17 +295,53 @@ fn without_build_ids_the_checksum_decides() {
         debug: vec![("/debug/wrong", other_debug), ("/debug/right", debug)],
         ..Shelf::default()
     };
-    let loaded = Symbols::load("/lib/libserver.so", None, &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", None, None, &mut shelf);
     assert_eq!(loaded.refused.len(), 1);
     assert!(loaded.refused[0].reason.contains(".gnu_debuglink"), "{}", loaded.refused[0].reason);
-    check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Symtab));
+    check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Unverified));
 
     // A file that lost its build-id is another file.
     let wanted = BuildId::parse("00112233").unwrap();
     shelf.debug.clear();
-    let loaded = Symbols::load("/lib/libserver.so", Some(&wanted), &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", Some(&wanted), None, &mut shelf);
     assert!(loaded.symbols.is_empty());
     assert!(loaded.refused[0].reason.contains("no build-id"), "{}", loaded.refused[0].reason);
+}
+
+/// A plug-in built without build-ids and upgraded while it ran, or before the trace was analysed.
+#[test]
+fn without_build_ids_the_size_refuses_and_nothing_verifies() {
+    let Some(built) = Built::new(&["-Wl,--build-id=none"]) else { return };
+    let bytes = built.bytes();
+    let size = bytes.len() as u64;
+    let mut shelf = Shelf { module: vec![("/lib/libserver.so", bytes)], ..Shelf::default() };
+    let loaded = Symbols::load("/lib/libserver.so", None, Some(size + 8), &mut shelf);
+    assert!(loaded.symbols.is_empty());
+    let reason = format!("file changed since the trace: {size} bytes instead of {}", size + 8);
+    assert_eq!(loaded.refused[0].reason, reason);
+    for known in [Some(size), None] {
+        let loaded = Symbols::load("/lib/libserver.so", None, known, &mut shelf);
+        assert_eq!(loaded.refused, []);
+        check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Unverified));
+        let receive = ModuleOffset(built.function(RECEIVE).start);
+        let found = loaded.symbols.extent(receive).map(|extent| extent.found);
+        assert_eq!(found, Some(Found::Unverified));
+        let frames = loaded.symbols.frames(receive);
+        assert!(!frames.is_empty() && frames.iter().all(|frame| frame.found == Found::Unverified));
+    }
+}
+
+/// A build-id says more than a size: stripping changes the one and not the other.
+#[test]
+fn a_build_id_decides_alone() {
+    let Some(built) = Built::new(&[]) else { return };
+    let (stripped, _) = built.split("libserver.debug");
+    let build_id = ElfFacts::read(&stripped[..]).unwrap().build_id;
+    let mut shelf =
+        Shelf { module: vec![("/lib/libserver.so", built.bytes())], ..Shelf::default() };
+    let size = Some(stripped.len() as u64);
+    let loaded = Symbols::load("/lib/libserver.so", build_id.as_ref(), size, &mut shelf);
+    check_function(&loaded.symbols, &built, HIDDEN, Some(Found::Symtab));
 }
 
 #[test]
@@ -365,9 +402,10 @@ fn the_supplement_is_asked_for_by_build_id() {
     std::fs::write(&section, b"../dwz/common.debug\0\x01\x02\x03\x04\x05\x06\x07\x08").unwrap();
     let option = format!("--add-section=.gnu_debugaltlink={}", section.display());
     run("objcopy", &[option.as_ref(), &built.path("libserver.so")]);
+    let build_id = ElfFacts::read(&built.bytes()[..]).unwrap().build_id;
     let mut shelf =
         Shelf { module: vec![("/lib/libserver.so", built.bytes())], ..Shelf::default() };
-    let loaded = Symbols::load("/lib/libserver.so", None, &mut shelf);
+    let loaded = Symbols::load("/lib/libserver.so", build_id.as_ref(), None, &mut shelf);
     let asked = &shelf.asked[1];
     for part in ["Supplement", "../dwz/common.debug", "0102030405060708"] {
         assert!(asked.contains(part), "{asked}");

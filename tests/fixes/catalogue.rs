@@ -97,6 +97,22 @@ fn a_file_out_of_proportion_is_not_read() {
     assert!(problems[0].text.contains("longer"), "{problems:?}");
 }
 
+/// Opening one would wait for a writer that never comes.
+#[test]
+#[cfg(target_os = "linux")]
+fn only_regular_files_are_entries() {
+    let home = tempfile::tempdir().unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let fifo = home.path().join("FIFO.toml");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    fs::create_dir(home.path().join("DIRECTORY.toml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", home.path().join("ZERO.toml")).unwrap();
+    let problems = check(home.path()).unwrap();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.text.contains("not a regular file")));
+    assert!(Catalogue::load_dir(home.path()).is_err());
+}
+
 #[test]
 fn entries_are_shown_within_the_width_asked_for() {
     let catalogue = Catalogue::embedded().unwrap();

@@ -2,8 +2,9 @@
 
 use unfreed::event::{Exit, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
-use unfreed::report::diff::{Basis, Change, DiffReport, MatchedBy, Measure, Outcome, Side};
+use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
+use unfreed::verdict::Verdict;
 use unfreed_symbols::Found;
 
 /// A trace in which nothing was found.
@@ -21,6 +22,7 @@ pub fn nothing() -> Report {
             pid: 4711,
             name: "mosquitto".to_owned(),
             command: vec!["mosquitto".to_owned(), "-c".to_owned(), "broker.conf".to_owned()],
+            seen_from: SeenFrom::Start,
             exit: Exit::Status(0),
             allocations: 1_234_567,
         }],
@@ -37,7 +39,15 @@ pub fn nothing() -> Report {
         },
         modules: vec![module()],
         suspects: Vec::new(),
-        dismissed: Dismissed { cache: 3, steady: 120, one_off: 41, undecided: 2, below_bound: 1 },
+        dismissed: Dismissed {
+            cache: 3,
+            steady: 120,
+            one_off: 41,
+            undecided: 2,
+            below_bound: 1,
+            below_bound_over_release: 0,
+            over_releases_unjudged: 0,
+        },
         undecided: vec![Undecided {
             decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
             sites: 2,
@@ -45,6 +55,9 @@ pub fn nothing() -> Report {
         }],
         min_confidence: 0.7,
         smallest_detectable_bytes_per_s: Some(118.4),
+        unmeasured: None,
+        processes_unmeasured: 0,
+        conclusive: true,
     }
 }
 
@@ -87,11 +100,13 @@ fn suspect() -> Suspect {
         ],
         process: "mosquitto".to_owned(),
         pid: 4711,
+        target: 0,
         function: "packet__read_string".to_owned(),
         module: module(),
         allocations: 50_003,
         live_blocks: 50_000,
         live_bytes: 1_600_000,
+        freed_at_end: 0,
         bytes_per_call: Some(BytesPerCall { min: 12, median: 32, max: 40 }),
         blocks_per_event: Some(1.0),
         estimated: false,
@@ -228,15 +243,20 @@ pub fn diff() -> DiffReport {
     let grows = Measure {
         suspect: true,
         confidence: 0.97,
+        verdict: Some(Verdict::Growth),
+        allocations: 50_003,
+        freed_again: 0,
         live_blocks: 50_000,
         live_bytes: 1_600_000,
         growth_bytes_per_s: 8_000.0,
+        growth_blocks_per_s: 250.0,
         blocks_per_event: None,
     };
     let quiet = Measure { live_blocks: 3, live_bytes: 96, ..Measure::default() };
     let slower = Measure { growth_bytes_per_s: 4_000.0, ..grows };
     let change = |outcome, before: Option<Measure>, after: Option<Measure>| Change {
         outcome,
+        undecided_by: (outcome == Outcome::Undecided).then_some(Lack::Pace),
         kind: Kind::Growth,
         process: "mosquitto".to_owned(),
         function: "packet__read_string".to_owned(),

@@ -1,13 +1,8 @@
 //! What the machine's facts mean for tracing. Each check is a pure function of the facts: what
 //! was found, whether it is enough, and what to do where it is not.
 
-use serde::Serialize;
-use unfreed::report::text::units::bytes;
-
 use super::machine::Machine;
-
-/// Room for the rings of a traced program's threads, bytes.
-const ROOM: u64 = 64 << 20;
+use serde::Serialize;
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,48 +117,35 @@ fn clock(machine: &Machine) -> Check {
 }
 
 fn memory_files(machine: &Machine) -> Check {
-    let title = "Memory files (memfd)";
-    match machine.memfd_noexec {
-        Some(2) => check(
+    let title = "Shared memory (memfd)";
+    match &machine.shared_memory {
+        None => check("memfd", title, State::Unknown, "not tried", "Start a trace, and see."),
+        Some(Ok(())) => check("memfd", title, State::Ok, "can be made", ""),
+        Some(Err(why)) => check(
             "memfd",
             title,
-            State::Limited,
-            "executable ones are forbidden (vm.memfd_noexec = 2)",
-            "The agent is put into a temporary file instead, which must not be on a file system \
-             mounted noexec.",
+            State::Missing,
+            why.as_str(),
+            "The agent writes into memory that it shares with unfreed: a memory file, which the \
+             kernel, a limit on memory or a container's rules refuse here.",
         ),
-        _ => check("memfd", title, State::Ok, "allowed", ""),
     }
 }
 
 fn temporary(machine: &Machine) -> Check {
-    let title = "Temporary files";
-    let Some(place) = &machine.temporary else {
-        return check("temporary", title, State::Unknown, "not known", "Set TMPDIR.");
-    };
-    let path = place.path.display().to_string();
-    if !place.writable {
-        let advice = "Set TMPDIR to a directory that you may write to.";
-        return check("temporary", title, State::Limited, format!("{path}, not writable"), advice);
-    }
-    if place.noexec && machine.memfd_noexec == Some(2) {
-        let advice = "Neither memory files nor temporary files may be executed, so the agent \
-                      cannot be loaded. Set TMPDIR to a directory on a file system that is not \
-                      mounted noexec.";
-        return check("temporary", title, State::Missing, format!("{path}, noexec"), advice);
-    }
-    match place.free {
-        Some(free) if free < ROOM => check(
+    let title = "A place for the agent";
+    match &machine.agent_place {
+        None => check("temporary", title, State::Unknown, "not tried", "Start a trace, and see."),
+        Some(Ok(path)) => check("temporary", title, State::Ok, path.display().to_string(), ""),
+        Some(Err(why)) => check(
             "temporary",
             title,
-            State::Limited,
-            format!("{path}, only {} free", bytes(free)),
-            "Make room, or set TMPDIR to a directory with more of it.",
+            State::Missing,
+            why.as_str(),
+            "The agent is a library that the traced program loads from a file. Set TMPDIR to a \
+             directory that you may write to, with room, on a file system that is not mounted \
+             noexec.",
         ),
-        Some(free) => {
-            check("temporary", title, State::Ok, format!("{path}, {} free", bytes(free)), "")
-        }
-        None => check("temporary", title, State::Ok, path, ""),
     }
 }
 
@@ -225,7 +207,7 @@ fn program(machine: &Machine) -> Option<Check> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::machine::{Libc, Temporary};
+    use super::super::machine::Libc;
     use super::*;
 
     fn good() -> Machine {
@@ -239,13 +221,8 @@ mod tests {
                 version: Some((2, 36)),
                 finds_objects: true,
             }),
-            memfd_noexec: None,
-            temporary: Some(Temporary {
-                path: "tmp".into(),
-                writable: true,
-                noexec: true,
-                free: Some(1 << 30),
-            }),
+            shared_memory: Some(Ok(())),
+            agent_place: Some(Ok("tmp".into())),
             debuginfod: Some("https://example.org".to_owned()),
             symbol_directories: vec!["debug".into()],
             program: None,
@@ -257,7 +234,7 @@ mod tests {
         let mut machine = good();
         change(&mut machine);
         let checks = all(&machine);
-        for other in checks.iter().filter(|check| check.id != id && id != "temporary") {
+        for other in checks.iter().filter(|check| check.id != id) {
             assert_eq!(other.state, State::Ok, "{other:?}");
         }
         let check = checks.iter().find(|check| check.id == id).unwrap();
@@ -282,11 +259,14 @@ mod tests {
             }),
             State::Missing
         );
-        assert_eq!(state("temporary", |m| m.memfd_noexec = Some(2)), State::Missing);
+        let no = || Err("no".to_owned());
         assert_eq!(
-            state("temporary", |m| m.temporary.as_mut().unwrap().free = Some(1)),
-            State::Limited
+            state("temporary", |m| m.agent_place = Some(no().map(|()| "".into()))),
+            State::Missing
         );
+        assert_eq!(state("temporary", |m| m.agent_place = None), State::Unknown);
+        assert_eq!(state("memfd", |m| m.shared_memory = Some(no())), State::Missing);
+        assert_eq!(state("memfd", |m| m.shared_memory = None), State::Unknown);
         assert_eq!(state("debuginfod", |m| m.debuginfod = None), State::Limited);
         assert_eq!(state("debug-files", |m| m.symbol_directories.clear()), State::Limited);
     }

@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use unfreed::collect::agent::{Obstacle, obstacle};
+use unfreed::collect::agent::{CollectError, Obstacle, Rehearsal, obstacle};
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -21,11 +21,11 @@ pub struct Machine {
     pub cpu_flags: Option<Vec<String>>,
     /// The C library this program runs on.
     pub libc: Option<Libc>,
-    /// `vm.memfd_noexec`: 2 forbids executable memory files. `None` where the kernel has no such
-    /// setting, and allows them.
-    pub memfd_noexec: Option<u32>,
-    /// Where temporary files go.
-    pub temporary: Option<Temporary>,
+    /// Whether the memory that agent and collector share can be made; if not, why. `None` where it
+    /// was not tried.
+    pub shared_memory: Option<Result<(), String>>,
+    /// Where the agent was put when that was tried; if nowhere, why.
+    pub agent_place: Option<Result<PathBuf, String>>,
     /// `DEBUGINFOD_URLS`.
     pub debuginfod: Option<String>,
     /// Directories of separate debug files that exist.
@@ -45,19 +45,6 @@ pub struct Libc {
     pub finds_objects: bool,
 }
 
-/// A directory for temporary files.
-#[derive(Clone, Debug)]
-pub struct Temporary {
-    /// Which.
-    pub path: PathBuf,
-    /// Whether a file could be made there.
-    pub writable: bool,
-    /// Whether programs may be run from there.
-    pub noexec: bool,
-    /// Free bytes.
-    pub free: Option<u64>,
-}
-
 /// A program to be traced.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -72,14 +59,19 @@ pub struct Program {
 impl Machine {
     /// Reads this machine, and looks at a program.
     pub fn read(command: Option<&OsString>) -> Self {
+        let rehearsal = Rehearsal::hold();
         Machine {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             kernel: text("/proc/sys/kernel/osrelease"),
             cpu_flags: text("/proc/cpuinfo").as_deref().and_then(cpu_flags),
             libc: libc(),
-            memfd_noexec: text("/proc/sys/vm/memfd_noexec").and_then(|text| text.parse().ok()),
-            temporary: Some(temporary(std::env::temp_dir())),
+            shared_memory: Some(rehearsal.memory.map_err(|cause| cause.to_string())),
+            agent_place: match rehearsal.agent {
+                // That is told of the system.
+                Err(CollectError::NoAgent) => None,
+                place => Some(place.map_err(|cause| cause.to_string())),
+            },
             debuginfod: std::env::var("DEBUGINFOD_URLS").ok().filter(|urls| !urls.is_empty()),
             symbol_directories: ["/usr/lib/debug", "/usr/local/lib/debug"]
                 .iter()
@@ -129,32 +121,6 @@ fn version(text: &[u8]) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-fn temporary(path: PathBuf) -> Temporary {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    Temporary {
-        writable: tempfile::tempfile_in(&path).is_ok(),
-        noexec: options_of(&mounts, &path).is_some_and(|all| all.split(',').any(|o| o == "noexec")),
-        free: rustix::fs::statvfs(&path)
-            .ok()
-            .map(|room| room.f_bavail.saturating_mul(room.f_frsize)),
-        path,
-    }
-}
-
-/// The mount options of the file system that a path is on.
-fn options_of<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
-    mounts
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(' ').skip(1);
-            Some((fields.next()?, fields.nth(1)?))
-        })
-        .filter(|(mount, _)| path.starts_with(mount))
-        // A later mount over the same place hides the earlier.
-        .max_by_key(|(mount, _)| mount.len())
-        .map(|(_, options)| options)
-}
-
 fn program(command: &OsStr) -> Program {
     let path = locate(command);
     Program {
@@ -183,13 +149,5 @@ mod tests {
         let at = find(banner, b"stable release version ").unwrap_or(0);
         assert_eq!(version(&banner[at..]), Some((2, 36)));
         assert_eq!(version(b""), None);
-    }
-
-    #[test]
-    fn the_nearest_mount_counts() {
-        let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw,noexec 0 0\n";
-        assert_eq!(options_of(mounts, Path::new("/tmp/x")), Some("rw,noexec"));
-        assert_eq!(options_of(mounts, Path::new("/tmpfile")), Some("rw"));
-        assert_eq!(options_of("", Path::new("/tmp")), None);
     }
 }

@@ -22,11 +22,11 @@ pub(super) fn judge(entry: &Entry, view: &View<'_>) -> Judged {
     let mut clauses = vec![evidence(entry, view)];
     if !signature.processes.is_empty() {
         let standing = yes_if(view.is_process(&signature.processes));
-        let text = format!(
-            "the process is `{}`; the fix is about {}",
-            view.evidence.process,
-            list(&signature.processes)
-        );
+        let is = match view.evidence.process {
+            "" => "has no name".to_owned(),
+            name => format!("is `{name}`"),
+        };
+        let text = format!("the process {is}; the fix is about {}", list(&signature.processes));
         clauses.push(Clause::deciding("process", standing, 2.0, text));
     }
     let mut hit = false;
@@ -194,8 +194,9 @@ fn allocator(wanted: &[Function], seen: Function) -> Option<Clause> {
             Clause::telling("allocator", Unknown, 0.5, text)
         }
         seen => {
-            let named: Vec<_> = wanted.iter().map(|function| format!("{function:?}")).collect();
-            let text = format!("allocated by {seen:?}; the fix is about {}", named.join(" or "));
+            let named: Vec<_> = wanted.iter().map(|function| function.name()).collect();
+            let text =
+                format!("allocated by {}; the fix is about {}", seen.name(), named.join(" or "));
             Clause::deciding("allocator", yes_if(wanted.contains(&seen)), 0.5, text)
         }
     })
@@ -254,4 +255,30 @@ fn yes_if(holds: bool) -> Standing {
 fn list(names: &[String]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allocators_are_called_as_their_callers_write_them() {
+        let wanted = [Function::Malloc, Function::NewArray];
+        for (seen, standing, text) in [
+            (
+                Function::Malloc,
+                Yes,
+                "allocated by malloc; the fix is about malloc or operator new[]",
+            ),
+            (
+                Function::RtlAllocateHeap,
+                No,
+                "allocated by RtlAllocateHeap; the fix is about malloc or operator new[]",
+            ),
+        ] {
+            let clause = allocator(&wanted, seen);
+            let reason = clause.map(|clause| (clause.standing(), clause.reason.text));
+            assert_eq!(reason, Some((standing, text.to_owned())));
+        }
+    }
 }

@@ -5,13 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::super::model::{Report, SCHEMA};
-use super::{
-    Basis, Change, DiffReport, FrameKey, MatchedBy, Measure, Outcome, Shown, Side, Site, SiteKey,
-};
-
-/// Below this share of the old growth a suspect has improved, above its inverse it is worse.
-/// Between, load and timing alone may explain the difference.
-const SAME: f64 = 0.75;
+use super::judgement::{Judgement, Sight, judge};
+use super::{Change, DiffReport, FrameKey, MatchedBy, Measure, Shown, Side, Site, SiteKey};
 
 /// Says what became of each suspect. `before_sites` and `after_sites` hold the suspects of their
 /// trace and those other sites that could be the same as one of the other trace's suspects.
@@ -23,8 +18,8 @@ pub fn compare(
 ) -> DiffReport {
     let old = sum(before_sites);
     let new = sum(after_sites);
-    let new_ran = ran_only(&new);
-    let least = after.smallest_detectable_bytes_per_s;
+    let (old_ran, new_ran) = (ran_only(&old), ran_only(&new));
+    let sights = [Sight::of(before), Sight::of(after)];
     let mut changes = Vec::new();
     let mut told: Vec<&SiteKey> = Vec::new();
     for (key, site) in &old {
@@ -35,15 +30,18 @@ pub fn compare(
             MatchedBy::Nothing => find(&new_ran, key),
             _ => (found, matched_by),
         };
-        changes.push(change(key, shown, matched_by, Some(site.clone()), merge(&found), least));
+        changes.push(change(key, shown, matched_by, Some(site.clone()), merge(&found), sights));
     }
     for (key, site) in &new {
         let Some(shown) = site.suspect() else { continue };
         if told.contains(&key) {
             continue;
         }
-        let (found, matched_by) = find(&old, key);
-        changes.push(change(key, shown, matched_by, merge(&found), Some(site.clone()), least));
+        let (found, matched_by) = match find(&old, key) {
+            (_, MatchedBy::Nothing) => find(&old_ran, key),
+            found => found,
+        };
+        changes.push(change(key, shown, matched_by, merge(&found), Some(site.clone()), sights));
     }
     let weight = |change: &Change| {
         let growth = |side: &Option<Measure>| side.map_or(0.0, |side| side.growth_bytes_per_s);
@@ -59,6 +57,8 @@ struct Sum {
     measure: Measure,
     shown: Option<Shown>,
     version: Option<String>,
+    /// Allocations at the site whose verdict it has.
+    lead: u64,
 }
 
 impl Sum {
@@ -68,7 +68,14 @@ impl Sum {
 
     fn add(&mut self, site: &Sum) {
         let (sum, more) = (&mut self.measure, &site.measure);
+        // A suspect speaks for all; else the site at which most happens.
+        if (more.suspect, site.lead) > (sum.suspect, self.lead) {
+            (sum.verdict, self.lead) = (more.verdict, site.lead);
+        }
         sum.suspect |= more.suspect;
+        sum.allocations = sum.allocations.saturating_add(more.allocations);
+        sum.freed_again = sum.freed_again.saturating_add(more.freed_again);
+        sum.growth_blocks_per_s += more.growth_blocks_per_s;
         sum.confidence = sum.confidence.max(more.confidence);
         sum.live_blocks = sum.live_blocks.saturating_add(more.live_blocks);
         sum.live_bytes = sum.live_bytes.saturating_add(more.live_bytes);
@@ -85,8 +92,12 @@ impl Sum {
 fn sum(sites: &[Site]) -> BTreeMap<SiteKey, Sum> {
     let mut sums: BTreeMap<SiteKey, Sum> = BTreeMap::new();
     for site in sites {
-        let one =
-            Sum { measure: site.measure, shown: site.shown.clone(), version: site.version.clone() };
+        let one = Sum {
+            measure: site.measure,
+            shown: site.shown.clone(),
+            version: site.version.clone(),
+            lead: site.measure.allocations,
+        };
         match sums.get_mut(&site.key) {
             Some(sum) => sum.add(&one),
             None => {
@@ -120,6 +131,7 @@ fn ran_only(sites: &BTreeMap<SiteKey, Sum>) -> BTreeMap<SiteKey, Sum> {
     let ran = sites.iter().filter(|(key, _)| !key.over_release).map(|(key, sum)| {
         let key = SiteKey { over_release: true, ..key.clone() };
         let measure = Measure {
+            allocations: sum.measure.allocations,
             live_blocks: sum.measure.live_blocks,
             live_bytes: sum.measure.live_bytes,
             ..Measure::default()
@@ -142,12 +154,14 @@ fn change(
     matched_by: MatchedBy,
     before: Option<Sum>,
     after: Option<Sum>,
-    least: Option<f64>,
+    sights: [Sight; 2],
 ) -> Change {
     let measure = |side: &Option<Sum>| side.as_ref().map(|sum| sum.measure);
-    let (outcome, basis) = judge(measure(&before), measure(&after), least);
+    let Judgement { outcome, basis, undecided_by } =
+        judge(shown.kind, [measure(&before), measure(&after)], sights);
     Change {
         outcome,
+        undecided_by,
         kind: shown.kind,
         process: key.process.clone(),
         function: shown.function.clone(),
@@ -159,71 +173,5 @@ fn change(
         matched_by,
         basis,
         stack: shown.stack.clone(),
-    }
-}
-
-/// `least` is the smallest leak that would have been seen in the later trace.
-fn judge(before: Option<Measure>, after: Option<Measure>, least: Option<f64>) -> (Outcome, Basis) {
-    let (Some(before), Some(after)) = (before, after) else {
-        let gone = before.is_some_and(|side| side.suspect);
-        return (if gone { Outcome::NotSeen } else { Outcome::New }, Basis::Verdict);
-    };
-    match (before.suspect, after.suspect) {
-        (true, false) => {
-            let visible = least.is_some_and(|least| least <= before.growth_bytes_per_s);
-            // An over-release has no pace.
-            let seen = visible || before.growth_bytes_per_s == 0.0;
-            let outcome = if seen { Outcome::Fixed } else { Outcome::Undecided };
-            return (outcome, Basis::Verdict);
-        }
-        (false, _) => return (Outcome::New, Basis::Verdict),
-        (true, true) => {}
-    }
-    let (old, new, basis) = match (before.blocks_per_event, after.blocks_per_event) {
-        (Some(old), Some(new)) if old > 0.0 => (old, new, Basis::BlocksPerEvent),
-        _ => (before.growth_bytes_per_s, after.growth_bytes_per_s, Basis::Growth),
-    };
-    let outcome = if new < old * SAME {
-        Outcome::Improved
-    } else if new * SAME > old {
-        Outcome::Worse
-    } else {
-        Outcome::Unchanged
-    };
-    (outcome, basis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grows(rate: f64) -> Measure {
-        Measure { suspect: true, confidence: 0.9, growth_bytes_per_s: rate, ..Measure::default() }
-    }
-
-    #[test]
-    fn growth_decides_where_there_are_no_marks() {
-        let quiet = Measure::default();
-        for (before, after, outcome) in [
-            (Some(grows(100.0)), Some(quiet), Outcome::Fixed),
-            (Some(grows(5.0)), Some(quiet), Outcome::Undecided),
-            (Some(grows(0.0)), Some(quiet), Outcome::Fixed),
-            (Some(grows(100.0)), Some(grows(50.0)), Outcome::Improved),
-            (Some(grows(100.0)), Some(grows(80.0)), Outcome::Unchanged),
-            (Some(grows(100.0)), Some(grows(120.0)), Outcome::Unchanged),
-            (Some(grows(100.0)), Some(grows(150.0)), Outcome::Worse),
-            (Some(grows(100.0)), None, Outcome::NotSeen),
-            (None, Some(grows(1.0)), Outcome::New),
-            (Some(quiet), Some(grows(1.0)), Outcome::New),
-        ] {
-            assert_eq!(judge(before, after, Some(10.0)).0, outcome, "{before:?} {after:?}");
-        }
-    }
-
-    #[test]
-    fn marks_make_load_irrelevant() {
-        let at = |rate, per_event| Measure { blocks_per_event: Some(per_event), ..grows(rate) };
-        let verdict = judge(Some(at(100.0, 1.0)), Some(at(1000.0, 1.0)), None);
-        assert_eq!(verdict, (Outcome::Unchanged, Basis::BlocksPerEvent));
     }
 }

@@ -5,6 +5,7 @@
 //! seen to grow had it grown.
 
 mod compare;
+mod judgement;
 mod key;
 mod sites;
 
@@ -15,6 +16,7 @@ pub use key::{FrameKey, SiteKey};
 pub use sites::sites;
 
 use super::model::{Fault, Kind, Losses, Report, Source, StackFrame, Target};
+use crate::verdict::Verdict;
 
 /// What changed between two traces.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +67,8 @@ impl Side {
 pub struct Change {
     /// In a word.
     pub outcome: Outcome,
+    /// Where that is undecided: for want of what.
+    pub undecided_by: Option<Lack>,
     /// What kind of suspect it is.
     pub kind: Kind,
     /// The process's name.
@@ -103,11 +107,28 @@ pub enum Outcome {
     Improved,
     /// Its site was not seen in the later trace: it did not run, or no longer allocates.
     NotSeen,
-    /// It is no suspect any more, but at its old pace it would not have been seen in the later
-    /// trace.
+    /// It is a suspect in one trace only, and the other could not have shown it: [`Lack`] says why.
     Undecided,
     /// Its site ran and is no suspect any more.
     Fixed,
+}
+
+/// Why a trace without a suspect does not show that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// At its old pace it would not have been seen in the later trace.
+    Pace,
+    /// Its site allocated too little in the later trace.
+    Load,
+    /// Events were lost in the later trace, which can hide a second free, or second frees there
+    /// accuse nobody.
+    Losses,
+    /// The later trace does not acquit it: its site is undecided, or accumulates or is freed too
+    /// often below the confidence bound.
+    Verdict,
+    /// It is a suspect in the later trace, and the earlier could not have shown it.
+    Earlier,
 }
 
 /// How a site was found again.
@@ -139,14 +160,23 @@ pub enum Basis {
 pub struct Measure {
     /// Whether it is a suspect there.
     pub suspect: bool,
-    /// The confidence of that; 0 for a site that is no suspect.
+    /// The site's verdict (of several, that of a suspect, else of the busiest); `None` for an
+    /// over-release.
+    pub verdict: Option<Verdict>,
+    /// The confidence that it is one; 0 for a site that is no suspect.
     pub confidence: f64,
+    /// Blocks ever allocated.
+    pub allocations: u64,
+    /// How often a block was freed again, at whatever confidence.
+    pub freed_again: u64,
     /// Live blocks at the end.
     pub live_blocks: u64,
     /// Live bytes at the end.
     pub live_bytes: u64,
     /// Rate at which live bytes grow; 0 for a site that is no suspect.
     pub growth_bytes_per_s: f64,
+    /// Rate at which live blocks grow, where it was measured; 0 for a site that is no suspect.
+    pub growth_blocks_per_s: f64,
     /// Blocks that stay per marked event, where marks carry counts.
     pub blocks_per_event: Option<f64>,
 }

@@ -2,7 +2,7 @@
 //! could be the same as one of the other trace's suspects, because their stacks go through a
 //! module that is to blame there. Only these are named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::blamed::{Survivor, survivors};
 use super::super::model::{Kind, Report, StackFrame, Suspect};
@@ -13,7 +13,7 @@ use super::{FrameKey, Measure, Shown, Site, SiteKey};
 use crate::event::ModuleId;
 use crate::ledger::{Ledger, SiteId};
 use crate::names::Namer;
-use crate::verdict::Assessment;
+use crate::verdict::{Assessment, Verdict};
 
 /// Collects the sites of one trace. `own` is its report, `other` that of the other trace.
 pub fn sites(
@@ -38,27 +38,44 @@ pub fn sites(
         let mut frames = ledger.stacks().frames(site.stack);
         frames.any(|frame| frame.module.is_some_and(|module| modules.contains(&module)))
     };
-    let candidates: Vec<_> = ledger
-        .sites()
-        .filter(|(id, site)| !suspects.contains(id) && through_blamed(site))
-        .map(|(_, site)| site)
-        .collect();
-    let named = survivors(ledger, namer, candidates.iter().map(|site| (site.process, site.stack)));
-    for site in candidates {
+    let verdicts: BTreeMap<SiteId, Verdict> =
+        assessment.sites.iter().map(|judged| (judged.site, judged.verdict)).collect();
+    let dismissed = ledger.sites().filter(|(id, _)| !suspects.contains(id)).map(|(id, site)| {
+        let measure = Measure { verdict: verdicts.get(&id).copied(), ..ran(site) };
+        (site, measure, false)
+    });
+    // What was freed too often below the bound is no suspect, but not acquitted either.
+    let below = assessment.over_releases.iter().filter(|o| o.confidence < own.min_confidence);
+    let below = below.filter_map(|over| {
+        let site = ledger.site(over.site)?;
+        Some((site, Measure { freed_again: over.count, ..ran(site) }, true))
+    });
+    let candidates: Vec<_> =
+        dismissed.chain(below).filter(|(site, ..)| through_blamed(site)).collect();
+    let stacks = candidates.iter().map(|(site, ..)| (site.process, site.stack));
+    let named = survivors(ledger, namer, stacks);
+    for (site, measure, over_release) in candidates {
         let Some(survivor) = named.get(&(site.process, site.stack)) else { continue };
         let process = ledger.image(site.process).and_then(|image| image.process.as_ref());
+        let process = process.map_or("", |process| process.name.as_str());
         sites.push(Site {
-            key: key(process.map_or("", |process| process.name.as_str()), survivor),
-            measure: Measure {
-                live_blocks: site.live_blocks,
-                live_bytes: site.live_bytes,
-                ..Measure::default()
-            },
+            key: SiteKey { over_release, ..key(process, survivor) },
+            measure,
             shown: None,
             version: survivor.blamed().and_then(|step| step.module).and_then(modules::version),
         });
     }
     sites
+}
+
+/// What was measured at a site that is no suspect.
+fn ran(site: &crate::ledger::Site) -> Measure {
+    Measure {
+        allocations: site.allocations,
+        live_blocks: site.live_blocks,
+        live_bytes: site.live_bytes,
+        ..Measure::default()
+    }
 }
 
 fn key(process: &str, survivor: &Survivor<'_>) -> SiteKey {
@@ -74,6 +91,12 @@ fn key(process: &str, survivor: &Survivor<'_>) -> SiteKey {
     }
 }
 
+/// The verdict's own measure of growth in blocks, where it has one.
+fn blocks_per_s(suspect: &Suspect) -> f64 {
+    let slope = suspect.evidence.iter().find(|evidence| evidence.fact == "low-water-slope");
+    slope.map_or(0.0, |slope| slope.value)
+}
+
 fn of_suspect(suspect: &Suspect) -> Site {
     let frame = |frame: &StackFrame| {
         FrameKey::new(frame.module.as_deref(), frame.function.as_deref(), &frame.address)
@@ -87,10 +110,18 @@ fn of_suspect(suspect: &Suspect) -> Site {
         },
         measure: Measure {
             suspect: true,
+            verdict: match suspect.kind {
+                Kind::Leak => Some(Verdict::Leak),
+                Kind::Growth => Some(Verdict::Growth),
+                Kind::OverRelease => None,
+            },
             confidence: suspect.confidence,
+            allocations: suspect.allocations,
+            freed_again: suspect.over_release.as_ref().map_or(0, |over| over.count),
             live_blocks: suspect.live_blocks,
             live_bytes: suspect.live_bytes,
             growth_bytes_per_s: suspect.growth_bytes_per_s,
+            growth_blocks_per_s: blocks_per_s(suspect),
             blocks_per_event: suspect.blocks_per_event,
         },
         shown: Some(Shown {

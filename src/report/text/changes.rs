@@ -1,11 +1,12 @@
 //! What changed between two traces, for people: is the fix working?
 
+use super::named;
 use super::page::{Ink, Page, name, words};
 use super::seen::{TARGETS_SHOWN, chosen, processes};
 use super::stack;
 use super::style::Detail;
 use super::units::{bytes, counted, duration, number, percent, rate};
-use crate::report::diff::{Basis, Change, DiffReport, MatchedBy, Measure, Outcome, Side};
+use crate::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use crate::report::model::Kind;
 
 /// Where the text beside a label begins.
@@ -56,7 +57,7 @@ fn side(page: &mut Page, label: &str, side: &Side) {
         if at > 0 {
             spans.push(words(", "));
         }
-        spans.push(name(target.name.as_str()).ink(Ink::Strong));
+        spans.push(named::process(&target.name).ink(Ink::Strong));
     }
     if more > 0 {
         spans.push(words(format!(" and {}", processes(more))));
@@ -100,9 +101,9 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
             words(says).ink(ink),
             name(change.function.as_str()).ink(Ink::Strong),
             words(" in "),
-            name(change.module.as_str()).ink(Ink::Strong),
+            named::module(&change.module).ink(Ink::Strong),
             words(" (process "),
-            name(change.process.as_str()),
+            named::process(&change.process),
             words(")."),
         ],
     );
@@ -114,10 +115,8 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
                     load that made it grow before calling it fixed.";
         page.paragraph(2, &[words(text).ink(Ink::Warning)]);
     }
-    if change.outcome == Outcome::Undecided {
-        let text = "It is no suspect any more, but the later trace could not have shown a leak of \
-                    its old pace: record longer, or under more load.";
-        page.paragraph(2, &[words(text).ink(Ink::Warning)]);
+    if let Some(lack) = change.undecided_by {
+        page.paragraph(2, &[words(undecided(lack)).ink(Ink::Warning)]);
     }
     if detail == Detail::Brief {
         return;
@@ -133,6 +132,32 @@ fn one(page: &mut Page, change: &Change, detail: Detail) {
     }
     if detail == Detail::Full {
         stack::write(page, 4, &change.stack, true, detail);
+    }
+}
+
+/// Why an outcome is undecided, and what would decide it.
+fn undecided(lack: Lack) -> &'static str {
+    match lack {
+        Lack::Pace => {
+            "It is no suspect any more, but the later trace could not have shown a leak of its old \
+             pace: record longer, or under more load."
+        }
+        Lack::Load => {
+            "It is no suspect any more, but its site ran too little in the later trace for it to \
+             show: repeat the load that showed it before."
+        }
+        Lack::Losses => {
+            "It is no suspect any more, but events of the later trace are lost, and these may be \
+             the ones that would show it: record again without losses."
+        }
+        Lack::Verdict => {
+            "It is no suspect any more, but the later trace does not acquit it either: \
+             `unfreed analyze` of it says what would decide."
+        }
+        Lack::Earlier => {
+            "It is a suspect now, but the earlier trace could not have shown it: whether it is \
+             new is not known."
+        }
     }
 }
 
@@ -154,19 +179,27 @@ fn measure(
         Some(m) if over_release && m.suspect => {
             format!("suspect, confidence {}", percent(m.confidence))
         }
+        Some(m) if over_release && m.freed_again > 0 => format!(
+            "no suspect, but freed again {}, below the confidence bound",
+            counted(m.freed_again, "time", "times")
+        ),
         Some(m) if !m.suspect => format!(
             "no suspect; {} ({}) live at the end",
             counted(m.live_blocks, "block", "blocks"),
             bytes(m.live_bytes)
         ),
         Some(m) => {
+            let pace = if m.growth_bytes_per_s == 0.0 && m.growth_blocks_per_s > 0.0 {
+                format!("{} blocks/s", number(m.growth_blocks_per_s))
+            } else {
+                rate(m.growth_bytes_per_s)
+            };
             let per_event = m
                 .blocks_per_event
                 .map(|n| format!(", {} blocks per marked event", number(n)))
                 .unwrap_or_default();
             format!(
-                "grows by {}, {} ({}) live at the end{per_event}",
-                rate(m.growth_bytes_per_s),
+                "grows by {pace}, {} ({}) live at the end{per_event}",
                 counted(m.live_blocks, "block", "blocks"),
                 bytes(m.live_bytes),
             )

@@ -2,6 +2,7 @@
 //! with them, because an administrator reads while doing.
 
 use super::group::Group;
+use super::named;
 use super::page::{Ink, Page, name, words};
 use super::style::Detail;
 use crate::fixes::{Match, Standing, Status};
@@ -54,7 +55,7 @@ pub fn write(page: &mut Page, indent: usize, group: &Group<'_>, detail: Detail) 
             "What to do",
             &[
                 words("No published fix matches. Send this report and the trace to whoever makes "),
-                name(group.lead.module.name.as_str()),
+                named::module(&group.lead.module.name),
                 words("."),
             ],
         );

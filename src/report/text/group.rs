@@ -3,7 +3,7 @@
 
 use crate::report::model::{Kind, Module, Suspect};
 
-/// Suspects of one process, kind, module and function; the first weighs most.
+/// Suspects of one process image, kind, module and function; the first weighs most.
 #[derive(Debug)]
 pub struct Group<'a> {
     /// The most important one.
@@ -26,6 +26,11 @@ impl Group<'_> {
     /// Bytes that are live, of all stacks.
     pub fn live_bytes(&self) -> u64 {
         self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.live_bytes))
+    }
+
+    /// Blocks that only the process's shutdown freed, of all stacks.
+    pub fn freed_at_end(&self) -> u64 {
+        self.all.iter().fold(0, |sum, suspect| sum.saturating_add(suspect.freed_at_end))
     }
 
     /// Growth of all stacks, bytes per second.
@@ -56,6 +61,8 @@ pub fn groups(suspects: &[Suspect]) -> Vec<Group<'_>> {
     groups
 }
 
-fn key(suspect: &Suspect) -> (u32, &str, Kind, &Module, &str) {
-    (suspect.pid, &suspect.process, suspect.kind, &suspect.module, &suspect.function)
+/// The image, not pid and name: a program that executes itself anew keeps both, and what it leaked
+/// before and after does not add up.
+fn key(suspect: &Suspect) -> (usize, Kind, &Module, &str) {
+    (suspect.target, suspect.kind, &suspect.module, &suspect.function)
 }

@@ -2,9 +2,11 @@
 
 use super::fix::{best, status_words};
 use super::group::Group;
+use super::named;
 use super::page::{Ink, Page, Span, name, words};
+use super::seen::reckoned;
 use super::units::{counted, percent, rate};
-use crate::report::model::{Kind, Module, Report};
+use crate::report::model::{Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
@@ -20,17 +22,32 @@ pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
             page.paragraph(0, &[words(more)]);
         }
     }
+    unmeasured(page, report);
 }
 
-fn nothing(page: &mut Page, report: &Report) {
+/// Of which processes nothing above speaks. Where it speaks of none, that was said.
+fn unmeasured(page: &mut Page, report: &Report) {
+    let processes = report.processes_unmeasured;
+    if processes > 0 && report.conclusive {
+        let text = format!(
+            "In {} no leak could have been seen: too short, idle too soon, or too much of it lost.",
+            counted(processes, "other process", "other processes")
+        );
+        page.paragraph(0, &[words(text).ink(Ink::Warning)]);
+    }
+}
+
+/// Writes that there is no suspect, and what that is worth.
+pub fn nothing(page: &mut Page, report: &Report) {
     match report.smallest_detectable_bytes_per_s {
         Some(least) => page.paragraph(
             0,
             &[
                 words("No suspect.").ink(Ink::Good),
                 words(format!(
-                    " A leak slower than {} would not have been seen in this trace.",
-                    rate(least)
+                    " A leak slower than {} would not have been seen in this trace{}.",
+                    rate(least),
+                    reckoned(report)
                 )),
             ],
         ),
@@ -38,12 +55,29 @@ fn nothing(page: &mut Page, report: &Report) {
             0,
             &[
                 words("No verdict.").ink(Ink::Warning),
-                words(
-                    " No leak of any rate could have been seen in this trace: it is too short, or \
-                     too much of it is missing. Record longer, under load.",
-                ),
+                words(" No leak of any rate could have been seen in this trace: "),
+                words(blind(report.unmeasured)),
             ],
         ),
+    }
+}
+
+/// Why nothing could be seen, and what to do about it.
+fn blind(why: Option<Unmeasured>) -> &'static str {
+    match why {
+        Some(Unmeasured::NothingAllocated) => {
+            "it shows no allocation. Record while the program works."
+        }
+        Some(Unmeasured::Short) => "it is too short. Record longer, under load.",
+        Some(Unmeasured::LoadStopped) => {
+            "the load stopped early, and what a program keeps of its last work is no leak yet. Keep \
+             the load on to the end, or put it on again after a pause; idling longer tells nothing."
+        }
+        Some(Unmeasured::Lost) => {
+            "too much of it is lost. Record again on a less busy machine or under less load, and \
+             let the recording end whole; recording longer loses more."
+        }
+        None => "it is too short, or too much of it is missing. Record longer, under load.",
     }
 }
 
@@ -90,9 +124,12 @@ fn fix_line(page: &mut Page, group: &Group<'_>) {
 
 /// A module and its version, as the text names it.
 pub fn whose(module: &Module) -> Vec<Span<'_>> {
-    let version = match &module.version {
-        Some(version) => name(version.as_str()).ink(Ink::Strong),
-        None => words("(version unknown)").ink(Ink::Warning),
-    };
-    vec![name(module.name.as_str()).ink(Ink::Strong), words(" "), version]
+    let mut spans = vec![named::module(&module.name).ink(Ink::Strong)];
+    match &module.version {
+        Some(version) => spans.extend([words(" "), name(version.as_str()).ink(Ink::Strong)]),
+        // Of a module without a name nobody expects a version.
+        None if module.name.is_empty() => {}
+        None => spans.extend([words(" "), words("(version unknown)").ink(Ink::Warning)]),
+    }
+    spans
 }

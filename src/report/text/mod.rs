@@ -7,6 +7,7 @@ mod changes;
 mod fix;
 mod group;
 mod headline;
+pub mod named;
 pub mod page;
 pub mod safe;
 mod seen;
@@ -16,6 +17,7 @@ mod suspect;
 pub mod units;
 
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
+pub use headline::nothing as write_nothing;
 
 use super::diff::DiffReport;
 use super::model::Report;

@@ -1,11 +1,13 @@
 //! What the conclusion rests on: what was traced, what was lost, what could not be read, what was
 //! dismissed. It stands right below the conclusion.
 
-use super::page::{Ink, Page, Span, name, words};
+use super::named;
+use super::page::{Ink, Page, Span, words};
 use super::style::Detail;
 use super::units::{bytes, count, counted, duration, percent, rate};
 use crate::event::Exit;
-use crate::report::model::{Report, Suspect, Target};
+use crate::report::model::{Report, SeenFrom, Target};
+use crate::verdict::DEFAULT_MIN_CONFIDENCE;
 
 /// Faults that are listed; the rest is counted.
 const FAULTS_SHOWN: usize = 3;
@@ -18,10 +20,7 @@ const UNDECIDED_SHOWN: usize = 2;
 
 /// Writes what was traced and what of it is missing.
 pub fn write(page: &mut Page, report: &Report, detail: Detail) {
-    let suspected = |target: &Target| {
-        let same = |s: &Suspect| s.pid == target.pid && s.process == target.name;
-        report.suspects.iter().any(same)
-    };
+    let suspected = |index: usize| report.suspects.iter().any(|s| s.target == index);
     let most = if detail == Detail::Full { usize::MAX } else { TARGETS_SHOWN };
     let chosen = chosen(&report.target, most, suspected);
     for target in &chosen {
@@ -55,10 +54,13 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
             .ink(Ink::Warning)],
         );
     } else if totals.frees_unmatched > 0 {
+        let forked = report.target.iter().any(|target| target.seen_from == SeenFrom::Fork);
+        let why =
+            if forked { ": a forked process may free what it inherited, for one" } else { "" };
         page.paragraph(
             0,
             &[words(format!(
-                "{} of blocks whose allocation was not seen.",
+                "{} of blocks whose allocation was not seen{why}.",
                 counted(totals.frees_unmatched, "free", "frees")
             ))
             .ink(Ink::Warning)],
@@ -69,15 +71,12 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
 
 /// The processes that matter most: those with suspects, then those that allocate most. A program
 /// started through scripts brings dozens of shells along.
-pub fn chosen(
-    targets: &[Target],
-    most: usize,
-    suspected: impl Fn(&Target) -> bool,
-) -> Vec<&Target> {
-    let mut chosen: Vec<&Target> = targets.iter().collect();
-    chosen.sort_by_key(|target| (!suspected(target), std::cmp::Reverse(target.allocations)));
-    chosen.truncate(most);
+pub fn chosen(targets: &[Target], most: usize, suspected: impl Fn(usize) -> bool) -> Vec<&Target> {
+    let mut chosen: Vec<(usize, &Target)> = targets.iter().enumerate().collect();
     chosen
+        .sort_by_key(|(index, target)| (!suspected(*index), std::cmp::Reverse(target.allocations)));
+    chosen.truncate(most);
+    chosen.into_iter().map(|(_, target)| target).collect()
 }
 
 /// `1 more process`, `70 more processes`.
@@ -94,7 +93,7 @@ fn traced(target: &Target) -> Vec<Span<'_>> {
         Exit::StillRunning => "still ran when tracing ended".to_owned(),
     };
     vec![
-        name(target.name.as_str()).ink(Ink::Strong),
+        named::process(&target.name).ink(Ink::Strong),
         words(format!(" (process {}) {end}.", target.pid)),
     ]
 }
@@ -122,6 +121,12 @@ fn losses(page: &mut Page, report: &Report) {
             page.paragraph(0, &[words(format!("Lost: {}.", lost.join(", "))).ink(Ink::Warning)]);
         }
     }
+    let unjudged = report.dismissed.over_releases_unjudged;
+    if unjudged > 0 {
+        let frees = counted(unjudged, "second free accuses", "second frees accuse");
+        let text = format!("{frees} nobody: what was lost or not seen may explain them.");
+        page.paragraph(0, &[words(text).ink(Ink::Warning)]);
+    }
     for fault in report.faults.iter().take(FAULTS_SHOWN) {
         let mut text = format!("Damaged at byte {}: {}", count(fault.offset), fault.what);
         if fault.count > 1 {
@@ -136,6 +141,19 @@ fn losses(page: &mut Page, report: &Report) {
                 .ink(Ink::Warning)],
         );
     }
+}
+
+/// For which bound the smallest leak is reckoned, where that is not the one in force.
+pub fn reckoned(report: &Report) -> String {
+    if report.min_confidence == DEFAULT_MIN_CONFIDENCE {
+        return String::new();
+    }
+    let [usual, given] = [DEFAULT_MIN_CONFIDENCE, report.min_confidence].map(percent);
+    let than = if report.min_confidence > DEFAULT_MIN_CONFIDENCE { "faster" } else { "slower" };
+    format!(
+        " at the usual --min-confidence of {usual}; at the {given} given the limit is {than}, how \
+         much is not reckoned"
+    )
 }
 
 /// Writes what was looked at and dismissed.
@@ -160,12 +178,17 @@ pub fn write_dismissed(page: &mut Page, report: &Report) {
         let text = format!("Undecided: {sites} ({}). ", bytes(undecided.live_bytes));
         page.hanging(0, 2, &[words(text), words(undecided.decided_by.as_str())]);
     }
-    if dismissed.below_bound > 0 {
+    let released = dismissed.below_bound_over_release;
+    let below = [
+        (dismissed.below_bound - released.min(dismissed.below_bound), "to accumulate"),
+        (released, "to be freed too often"),
+    ];
+    for (sites, what) in below.into_iter().filter(|(sites, _)| *sites > 0) {
         page.paragraph(
             0,
             &[words(format!(
-                "{} to accumulate, at less than the {} of --min-confidence.",
-                counted(dismissed.below_bound, "site seems", "sites seem"),
+                "{} {what}, at less than the {} of --min-confidence.",
+                counted(sites, "site seems", "sites seem"),
                 percent(report.min_confidence),
             ))],
         );
@@ -175,7 +198,11 @@ pub fn write_dismissed(page: &mut Page, report: &Report) {
     {
         page.paragraph(
             0,
-            &[words(format!("Leaks slower than {} would not have been seen.", rate(least)))],
+            &[words(format!(
+                "Leaks slower than {} would not have been seen{}.",
+                rate(least),
+                reckoned(report)
+            ))],
         );
     }
 }

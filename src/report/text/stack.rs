@@ -33,8 +33,10 @@ pub fn write(
         if frame.inlined {
             function.push_str(" (inlined)");
         }
-        if frame.found == Some(Found::SymtabUnsized) {
-            function.push_str(" (nearest symbol)");
+        match frame.found {
+            Some(Found::SymtabUnsized) => function.push_str(" (nearest symbol)"),
+            Some(Found::Unverified) => function.push_str(" (unverified)"),
+            _ => {}
         }
         page.cells(
             indent,

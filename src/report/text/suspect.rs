@@ -3,6 +3,7 @@
 use super::fix;
 use super::group::Group;
 use super::headline::whose;
+use super::named;
 use super::page::{Ink, Page, name, words};
 use super::stack;
 use super::style::Detail;
@@ -44,12 +45,12 @@ fn whose_rows(page: &mut Page, group: &Group<'_>) {
     let lead = group.lead;
     let mut spans = vec![name(lead.function.as_str()).ink(Ink::Strong), words(" in ")];
     let file = if lead.module.path.is_empty() { &lead.module.name } else { &lead.module.path };
-    spans.push(name(file.as_str()));
+    spans.push(named::module(file));
     if let Some(package) = &lead.module.package {
         spans.push(words(", package "));
         spans.push(name(package.as_str()));
     }
-    spans.extend([words(", process "), name(lead.process.as_str())]);
+    spans.extend([words(", process "), named::process(&lead.process)]);
     spans.push(words(format!(" ({})", lead.pid)));
     page.row(2, COLUMN, "Where", &spans);
 }
@@ -62,10 +63,11 @@ fn pace(page: &mut Page, group: &Group<'_>) {
             text.push_str(&format!("{} a day at this pace; ", per_day(group.growth())));
         }
         text.push_str(&format!(
-            "{} of {} blocks ({}) never freed",
+            "{} of {} blocks ({}) {}",
             count(group.live_blocks()),
             count(group.allocations()),
-            bytes(group.live_bytes())
+            bytes(group.live_bytes()),
+            if group.freed_at_end() > 0 { "not freed until it shut down" } else { "never freed" }
         ));
         if let Some(per_event) = group.blocks_per_event() {
             text.push_str(&format!(", {} per marked event", blocks(per_event)));
