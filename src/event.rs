@@ -464,6 +464,8 @@ pub enum FactKind {
     System = 3,
     /// How the trace was taken: agent version, sampling.
     Capture = 4,
+    /// A process that ran and was not traced: its program and pid; the value says why.
+    NotTraced = 5,
 }
 
 /// The names at one frame, innermost inlined function first.

@@ -13,7 +13,7 @@ use unfreed::fixes::Status;
 use unfreed::report::diff::{DiffReport, Lack, Outcome};
 use unfreed::report::json;
 use unfreed::report::model::{
-    Dismissed, Fault, Losses, Module, Report, SeenFrom, Target, Unmeasured,
+    Dismissed, Fault, Losses, Module, NotTraced, Report, SeenFrom, Target, Unmeasured,
 };
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
@@ -288,6 +288,21 @@ fn names_that_are_weakly_found_say_so() {
     let text = render(&report, Style::default());
     assert!(text.contains("handle__publish (unverified)"), "{text}");
     assert!(text.contains("packet__read_string (nearest symbol)"), "{text}");
+}
+
+#[test]
+fn what_was_not_traced_stands_beside_the_conclusion() {
+    let process = |n: u32| NotTraced {
+        program: format!("/bin/\u{1b}[2Jbox (process {n})"),
+        why: "it is statically linked".into(),
+    };
+    let report = Report { not_traced: (1..=5).map(process).collect(), ..nothing() };
+    let text = render(&report, Style { width: 400, ..Style::default() });
+    assert!(
+        text.contains("Not traced: /bin/\\u{1b}[2Jbox (process 1): it is statically linked."),
+        "{text}"
+    );
+    assert!(text.contains("2 more processes not traced, in the JSON."), "{text}");
 }
 
 #[test]

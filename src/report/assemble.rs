@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
-    Dismissed, Evidence, Fault, Held, Kind, Losses, OverRelease, Report, SCHEMA, SeenFrom, Source,
-    Suspect, Target, Totals, Undecided,
+    Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
+    SeenFrom, Source, Suspect, Target, Totals, Undecided,
 };
 use super::modules;
 use super::stacks::shown;
 use super::witness::{Account, Witness, bytes_per_call};
-use crate::event::{Exit, ProcessId, StackId, Time};
+use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
 use crate::ledger::{Image, Ledger};
 use crate::names::Namer;
@@ -64,9 +64,10 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         target,
         duration_s: duration(ledger),
         losses: losses(ledger),
+        not_traced: not_traced(ledger),
         faults: faults.iter().map(fault).collect(),
         totals: totals(ledger),
-        modules: ledger.modules().iter().map(|(_, identity)| modules::shown(identity)).collect(),
+        modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
         dismissed: dismissed(assessment, min_confidence),
@@ -257,6 +258,16 @@ fn losses(ledger: &Ledger) -> Losses {
         stacks: lost.stacks.saturating_add(ledger.stacks().unknown()),
         bytes: lost.bytes,
     }
+}
+
+fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
+    let facts = ledger.facts().filter(|fact| fact.kind == FactKind::NotTraced);
+    facts
+        .map(|fact| NotTraced {
+            program: fact.subject.clone(),
+            why: fact.value.clone().unwrap_or_default(),
+        })
+        .collect()
 }
 
 fn fault(fault: &read::Fault) -> Fault {

@@ -24,6 +24,8 @@ pub struct Report {
     pub duration_s: f64,
     /// What was lost.
     pub losses: Losses,
+    /// Processes that ran and were not traced: nothing is known of what they allocated.
+    pub not_traced: Vec<NotTraced>,
     /// What could not be read, with offsets.
     pub faults: Vec<Fault>,
     /// Sums over all processes.
@@ -108,6 +110,15 @@ pub struct Losses {
     pub stacks: u64,
     /// Bytes of the recording.
     pub bytes: u64,
+}
+
+/// A process that ran and was not traced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotTraced {
+    /// Its program and pid.
+    pub program: String,
+    /// Why it was not.
+    pub why: String,
 }
 
 /// Something that could not be read.

@@ -16,6 +16,14 @@ pub fn shown(identity: &ModuleIdentity) -> Module {
     }
 }
 
+/// All modules, by name: the order in which they were first seen means nothing, and differs from
+/// run to run.
+pub fn listed<'a>(identities: impl Iterator<Item = &'a ModuleIdentity>) -> Vec<Module> {
+    let mut modules: Vec<Module> = identities.map(shown).collect();
+    modules.sort_by(|a, b| (&a.name, &a.path, &a.build_id).cmp(&(&b.name, &b.path, &b.build_id)));
+    modules
+}
+
 /// What stands for the module of code outside any, or of a stack without frames.
 pub fn unknown() -> Module {
     Module { name: "unknown module".to_owned(), ..Module::default() }

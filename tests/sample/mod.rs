@@ -28,6 +28,7 @@ pub fn nothing() -> Report {
         }],
         duration_s: 200.0,
         losses: Losses::default(),
+        not_traced: Vec::new(),
         faults: Vec::new(),
         totals: Totals {
             allocations: 1_234_567,
@@ -194,7 +195,10 @@ pub fn growth() -> Report {
 /// Every list filled, so that every field shows.
 pub fn full() -> Report {
     let fault = Fault { offset: 1, what: "a fault".to_owned(), count: 1 };
-    let mut report = Report { faults: vec![fault], ..growth() };
+    let not_traced =
+        NotTraced { program: "/bin/\u{202e}box (process 7)".into(), why: "static".into() };
+    let not_traced = vec![not_traced];
+    let mut report = Report { faults: vec![fault], not_traced, ..growth() };
     report.suspects[0].fixes.truncate(1);
     report
 }

@@ -237,6 +237,7 @@ fn measure() -> impl Strategy<Value = What> {
         FactKind::Product,
         FactKind::System,
         FactKind::Capture,
+        FactKind::NotTraced,
     ]);
     prop_oneof![
         (lost, number()).prop_map(|(what, count)| What::Loss(Loss { what, count })),

@@ -11,6 +11,11 @@ pub(super) struct Origin {
     pub(super) tid: u32,
 }
 
+impl Origin {
+    /// No process in particular: what is said concerns all of them.
+    pub(super) const EVERYBODY: Origin = Origin { process: u32::MAX, tid: 0 };
+}
+
 /// One record, or something the collector itself has to say at a moment.
 #[derive(Debug)]
 pub(super) struct Record {

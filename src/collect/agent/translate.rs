@@ -155,7 +155,8 @@ impl<'a> Translator<'a> {
         }
         // A record that came too late to be ordered is told of now: time does not go back.
         self.last = self.last.max(self.clock.time(stamp));
-        let process = self.processes.get(&origin.process).map_or(ProcessId(0), |traced| traced.id);
+        let process =
+            self.processes.get(&origin.process).map_or(ProcessId::EVERY, |traced| traced.id);
         let event = Event { time: self.last, process, thread: Tid(origin.tid), what };
         self.failed = (self.sink)(&event).err();
     }

@@ -192,8 +192,14 @@ pub(super) const METRICS: [Metric; 6] = [
 ];
 
 /// Kinds of fact by code.
-pub(super) const FACT_KINDS: [FactKind; 5] =
-    [FactKind::Setting, FactKind::Package, FactKind::Product, FactKind::System, FactKind::Capture];
+pub(super) const FACT_KINDS: [FactKind; 6] = [
+    FactKind::Setting,
+    FactKind::Package,
+    FactKind::Product,
+    FactKind::System,
+    FactKind::Capture,
+    FactKind::NotTraced,
+];
 
 /// Package managers by code, counting from 1: 0 says that there is no package.
 pub(super) const MANAGERS: [PackageManager; 3] =

@@ -2,7 +2,7 @@
 //! dismissed. It stands right below the conclusion.
 
 use super::named;
-use super::page::{Ink, Page, Span, words};
+use super::page::{Ink, Page, Span, name, words};
 use super::style::Detail;
 use super::units::{bytes, count, counted, duration, percent, rate};
 use crate::event::Exit;
@@ -99,6 +99,18 @@ fn traced(target: &Target) -> Vec<Span<'_>> {
 }
 
 fn losses(page: &mut Page, report: &Report) {
+    for process in report.not_traced.iter().take(FAULTS_SHOWN) {
+        let spans = [
+            words("Not traced: ").ink(Ink::Warning),
+            name(process.program.clone()),
+            words(format!(": {}.", process.why)).ink(Ink::Warning),
+        ];
+        page.hanging(0, 2, &spans);
+    }
+    if let Some(more) = report.not_traced.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
+        let text = format!("{} not traced, in the JSON.", processes(more));
+        page.paragraph(0, &[words(text).ink(Ink::Warning)]);
+    }
     let losses = &report.losses;
     let mut lost = Vec::new();
     if losses.events > 0 {

@@ -71,7 +71,7 @@ impl Collector<'_> {
         let more = unregistered.saturating_sub(self.unregistered);
         self.unregistered = unregistered;
         // What such a process did is not known: at least one event each.
-        let everybody = Origin { process: 0, tid: 0 };
+        let everybody = Origin::EVERYBODY;
         say_lost(&mut self.merge, self.watermark, everybody, Lost::Events, more.into());
         let counted: Vec<[u64; 3]> =
             self.memory.processes().map(|(_, entry)| unclaimed(entry)).collect();

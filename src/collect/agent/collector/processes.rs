@@ -157,8 +157,8 @@ impl Collector<'_> {
         let Untraced { pid, program, why } = &untraced;
         tracing::warn!("{} (process {pid}) is not traced: {why}", program.display());
         let fact = Fact {
-            kind: FactKind::Capture,
-            subject: format!("not traced: {} (process {pid})", program.display()),
+            kind: FactKind::NotTraced,
+            subject: format!("{} (process {pid})", program.display()),
             value: Some(why.clone()),
         };
         self.control(now(), 0, Payload::Fact(Box::new(fact)));
