@@ -288,7 +288,7 @@ fn nothing_of_ours_waits_for_the_loader() {
     let plugin = programs::constructor_plugin();
     let traced = of(&programs::c("host"), &[plugin.to_str().unwrap()]);
     assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    assert_eq!(traced.finished.out(), "loaded=1\n");
+    assert_eq!(traced.finished.out(), "loaded=1 refused=40\n");
     traced.assert_whole();
     assert_eq!(traced.replay(0).unmatched, 0);
 }

@@ -56,7 +56,7 @@ fn second_thread_outlives_the_first() {
 #[test]
 fn host_loads_the_waiting_plug_in() {
     let plugin = programs::constructor_plugin();
-    check(bare(&programs::c("host"), &[plugin.to_str().unwrap()]), 0, "loaded=1\n");
+    check(bare(&programs::c("host"), &[plugin.to_str().unwrap()]), 0, "loaded=1 refused=40\n");
 }
 
 #[test]

@@ -39,7 +39,11 @@ impl MarkListener {
     /// The directory cannot be made or is somebody else's, or the socket cannot be bound.
     pub fn open() -> io::Result<MarkListener> {
         let directory = directory();
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        // Only the last part is ours to make: a place that is not there is not to appear.
+        match DirBuilder::new().mode(0o700).create(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         let about = fs::symlink_metadata(&directory)?;
         if !about.is_dir() || about.uid() != own_user() || about.mode() & 0o077 != 0 {
             return Err(io::Error::other(format!(
