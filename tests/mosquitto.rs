@@ -35,6 +35,17 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
     let prefix: Vec<OsString> = prefix.iter().map(OsString::from).collect();
     let broker = Broker::start(&prefix, plugin);
     let tracer = parent_of(broker.pid());
+    // Without the plug-in every message must arrive as it was sent: the broker works as untraced.
+    let reader = plugin.is_none().then(|| {
+        let mut subscriber = Subscriber::connect(broker.port(), "reader", "#").unwrap();
+        std::thread::spawn(move || {
+            for n in 0..PUBLISHES {
+                let (_, payload) = subscriber.next().unwrap_or_else(|e| panic!("message {n}: {e}"));
+                assert_eq!(payload, [b'x'; 64]);
+            }
+            subscriber.disconnect().unwrap();
+        })
+    });
     let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
     let count = PUBLISHES / MARKS;
     for _ in 0..MARKS {
@@ -48,6 +59,9 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
         run(mark.args(["--to", &tracer.to_string()]), LIMIT).expect_code(0);
     }
     publisher.disconnect().unwrap();
+    if let Some(reader) = reader {
+        reader.join().expect("every message arrived whole");
+    }
     let finished = broker.stop();
     let text = std::fs::read_to_string(&report).unwrap_or_else(|error| {
         panic!("no report: {error}; {} {}", finished.out(), finished.err())
