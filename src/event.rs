@@ -390,9 +390,14 @@ pub struct Tally {
     pub freed: u64,
     /// Bytes freed.
     pub freed_bytes: Bytes,
+    /// The smallest and the largest block counted so far; `None` where the source does not say.
+    pub sizes: Option<(Bytes, Bytes)>,
     /// Blocks freed by lifetime: index n counts those that lived at least 2^n ns and less than
     /// 2^(n+1) ns (index 0 also those below 1 ns). At most 64.
     pub lifetimes: Vec<u64>,
+    /// Lifetimes shorter than this were not told apart and are all counted in index 0; 0 where
+    /// all were.
+    pub resolution: Time,
     /// Whether the counts are estimates from sampling.
     pub estimated: bool,
 }

@@ -14,13 +14,20 @@ use std::process::Command;
 use support::process::{LIMIT, Running, run};
 use support::programs;
 use support::signal::Signal;
-use traced::{Traced, UNFREED, record};
+use traced::{Traced, UNFREED, record, record_every_event};
 use unfreed::event::{Exit, Function, Lost, StackId, What};
 
 fn of(program: &Path, arguments: &[&str]) -> Traced {
     let mut command = vec![OsString::from(program)];
     command.extend(arguments.iter().map(OsString::from));
     record(&command)
+}
+
+/// The same with every event told by itself.
+fn every_event_of(program: &Path, arguments: &[&str]) -> Traced {
+    let mut command = vec![OsString::from(program)];
+    command.extend(arguments.iter().map(OsString::from));
+    record_every_event(&command)
 }
 
 #[test]
@@ -126,7 +133,7 @@ fn plug_ins_at_one_address_keep_their_own_frames() {
 
 #[test]
 fn every_function_of_c_is_recorded() {
-    let traced = of(&programs::c("functions"), &[]);
+    let traced = every_event_of(&programs::c("functions"), &[]);
     assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
     traced.assert_whole();
     assert_eq!(traced.replay(0).unmatched, 0);
@@ -156,7 +163,7 @@ fn every_function_of_c_is_recorded() {
 
 #[test]
 fn every_form_of_new_and_delete_is_recorded_once() {
-    let traced = of(&programs::cxx("functions_new"), &[]);
+    let traced = every_event_of(&programs::cxx("functions_new"), &[]);
     assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
     traced.assert_whole();
     let replay = traced.replay(0);
@@ -332,7 +339,7 @@ fn a_program_that_cannot_be_traced_is_an_error_with_a_way_out() {
 
 #[test]
 fn a_loss_is_told_before_the_events_it_spoils() {
-    let traced = of(&programs::c("hurry"), &["stop"]);
+    let traced = every_event_of(&programs::c("hurry"), &["stop"]);
     assert!(traced.lost().contains_key(&Lost::Allocations), "half of it was not read in time");
     let mut live = std::collections::HashSet::new();
     let mut lost_yet = false;

@@ -227,7 +227,7 @@ proptest! {
                 }),
                 4 => What::Tally(Box::new(Tally {
                     stack: wild, since: Time(a), allocated: b, allocated_bytes: Bytes(a),
-                    freed: a, freed_bytes: Bytes(b), lifetimes: vec![a; 64], estimated: true,
+                    freed: a, freed_bytes: Bytes(b), lifetimes: vec![a; 64], estimated: true, sizes: Some((Bytes(a), Bytes(b))), resolution: Time(b),
                 })),
                 5 => What::Snapshot(Box::new(Snapshot {
                     number: id, stack: wild, blocks: a, bytes: Bytes(b),
@@ -325,7 +325,9 @@ fn a_tally_adds_counts_and_what_died_young_leaves_the_old_alone() {
             allocated_bytes: Bytes(allocated * 8),
             freed,
             freed_bytes: Bytes(freed * 8),
+            sizes: None,
             lifetimes: vec![0, 0, freed],
+            resolution: Time(0),
             estimated: false,
         }))
     };

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use support::oracle::{self, Agreement, Allocation, Run};
 use support::programs::{self, Archiver};
-use traced::{Traced, record_in};
+use traced::{Traced, record_every_event_in};
 use unfreed::event::{ModuleId, ProcessId, StackId, What};
 
 /// Most allocations that are compared in one run.
@@ -29,7 +29,7 @@ fn check(command: &[OsString]) -> Agreement {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("oracle");
     let program = Path::new(&command[0]).file_name().unwrap();
-    let traced = record_in(
+    let traced = record_every_event_in(
         command,
         &[
             ("LD_PRELOAD", programs::oracle().into()),

@@ -315,7 +315,9 @@ fn blocks_that_were_counted_and_not_listed_have_no_number_per_event() {
             allocated_bytes: Bytes(2400),
             freed: 0,
             freed_bytes: Bytes(0),
+            sizes: None,
             lifetimes: Vec::new(),
+            resolution: unfreed::event::Time(0),
             estimated: false,
         })));
         world.mark(Some(50));

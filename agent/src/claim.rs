@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering::*};
 use unfreed_wire::{Kind, RecordHeader, WriterState, words};
 
 use crate::clock::stamp;
-use crate::ring::{Need, Ring};
+use crate::ring::{Desk, Need, Ring};
 use crate::session::{Joined, joined};
 use crate::sys;
 use crate::thread::{Thread, this_thread};
@@ -18,7 +18,7 @@ pub(crate) fn open(thread: &mut Thread, session: Joined) -> Option<Ring> {
     if thread.writer == 0 || thread.process != session.process {
         claim(thread, session)?;
     }
-    Some(Ring::open(session, thread.writer - 1))
+    Some(Ring::open(session, thread.desk, thread.writer - 1))
 }
 
 #[cold]
@@ -43,9 +43,14 @@ fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
         }
         writer.process.store(session.process - 1, Relaxed);
         writer.tid.store(crate::tid::thread_id(), Relaxed);
-        writer.pending.store(0, Relaxed);
+        writer.opened.store(0, Relaxed);
+        writer.newest.store(0, Relaxed);
         writer.state.store(WriterState::Live as u32, Release);
+        session.note_writer(index);
+        thread.desk = Desk::of(session, index);
         thread.writer = index + 1;
+        // SAFETY: the writer's own, and so this thread's.
+        unsafe { (*session.trail(index)).forget() };
         announce(thread, session, 0);
         watch_end();
         return Some(());
@@ -62,7 +67,7 @@ fn announce(thread: &mut Thread, session: Joined, detail: u32) {
             words: words::THREAD as u16,
             detail,
         };
-        ring.append(&[header.pack(), stamp()], Need::Free);
+        ring.append(&[header.pack(), stamp(session)], Need::Free);
         ring.close();
     }
 }

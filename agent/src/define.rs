@@ -1,14 +1,13 @@
 //! Definitions: what a record refers to must have been written before it, once. A stack is named by
 //! a hash and written out the first time; so is every module that its frames lie in.
 
-use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use unfreed_wire::{Kind, RecordHeader, words};
 
-use crate::clock::stamp;
+use crate::clock::definition_stamp;
 use crate::ring::{Need, Ring};
-use crate::unwind::{self, Object, Registers, Stack};
+use crate::unwind::{self, Object, Registers, Trail};
 
 const SEEN: usize = 1 << 16;
 
@@ -18,35 +17,44 @@ static STACKS_SEEN: [AtomicU64; SEEN] = [const { AtomicU64::new(0) }; SEEN];
 /// Walks the stack and makes sure that its definition is in some ring.
 #[inline(always)]
 pub(crate) fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
-    let mut stack = MaybeUninit::<Stack>::uninit();
+    let trail = ring.trail();
     let generation = unwind::generation();
-    let limit = ring.session.max_depth as usize;
-    unwind::walk(registers, limit, generation, &mut stack, |object| {
+    let limit = ring.session.max_depth();
+    let walked = unwind::walk(registers, limit, generation, trail, |object| {
         announce_module(ring, object, generation)
     });
-    // SAFETY: `walk` has filled in everything but the frames beyond its depth, which are plain
-    // words and not read.
-    let stack = unsafe { stack.assume_init_ref() };
     // A forked child defines its own: the collector keeps each process's apart.
-    let hash = stack.hash ^ (ring.session.process as u64) << 48;
-    let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
-    if seen.load(Acquire) != hash && define_stack(ring, stack, hash) {
-        seen.store(hash, Release);
+    let hash = walked.hash ^ (ring.session.process as u64) << 48;
+    if trail.defined() != hash {
+        define(ring, trail, hash);
     }
     hash
 }
 
+#[inline(never)]
+fn define(ring: &Ring, trail: &mut Trail, hash: u64) {
+    let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
+    if seen.load(Acquire) != hash {
+        if !define_stack(ring, trail, hash) {
+            return;
+        }
+        seen.store(hash, Release);
+    }
+    trail.set_defined(hash);
+}
+
 #[cold]
 #[inline(never)]
-fn define_stack(ring: &Ring, stack: &Stack, hash: u64) -> bool {
+fn define_stack(ring: &Ring, trail: &Trail, hash: u64) -> bool {
     let header = RecordHeader {
         kind: Kind::Stack as u8,
         function: 0,
-        words: (words::STACK + stack.depth) as u16,
-        detail: stack.end as u32,
+        words: (words::STACK + trail.depth()) as u16,
+        detail: trail.end() as u32,
     };
-    let head: [u64; words::STACK] = [header.pack(), stamp(), hash];
-    let written = ring.append_both(&head, stack.frames(), Need::Other);
+    let head: [u64; words::STACK] = [header.pack(), definition_stamp(ring.session), hash];
+    let frames = (0..trail.depth()).map(|n| trail.frame(n));
+    let written = ring.append_both(&head, frames, Need::Other);
     if !written {
         ring.counters().lost_stacks.fetch_add(1, Relaxed);
     }
@@ -74,7 +82,7 @@ fn announce_module(ring: &Ring, object: &Object, generation: u64) -> bool {
     let header =
         RecordHeader { kind: Kind::Module as u8, function: 0, words: whole as u16, detail: 0 };
     record[0] = header.pack();
-    record[1] = stamp();
+    record[1] = definition_stamp(ring.session);
     record[2] = object.load_bias;
     record[3] = object.start;
     record[4] = object.end;

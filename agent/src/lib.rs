@@ -32,9 +32,13 @@ mod start;
 #[cfg(feature = "preload")]
 mod sys;
 #[cfg(feature = "preload")]
+mod tally;
+#[cfg(feature = "preload")]
 mod thread;
 #[cfg(feature = "preload")]
 mod tid;
+#[cfg(feature = "preload")]
+mod young;
 
 #[cfg(feature = "preload")]
 #[panic_handler]

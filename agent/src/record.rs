@@ -1,12 +1,13 @@
 //! Recording: what happens around a real allocator function.
 //!
-//! An allocation is stamped after the real call and a free before it, a realloc on both sides:
-//! ordered by stamps, no address is ever taken before it was given back. Whatever is called from
-//! inside one of these is let through unrecorded, see [`crate::thread`].
+//! An allocation is recorded after the real call and a free before it, a realloc on both sides: so no
+//! address is ever taken before it was given back. A block goes into the table of young blocks, and
+//! if it is freed from there only counted; what the table cannot hold goes into the ring. Whatever is
+//! called from inside one of these is let through unrecorded, see [`crate::thread`].
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use unfreed_wire::{Kind, RecordHeader, words};
+use unfreed_wire::{Kind, RecordHeader, Size, words};
 
 use crate::claim;
 use crate::clock::stamp;
@@ -14,8 +15,11 @@ use crate::define::stack_hash;
 use crate::real::cxx::is_operator_s;
 use crate::ring::{Need, Ring};
 use crate::session::{Joined, joined};
+use crate::tally::Died;
 use crate::thread::{Entry, Thread, Wrapping, this_thread};
+use crate::tid::thread_id;
 use crate::unwind::{Registers, return_address};
+use crate::young::{Block, Found, Place};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +80,7 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
     // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
         Entry::Outermost => {
-            append_free(thread, session, block, function);
+            append_free(thread, session, block, function, registers);
             // The C++ functions call `free`, which must not be recorded again.
             if function == Function::Free {
                 // SAFETY: as above.
@@ -97,7 +101,7 @@ pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: i
         Entry::NestedInOperator if unsafe { (*thread).block } != block as u64 => {
             // SAFETY: as above.
             let interrupted = unsafe { (*thread).interrupt(registers.sp) };
-            append_free(thread, session, block, function);
+            append_free(thread, session, block, function, registers);
             // SAFETY: as above.
             unsafe { (*thread).resume(interrupted) };
             real();
@@ -187,50 +191,104 @@ pub fn reallocating(
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
     let ring = claim::open(unsafe { &mut *thread }, session);
-    let before = stamp();
+    let given_up = ring.as_ref().map(|ring| GivenUp::take(ring, old));
     let new = real();
     // SAFETY: as above.
     unsafe { (*thread).unwrap_entry() };
-    match ring {
-        None => count_unclaimed(session, true, !new.is_null()),
-        Some(ring) => {
+    match (ring, given_up) {
+        (Some(ring), Some(given_up)) => {
             if !new.is_null() {
-                append_realloc(&ring, before, old, new, size, function, registers);
+                given_up.resized(&ring, new, size, function, registers);
             } else if size == 0 {
-                write_free(&ring, before, old, function);
+                given_up.freed(&ring, function);
+            } else {
+                given_up.kept(&ring);
             }
             ring.close();
         }
+        _ => count_unclaimed(session, true, !new.is_null()),
     }
     // SAFETY: as above.
     unsafe { (*thread).leave() };
     new
 }
 
-fn append_realloc(
-    ring: &Ring,
-    before: u64,
-    old: *mut u8,
-    new: *mut u8,
-    size: usize,
-    function: Function,
-    registers: Registers,
-) {
-    let hash = stack_hash(ring, registers);
-    let header = RecordHeader {
-        kind: Kind::Realloc as u8,
-        function: function as u8,
-        words: words::REALLOC as u16,
-        detail: 0,
-    };
-    let record = [header.pack(), before, stamp(), old as u64, new as u64, size as u64, hash];
-    if ring.append(&record, Need::Other) {
-        return;
-    }
-    ring.counters().lost_allocations.fetch_add(1, Relaxed);
-    write_free(ring, before, old, function);
+/// A block that was given to `realloc`: from then on its address may be somebody else's.
+struct GivenUp {
+    address: *mut u8,
+    place: Option<Place>,
+    /// The block, if it was young.
+    young: Option<Block>,
+    stamp: u64,
 }
 
+impl GivenUp {
+    #[inline(always)]
+    fn take(ring: &Ring, address: *mut u8) -> GivenUp {
+        let now = stamp(ring.session);
+        let place = ring.young().place(address as u64, ring.session.process);
+        match place.map(|place| ring.young().take(place, now, None)) {
+            Some(Found::Young(block)) => GivenUp { address, place, young: Some(block), stamp: now },
+            _ => {
+                let stamp = told_stamp(ring, place, now);
+                GivenUp { address, place, young: None, stamp }
+            }
+        }
+    }
+
+    /// It became another block, in place or elsewhere.
+    #[inline(always)]
+    fn resized(
+        self,
+        ring: &Ring,
+        new: *mut u8,
+        size: usize,
+        function: Function,
+        registers: Registers,
+    ) {
+        if self.young.is_some() || new != self.address {
+            self.freed(ring, function);
+            return record_alloc(ring, new, size, function, registers);
+        }
+        let hash = stack_hash(ring, registers);
+        let now = stamp(ring.session);
+        let after = told_stamp(ring, self.place, now);
+        let header = RecordHeader {
+            kind: Kind::Realloc as u8,
+            function: function as u8,
+            words: words::REALLOC as u16,
+            detail: 0,
+        };
+        let address = new as u64;
+        let record = [header.pack(), self.stamp, after, address, address, size as u64, hash];
+        if !ring.append(&record, Need::Other) {
+            ring.counters().lost_allocations.fetch_add(1, Relaxed);
+            tell_free(ring, self.stamp, new, function);
+        }
+    }
+
+    /// It is no more.
+    #[inline(always)]
+    fn freed(&self, ring: &Ring, function: Function) {
+        match self.young {
+            Some(block) => count_young(ring, block, self.stamp),
+            None => tell_free(ring, self.stamp, self.address, function),
+        }
+    }
+
+    /// The program keeps it after all.
+    #[cold]
+    fn kept(self, ring: &Ring) {
+        let (Some(block), Some(place)) = (self.young, self.place) else { return };
+        if !ring.young().insert(place, block) {
+            let Block { stamp, stack, size, function } = block;
+            let stamp = place.told_stamp(stamp);
+            tell_alloc(ring, stamp, self.address, size.bytes(), stack, function);
+        }
+    }
+}
+
+#[inline(always)]
 fn append_alloc(
     thread: *mut Thread,
     session: Joined,
@@ -243,29 +301,108 @@ fn append_alloc(
     let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, false, true);
     };
-    let hash = stack_hash(&ring, registers);
-    let header = RecordHeader {
-        kind: Kind::Alloc as u8,
-        function: function as u8,
-        words: words::ALLOC as u16,
-        detail: 0,
-    };
-    if !ring.append(&[header.pack(), stamp(), block as u64, size as u64, hash], Need::Other) {
-        ring.counters().lost_allocations.fetch_add(1, Relaxed);
-    }
+    record_alloc(&ring, block, size, function, registers);
     ring.close();
 }
 
-fn append_free(thread: *mut Thread, session: Joined, block: *mut u8, function: Function) {
+#[inline(always)]
+fn record_alloc(
+    ring: &Ring,
+    block: *mut u8,
+    size: usize,
+    function: Function,
+    registers: Registers,
+) {
+    let stack = stack_hash(ring, registers);
+    let function = function as u8;
+    let now = stamp(ring.session);
+    let place = ring.young().place(block as u64, ring.session.process);
+    if let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
+        && ring.young().insert(place, Block { stamp: now, stack, size, function })
+    {
+        return;
+    }
+    let stamp = told_stamp(ring, place, now);
+    tell_alloc(ring, stamp, block, size as u64, stack, function);
+}
+
+/// The stamp of what is told of an address.
+fn told_stamp(ring: &Ring, place: Option<Place>, now: u64) -> u64 {
+    let newest = &ring.counters().newest;
+    let now = now.max(newest.load(Relaxed));
+    let stamp = place.map_or(now, |place| place.told_stamp(now));
+    newest.store(stamp, Relaxed);
+    stamp
+}
+
+#[cold]
+#[inline(never)]
+fn tell_alloc(ring: &Ring, stamp: u64, block: *mut u8, size: u64, hash: u64, function: u8) {
+    let header =
+        RecordHeader { kind: Kind::Alloc as u8, function, words: words::ALLOC as u16, detail: 0 };
+    if !ring.append(&[header.pack(), stamp, block as u64, size, hash], Need::Other) {
+        ring.counters().lost_allocations.fetch_add(1, Relaxed);
+    }
+}
+
+#[inline(always)]
+fn append_free(
+    thread: *mut Thread,
+    session: Joined,
+    block: *mut u8,
+    function: Function,
+    registers: Registers,
+) {
     // SAFETY: as in `append_alloc`.
     let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, true, false);
     };
-    write_free(&ring, stamp(), block, function);
+    let now = stamp(session);
+    let from = return_address(registers);
+    match ring.young().place(block as u64, session.process) {
+        None => tell_free(&ring, told_stamp(&ring, None, now), block, function),
+        Some(place) => match ring.young().take(place, now, Some(from)) {
+            Found::Young(young) => count_young(&ring, young, now),
+            Found::FreedBefore(earlier) => {
+                let stamp = told_stamp(&ring, Some(place), now);
+                tell_again(&ring, stamp, block, function, earlier, registers);
+            }
+            Found::Nothing => {
+                let stamp = told_stamp(&ring, Some(place), now);
+                ring.young().bury(place, stamp, from);
+                tell_free(&ring, stamp, block, function);
+            }
+        },
+    }
     ring.close();
 }
 
-fn write_free(ring: &Ring, stamp: u64, block: *mut u8, function: Function) {
+/// Counts a block that died young; where there is no room for its stack, says so in the ring.
+#[inline(always)]
+fn count_young(ring: &Ring, block: Block, now: u64) {
+    let bytes = block.size.bytes();
+    let lived = now.saturating_sub(block.stamp);
+    if !ring.tallies().count(&Died { stack: block.stack, bytes, lived }) {
+        tell_pair(ring, block, now);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_pair(ring: &Ring, block: Block, now: u64) {
+    let header =
+        RecordHeader { kind: Kind::Pair as u8, function: 0, words: words::PAIR as u16, detail: 0 };
+    let record = [header.pack(), now, block.stack, block.size.bytes(), block.stamp];
+    if !ring.append(&record, Need::Free) {
+        // Neither is known: the two counts stay equal, and no block looks alive.
+        ring.counters().lost_allocations.fetch_add(1, Relaxed);
+        ring.counters().lost_frees.fetch_add(1, Relaxed);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_free(ring: &Ring, stamp: u64, block: *mut u8, function: Function) {
     let header = RecordHeader {
         kind: Kind::Free as u8,
         function: function as u8,
@@ -273,6 +410,30 @@ fn write_free(ring: &Ring, stamp: u64, block: *mut u8, function: Function) {
         detail: 0,
     };
     if !ring.append(&[header.pack(), stamp, block as u64], Need::Free) {
+        ring.counters().lost_frees.fetch_add(1, Relaxed);
+    }
+}
+
+/// A block is freed where another was before: only then the stack of a free is worth a walk.
+#[cold]
+#[inline(never)]
+fn tell_again(
+    ring: &Ring,
+    stamp: u64,
+    block: *mut u8,
+    function: Function,
+    earlier: Block,
+    registers: Registers,
+) {
+    let hash = stack_hash(ring, registers);
+    let header = RecordHeader {
+        kind: Kind::Again as u8,
+        function: function as u8,
+        words: words::AGAIN as u16,
+        detail: 0,
+    };
+    let Block { stamp: freed, stack: site, size: from, .. } = earlier;
+    if !ring.append(&[header.pack(), stamp, block as u64, hash, site, from.0, freed], Need::Free) {
         ring.counters().lost_frees.fetch_add(1, Relaxed);
     }
 }

@@ -9,6 +9,9 @@ use core::sync::atomic::{Ordering::*, compiler_fence};
 use unfreed_wire::Writer;
 
 use crate::session::Joined;
+use crate::tally::Tallies;
+use crate::unwind::Trail;
+use crate::young::Young;
 
 /// What a record needs the ring for, and so how much room it must leave.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,64 +22,112 @@ pub(crate) enum Need {
     Other,
 }
 
-/// A thread's ring, open for one or more records. While it is open, `pending` says that a stamp
-/// may have been taken that is not published yet.
-pub(crate) struct Ring {
-    writer: &'static Writer,
+/// Everything a thread writes to, found once when it claims a writer.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Desk {
+    writer: *const Writer,
     words: *mut u64,
     bytes: u64,
+    tallies: Tallies,
+    young: Young,
+}
+
+impl Desk {
+    /// The desk of the writer with this index.
+    pub(crate) fn of(session: Joined, index: u32) -> Desk {
+        let (words, bytes) = session.ring(index);
+        let (tallies, young) = (session.tallies(index), session.young(index));
+        Desk { writer: session.writer(index), words, bytes, tallies, young }
+    }
+}
+
+/// A thread's desk, open for what belongs to one call. While it is open, the collector knows that a
+/// stamp may have been taken that is not published yet.
+pub(crate) struct Ring {
+    desk: Desk,
+    index: u32,
     /// The process the ring belongs to.
     pub(crate) session: Joined,
 }
 
 impl Ring {
-    /// Opens the ring of the writer with this index, which must be this thread's own.
+    /// Opens a desk, which must be this thread's own.
     #[inline(always)]
-    pub(crate) fn open(session: Joined, index: u32) -> Ring {
-        let writer = session.writer(index);
-        writer.pending.store(1, Relaxed);
+    pub(crate) fn open(session: Joined, desk: Desk, index: u32) -> Ring {
+        let ring = Ring { desk, index, session };
+        let opened = &ring.counters().opened;
+        // What a jump left open is opened again.
+        opened.store(opened.load(Relaxed).wrapping_add(1) | 1, Relaxed);
         compiler_fence(SeqCst);
-        let (words, bytes) = session.ring(index);
-        Ring { writer, words, bytes, session }
+        ring
+    }
+
+    /// The table of young blocks.
+    #[inline(always)]
+    pub(crate) fn young(&self) -> Young {
+        self.desk.young
+    }
+
+    /// This thread's tallies.
+    #[inline(always)]
+    pub(crate) fn tallies(&self) -> Tallies {
+        self.desk.tallies
+    }
+
+    /// The walk that this thread made last.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "see below")]
+    pub(crate) fn trail(&self) -> &mut Trail {
+        // SAFETY: the writer's own, which only this thread uses, and it only once at a time: nothing
+        // that is called while a stack is walked opens a desk.
+        unsafe { &mut *self.session.trail(self.index) }
     }
 
     /// Appends a record: `record[0]` is its header. Returns whether there was room.
     #[inline(always)]
     pub(crate) fn append(&self, record: &[u64], need: Need) -> bool {
-        self.append_both(record, &[], need)
+        self.append_both(record, core::iter::empty(), need)
     }
 
     /// Appends a record that lies in two places.
     #[inline(always)]
-    pub(crate) fn append_both(&self, record: &[u64], rest: &[u64], need: Need) -> bool {
+    pub(crate) fn append_both(
+        &self,
+        record: &[u64],
+        rest: impl ExactSizeIterator<Item = u64>,
+        need: Need,
+    ) -> bool {
         let length = (record.len() + rest.len()) as u64 * 8;
-        let head = self.writer.head.load(Relaxed);
-        let used = head.wrapping_sub(self.writer.tail.load(Acquire));
-        let keep = if need == Need::Free { 0 } else { self.bytes / 8 };
-        if used + length + keep > self.bytes {
+        let head = self.counters().head.load(Relaxed);
+        let used = head.wrapping_sub(self.counters().tail.load(Acquire));
+        let keep = if need == Need::Free { 0 } else { self.desk.bytes / 8 };
+        if used + length + keep > self.desk.bytes {
             return false;
         }
-        let mask = self.bytes / 8 - 1;
+        let mask = self.desk.bytes / 8 - 1;
         let first = head / 8;
-        for (n, word) in record.iter().chain(rest).enumerate() {
+        for (n, word) in record.iter().copied().chain(rest).enumerate() {
             // SAFETY: masked, so within this writer's ring; nobody else writes there, and the
             // collector does not read past the head.
-            unsafe { *self.words.add(((first + n as u64) & mask) as usize) = *word };
+            unsafe { *self.desk.words.add(((first + n as u64) & mask) as usize) = word };
         }
-        self.writer.head.store(head + length, Release);
+        self.counters().head.store(head + length, Release);
         true
     }
 
     /// Counts for what could not be recorded.
     #[inline(always)]
     pub(crate) fn counters(&self) -> &'static Writer {
-        self.writer
+        // SAFETY: of a claimed writer, whose mapping is never undone.
+        unsafe { &*self.desk.writer }
     }
 
     /// Closes the ring: every stamp taken is published.
     #[inline(always)]
     pub(crate) fn close(self) {
         compiler_fence(SeqCst);
-        self.writer.pending.store(0, Release);
+        let opened = &self.counters().opened;
+        opened.store(opened.load(Relaxed).wrapping_add(1), Release);
     }
 }

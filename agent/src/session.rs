@@ -7,12 +7,18 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
-use unfreed_wire::{Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer};
+use unfreed_wire::{
+    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer,
+};
 
 use crate::sys;
+use crate::tally::Tallies;
+use crate::unwind::Trail;
+use crate::young::Young;
 
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
+static TRAILS: AtomicPtr<Trail> = AtomicPtr::new(null_mut());
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
 
 /// Lies alone in a page that a fork wipes.
@@ -27,11 +33,8 @@ const OFF: u32 = u32::MAX;
 #[derive(Clone, Copy)]
 pub(crate) struct Joined {
     base: *mut u8,
-    geometry: Geometry,
     /// Index of this process in the table plus one.
     pub(crate) process: u32,
-    /// Most frames to record.
-    pub(crate) max_depth: u32,
 }
 
 /// The session, if this process is being traced. In a forked child the first call registers it.
@@ -43,63 +46,105 @@ pub(crate) fn joined() -> Option<Joined> {
     }
     let identity = IDENTITY.load(Relaxed);
     // SAFETY: both are set before BASE is, and never unmapped.
-    let (process, closed) = unsafe {
-        ((*identity).process.load(Relaxed), (*base.cast::<Session>()).closed.load(Relaxed))
-    };
-    if closed != 0 {
-        return None;
-    }
+    let process = unsafe { (*identity).process.load(Relaxed) };
     match process {
         OFF => None,
         0 => register_child(base),
-        process => Some(view(base, process)),
+        process => {
+            let joined = Joined { base, process };
+            (joined.clock() != CLOSED).then_some(joined)
+        }
     }
-}
-
-#[inline(always)]
-fn view(base: *mut u8, process: u32) -> Joined {
-    // SAFETY: BASE is only set to a mapping that `join` has checked, as long as its geometry says;
-    // the header's plain fields never change.
-    let (geometry, max_depth) = unsafe {
-        let session = base.cast::<Session>();
-        ((*session).geometry, (*session).max_depth)
-    };
-    Joined { base, geometry, process, max_depth }
 }
 
 #[cold]
 fn register_child(base: *mut u8) -> Option<Joined> {
     let forked_from = FORKED_FROM.load(Relaxed);
+    if (Joined { base, process: 0 }).clock() == CLOSED {
+        return None;
+    }
     register(base, forked_from, Refusal::None)
 }
 
 impl Joined {
+    #[inline(always)]
+    fn header(&self) -> &'static Session {
+        // SAFETY: BASE is only set to a mapping that `join` has checked, as long as its geometry says,
+        // which never changes.
+        unsafe { &*self.base.cast() }
+    }
+
+    #[inline(always)]
+    fn geometry(&self) -> &'static Geometry {
+        &self.header().geometry
+    }
+
+    /// The time, as the collector published it last.
+    #[inline(always)]
+    pub(crate) fn clock(&self) -> u64 {
+        self.header().pulse.clock.load(Relaxed)
+    }
+
+    /// Most frames to record.
+    #[inline(always)]
+    pub(crate) fn max_depth(&self) -> usize {
+        self.header().max_depth as usize
+    }
+
+    /// What the thread with the writer of this index keeps of its last walk. Private to the process.
+    #[inline(always)]
+    pub(crate) fn trail(&self, index: u32) -> *mut Trail {
+        // SAFETY: there is one for each writer; set before BASE is, and never unmapped.
+        unsafe { TRAILS.load(Relaxed).add(index as usize) }
+    }
+
+    /// The tallies of that writer.
+    pub(crate) fn tallies(&self, index: u32) -> Tallies {
+        // SAFETY: as in `writer`.
+        let first = unsafe { self.base.add(self.geometry().tallies_offset(index)).cast() };
+        Tallies { first, mask: self.geometry().tallies(index) as u64 - 1 }
+    }
+
+    /// The table of young blocks, as that writer uses it.
+    pub(crate) fn young(&self, index: u32) -> Young {
+        // SAFETY: as in `writer`.
+        let first = unsafe { self.base.add(self.geometry().young_offset()).cast() };
+        let shift = 64 - self.geometry().young_buckets.ilog2();
+        let own = if index < Bucket::OWNED as u32 { index } else { Bucket::WAYS as u32 };
+        Young { first, shift, own }
+    }
+
+    /// Lets the collector know how far up writers are claimed.
+    pub(crate) fn note_writer(&self, index: u32) {
+        self.header().claimed_writers.fetch_max(index + 1, AcqRel);
+    }
+
     /// The table entry of this process.
     #[inline(always)]
     pub(crate) fn entry(&self) -> &'static Process {
         // SAFETY: `process` is an index within the table plus one; the mapping is never undone.
-        unsafe { &*self.base.add(self.geometry.process_offset(self.process - 1)).cast() }
+        unsafe { &*self.base.add(self.geometry().process_offset(self.process - 1)).cast() }
     }
 
     /// How many writers there are.
     #[inline(always)]
     pub(crate) fn writers(&self) -> u32 {
-        self.geometry.writers
+        self.geometry().writers
     }
 
     /// The writer with this index, which must be below [`Joined::writers`].
     #[inline(always)]
     pub(crate) fn writer(&self, index: u32) -> &'static Writer {
         // SAFETY: the index is within the table; the mapping is never undone.
-        unsafe { &*self.base.add(self.geometry.writer_offset(index)).cast() }
+        unsafe { &*self.base.add(self.geometry().writer_offset(index)).cast() }
     }
 
     /// Start and length in bytes of that writer's ring.
     #[inline(always)]
     pub(crate) fn ring(&self, index: u32) -> (*mut u64, u64) {
         // SAFETY: as above; rings are page-aligned.
-        let start = unsafe { self.base.add(self.geometry.ring_offset(index)).cast() };
-        (start, self.geometry.ring_bytes(index))
+        let start = unsafe { self.base.add(self.geometry().ring_offset(index)).cast() };
+        (start, self.geometry().ring_bytes(index))
     }
 }
 
@@ -136,16 +181,33 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
             && (*session).version == VERSION
             && (*session).geometry.is_valid()
             && (*session).geometry.file_bytes() == length;
-        let Some(identity) = fits.then(wiped_on_fork).flatten() else {
+        let room = || Some((wiped_on_fork()?, trails((*session).geometry.writers)?));
+        let Some((identity, trails)) = fits.then(room).flatten() else {
             sys::munmap(base, length);
             return;
         };
         IDENTITY.store(identity, Relaxed);
+        TRAILS.store(trails, Relaxed);
         // So that the collector's barriers reach this process's threads, and its children's.
         sys::syscall(sys::SYS_MEMBARRIER, sys::MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0);
         if register(base.cast(), 0, refusal).is_some() {
             BASE.store(base.cast(), Release);
         }
+    }
+}
+
+/// Room for every writer's last walk, of which only what is used takes memory.
+fn trails(writers: u32) -> Option<*mut Trail> {
+    let length = writers as usize * size_of::<Trail>();
+    let flags = sys::MAP_PRIVATE_ANONYMOUS | sys::MAP_NORESERVE;
+    // SAFETY: a fresh private mapping.
+    unsafe {
+        let base = sys::mmap(null_mut(), length, sys::PROT_READ_WRITE, flags, -1, 0);
+        if sys::map_failed(base) {
+            return None;
+        }
+        sys::madvise(base, length, sys::MADV_DONTDUMP);
+        Some(base.cast())
     }
 }
 
@@ -166,14 +228,14 @@ fn wiped_on_fork() -> Option<*mut Identity> {
 }
 
 fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined> {
-    // SAFETY: as in `view`; IDENTITY is set.
+    // SAFETY: BASE, or what it will be, see `header`; IDENTITY is set.
     let (session, identity) = unsafe { (&*base.cast::<Session>(), &*IDENTITY.load(Relaxed)) };
     let index = session.claimed_processes.fetch_add(1, Relaxed);
     if index >= session.geometry.processes {
         identity.process.store(OFF, Relaxed);
         return None;
     }
-    let joined = view(base, index + 1);
+    let joined = Joined { base, process: index + 1 };
     let entry = joined.entry();
     entry.pid.store(own_pid(), Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
@@ -181,7 +243,7 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     if forked_from == 0 {
         note_program(entry);
     }
-    entry.began.store(crate::clock::stamp(), Relaxed);
+    entry.began.store(crate::clock::process_stamp(joined), Relaxed);
     let refused = refusal != Refusal::None;
     let state = if refused { ProcessState::Refused } else { ProcessState::Ready };
     entry.state.store(state as u32, Release);

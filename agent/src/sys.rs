@@ -8,6 +8,7 @@ pub(crate) const O_CLOEXEC: c_int = 0o2000000;
 pub(crate) const PROT_READ_WRITE: c_int = 1 | 2;
 pub(crate) const MAP_SHARED: c_int = 1;
 pub(crate) const MAP_PRIVATE_ANONYMOUS: c_int = 2 | 0x20;
+pub(crate) const MAP_NORESERVE: c_int = 0x4000;
 pub(crate) const MADV_WIPEONFORK: c_int = 18;
 pub(crate) const MADV_DONTDUMP: c_int = 16;
 pub(crate) const SYS_GETTID: c_long = 186;

@@ -11,6 +11,7 @@
 use core::arch::{asm, global_asm};
 
 use crate::real::is_allocator_s;
+use crate::ring::Desk;
 use crate::unwind::{Registers, return_address};
 
 /// The state of one thread; all zero when the thread begins.
@@ -26,6 +27,8 @@ pub(crate) struct Thread {
     pub(crate) process: u32,
     /// While an operator runs: the block being deleted, or the last one that was recorded inside.
     pub(crate) block: u64,
+    /// What the writer's parts are; holds while `writer` is not 0.
+    pub(crate) desk: Desk,
 }
 
 global_asm!(
@@ -34,13 +37,13 @@ global_asm!(
     ".hidden unfreed_agent_thread",
     ".globl unfreed_agent_thread",
     ".type unfreed_agent_thread,@object",
-    ".size unfreed_agent_thread,32",
+    ".size unfreed_agent_thread,88",
     "unfreed_agent_thread:",
-    ".zero 32",
+    ".zero 88",
     ".text",
 );
 
-const _: () = assert!(size_of::<Thread>() == 32);
+const _: () = assert!(size_of::<Thread>() == 88);
 
 /// This thread's state.
 #[inline(always)]

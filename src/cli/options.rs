@@ -73,6 +73,9 @@ pub struct Capture {
     /// Sample one allocation in so many BYTES; 0 sees every allocation
     #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::size)]
     pub sample: u64,
+    /// Tell every allocation and free by itself, also of blocks that die young (much slower)
+    #[arg(long)]
+    pub every_event: bool,
     /// Exit as the program did, not by what was found
     #[arg(long)]
     pub target_status: bool,

@@ -33,6 +33,12 @@ impl Watch {
         Ok(Watch { session, packages })
     }
 
+    /// Has every allocation and free told by itself, or blocks that die young only counted.
+    pub fn every_event(mut self, each: bool) -> Watch {
+        self.session = self.session.every_event(each);
+        self
+    }
+
     /// Sends what the program writes to standard output to a file; else it goes to ours.
     pub fn stdout(mut self, to: File) -> Watch {
         self.session = self.session.stdout(to);
@@ -47,7 +53,7 @@ impl Watch {
             source: "agent".to_owned(),
             started_unix_ns: unix_nanoseconds(started),
             utc_offset_minutes: self.session.utc_offset_minutes(),
-            clock: Clock { name: "tsc".to_owned(), hertz: Some(self.session.hertz()) },
+            clock: Clock { name: "monotonic".to_owned(), hertz: None },
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Site {
     pub lifetimes: Lifetimes,
     /// The live set in each snapshot, by the snapshot's number.
     pub snapshots: Series<u32, LiveSet>,
-    /// Whether any of the counts came from tallies.
+    /// Whether blocks were counted of which it is not known whether they live.
     pub tallied: bool,
     /// Whether any of the counts are estimates from sampling.
     pub estimated: bool,
@@ -155,36 +155,66 @@ impl Site {
         }
     }
 
-    /// Adds counts without addresses. Which blocks were freed is not known: they are taken from the
-    /// youngest cohorts, as most blocks die young; a live set can only come out too small, never
-    /// negative.
+    /// Adds counts without addresses. Where as much was freed as was allocated, these are the same
+    /// blocks, and nothing that lives is touched. Otherwise which blocks were freed is not known: they
+    /// are taken from the youngest cohorts, as most blocks die young; a live set can only come out
+    /// too small, never negative.
     pub(super) fn tally(&mut self, grid: &Grid, epoch: u8, time: Time, tally: &Tally) {
         self.cohorts.follow(grid);
-        self.tallied = true;
         self.estimated |= tally.estimated;
         let (born, bytes) = (tally.allocated, tally.allocated_bytes.0);
+        let pairs = born == tally.freed && tally.allocated_bytes == tally.freed_bytes;
         let live = self.live_blocks;
         let cohort = self.cohorts.current(epoch, live);
         cohort.born = cohort.born.saturating_add(born);
         cohort.born_bytes = cohort.born_bytes.saturating_add(bytes);
-        cohort.alive = cohort.alive.saturating_add(born);
-        cohort.alive_bytes = cohort.alive_bytes.saturating_add(bytes);
-        let standing = live.saturating_add(born);
-        let died = tally.freed.min(standing);
-        cohort.died = cohort.died.saturating_add(died);
-        self.live_blocks = standing - died;
-        cohort.high = cohort.high.max(self.live_blocks);
-        cohort.low = cohort.low.min(self.live_blocks);
-        self.live_bytes = self.live_bytes.saturating_add(bytes).saturating_sub(tally.freed_bytes.0);
         self.allocations = self.allocations.saturating_add(born);
         self.allocated_bytes = self.allocated_bytes.saturating_add(bytes);
-        self.frees = self.frees.saturating_add(died);
+        if pairs {
+            cohort.died = cohort.died.saturating_add(born);
+            self.frees = self.frees.saturating_add(born);
+        } else {
+            self.tallied = true;
+            cohort.alive = cohort.alive.saturating_add(born);
+            cohort.alive_bytes = cohort.alive_bytes.saturating_add(bytes);
+            let standing = live.saturating_add(born);
+            let died = tally.freed.min(standing);
+            cohort.died = cohort.died.saturating_add(died);
+            self.live_blocks = standing - died;
+            cohort.high = cohort.high.max(self.live_blocks);
+            cohort.low = cohort.low.min(self.live_blocks);
+            let live_bytes = self.live_bytes.saturating_add(bytes);
+            self.live_bytes = live_bytes.saturating_sub(tally.freed_bytes.0);
+            self.frees = self.frees.saturating_add(died);
+            self.take_youngest(died);
+        }
         self.peak_blocks = self.peak_blocks.max(self.live_blocks);
         self.peak_bytes = self.peak_bytes.max(self.live_bytes);
         if let Some(mean) = bytes.checked_div(born) {
             self.last = time;
-            self.sizes.record(Bytes(mean), born);
+            self.count_sizes(mean, born, tally.sizes);
         }
+        // What was not told apart lived for less than the resolution: it is taken to have lived that
+        // long, so that a block that still lives does not look old too soon.
+        for (power, count) in tally.lifetimes.iter().take(64).enumerate().filter(|(_, n)| **n > 0) {
+            let lived = if power == 0 { tally.resolution.0.max(1) } else { 1 << power };
+            self.lifetimes.record(lived, *count);
+        }
+    }
+
+    /// Between the smallest and the largest, blocks counted together stand as so many of their mean.
+    fn count_sizes(&mut self, mean: u64, count: u64, sizes: Option<(Bytes, Bytes)>) {
+        let mut rest = count;
+        for size in sizes.map(|(smallest, largest)| [smallest, largest]).into_iter().flatten() {
+            if rest > 0 && size.0 != mean {
+                self.sizes.record(size, 1);
+                rest -= 1;
+            }
+        }
+        self.sizes.record(Bytes(mean), rest);
+    }
+
+    fn take_youngest(&mut self, died: u64) {
         let mut left = died;
         for cohort in self.cohorts.youngest_first() {
             let taken = left.min(cohort.alive);
@@ -193,9 +223,6 @@ impl Site {
             cohort.alive -= taken;
             cohort.alive_bytes -= u64::try_from(share).unwrap_or(cohort.alive_bytes);
             left -= taken;
-        }
-        for (power, count) in tally.lifetimes.iter().take(64).enumerate().filter(|(_, n)| **n > 0) {
-            self.lifetimes.record(1 << power, *count);
         }
     }
 

@@ -17,6 +17,9 @@ pub struct Sizes {
 impl Sizes {
     #[inline]
     pub(super) fn record(&mut self, size: Bytes, count: u64) {
+        if count == 0 {
+            return;
+        }
         if self.count == 0 {
             (self.min, self.max) = (size.0, size.0);
         }

@@ -267,6 +267,12 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             b.push(tally.estimated.into());
             b.extend(varint(tally.lifetimes.len() as u64));
             b.extend(tally.lifetimes.iter().flat_map(|count| varint(*count)));
+            b.extend(varint(tally.resolution.0));
+            b.push(tally.sizes.is_some().into());
+            if let Some((smallest, largest)) = tally.sizes {
+                b.extend(varint(smallest.0));
+                b.extend(varint(largest.0));
+            }
             13
         }
         What::Snapshot(snapshot) => {

@@ -257,8 +257,14 @@ fn measure() -> impl Strategy<Value = What> {
 
 fn tally() -> impl Strategy<Value = Tally> {
     let counts = (number(), bytes(), number(), bytes());
-    (stack(), number(), counts, vec(number(), 0..=64), any::<bool>()).prop_map(
-        |(stack, since, (allocated, allocated_bytes, freed, freed_bytes), lifetimes, estimated)| {
+    let how = (vec(number(), 0..=64), number(), option::of((bytes(), bytes())), any::<bool>());
+    (stack(), number(), counts, how).prop_map(
+        |(
+            stack,
+            since,
+            (allocated, allocated_bytes, freed, freed_bytes),
+            (lifetimes, resolution, sizes, estimated),
+        )| {
             Tally {
                 stack,
                 since: Time(since),
@@ -266,7 +272,9 @@ fn tally() -> impl Strategy<Value = Tally> {
                 allocated_bytes,
                 freed,
                 freed_bytes,
+                sizes,
                 lifetimes,
+                resolution: Time(resolution),
                 estimated,
             }
         },

@@ -34,15 +34,25 @@ pub struct Traced {
 
 /// Records a command to its end; the exit status is the target's.
 pub fn record(command: &[OsString]) -> Traced {
-    record_in(command, &[])
+    record_with(&[], command, &[])
+}
+
+/// Records a command to its end, every event by itself.
+pub fn record_every_event(command: &[OsString]) -> Traced {
+    record_with(&["--every-event"], command, &[])
 }
 
 /// The same with more in the environment.
-pub fn record_in(command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
+pub fn record_every_event_in(command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
+    record_with(&["--every-event"], command, environment)
+}
+
+fn record_with(options: &[&str], command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.unfreed");
     let mut unfreed = Command::new(UNFREED);
-    unfreed.args(["record", "--quiet", "--target-status", "-o"]).arg(&file).arg("--");
+    unfreed.args(["record", "--quiet", "--target-status"]).args(options);
+    unfreed.arg("-o").arg(&file).arg("--");
     unfreed.args(command).envs(environment.iter().map(|(key, value)| (key, value)));
     let finished = run(&mut unfreed, LIMIT);
     let (events, faults) = read(&file);

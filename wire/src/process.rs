@@ -13,7 +13,7 @@ pub struct Process {
     pub forked_from: AtomicU32,
     /// A [`Refusal`], where the state is `Refused`.
     pub refusal: AtomicU32,
-    /// Time stamp counter when it registered.
+    /// When it registered, by the session's clock.
     pub began: AtomicU64,
     /// Allocations not recorded because no writer was free.
     pub lost_allocations: AtomicU64,

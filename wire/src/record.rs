@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! word 0   kind u8 | function u8 | length in words u16 | detail u32
-//! word 1   stamp (time stamp counter)
+//! word 1   stamp (nanoseconds by the session's clock)
 //!
 //! Alloc    address, size, stack hash
 //! Free     address
+//! Again    address, stack hash, hash of the stack that allocated the block that was freed before,
+//!          return address of that free, stamp of that free
+//! Pair     stack hash, size, stamp of its allocation      a young block that no tally had room for
 //! Realloc  stamp after, old address, new address, size, stack hash     (stamp = before)
 //! Stack    stack hash, frame...            detail = StackEnd; innermost frame first
 //! Module   load bias, first address, end address, name length, name bytes padded with 0
 //! Thread   -                               detail = 0 began, 1 ended
 //! ```
 //!
-//! A frame word is the address with its trust in the two highest bits. The time stamp counter is
-//! read after the real allocation and before the real free; a realloc carries both.
+//! A frame word is the address with its trust in the two highest bits. An allocation is stamped after the
+//! real one, a free before it; a realloc carries both.
 
 /// The kinds of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,10 @@ pub enum Kind {
     Module = 5,
     /// A thread began or ended.
     Thread = 6,
+    /// A block will be freed at an address where one was freed shortly before.
+    Again = 7,
+    /// A block was allocated and freed.
+    Pair = 8,
 }
 
 impl Kind {
@@ -43,6 +50,8 @@ impl Kind {
             4 => Kind::Stack,
             5 => Kind::Module,
             6 => Kind::Thread,
+            7 => Kind::Again,
+            8 => Kind::Pair,
             _ => return None,
         })
     }
@@ -54,6 +63,10 @@ pub mod words {
     pub const ALLOC: usize = 5;
     /// [`super::Kind::Free`].
     pub const FREE: usize = 3;
+    /// [`super::Kind::Again`].
+    pub const AGAIN: usize = 7;
+    /// [`super::Kind::Pair`].
+    pub const PAIR: usize = 5;
     /// [`super::Kind::Realloc`].
     pub const REALLOC: usize = 7;
     /// [`super::Kind::Stack`] without its frames.

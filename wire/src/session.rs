@@ -4,21 +4,23 @@
 //! 0                    Session
 //! PAGE                 Process   x geometry.processes
 //! writers_offset       Writer    x geometry.writers
+//! tallies_offset       Tally     x tally slots of each writer, the first ones having more
+//! young_offset         Bucket    x geometry.young_buckets
 //! rings_offset         ring      x geometry.writers, the first ones larger than the others
 //! ```
 //!
 //! The file is sparse: a ring costs memory only once it was written to.
 
 use core::mem::size_of;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::{Process, Writer};
+use crate::{Bucket, Process, Tally, Writer};
 
 /// First eight bytes of every session.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"unfreeSM");
 
 /// Version of all layouts in this crate. The agent refuses any other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Environment variable that tells the agent where the session is: `SIZE:PATH`, the size of
 /// the file in decimal and a path that can be opened.
@@ -39,9 +41,22 @@ pub struct Session {
     pub geometry: Geometry,
     /// How many processes have asked for an entry; may exceed what there is.
     pub claimed_processes: AtomicU32,
-    /// Not 0 once nobody reads any more: the agents fall silent.
-    pub closed: AtomicU32,
+    /// One more than the highest index of a writer ever claimed.
+    pub claimed_writers: AtomicU32,
+    /// What changes.
+    pub pulse: Pulse,
 }
+
+/// What the collector changes while it runs, on a cache line of its own.
+#[repr(C, align(64))]
+pub struct Pulse {
+    /// The time, in nanoseconds, as the collector publishes it about every millisecond: the agent
+    /// never asks a clock itself. [`CLOSED`] once nobody reads any more: the agents fall silent.
+    pub clock: AtomicU64,
+}
+
+/// The clock of a session that nobody reads. A new session begins with a clock that is greater.
+pub const CLOSED: u64 = 0;
 
 /// Where the tables and rings of a session lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +66,19 @@ pub struct Geometry {
     pub processes: u32,
     /// Entries in the table of writers, and rings.
     pub writers: u32,
-    /// How many of the rings, the first ones, are large. Writers are claimed from the first on, so
-    /// that a program with few threads has large rings, and one with many does not map much.
-    pub large_rings: u32,
-    /// Keeps the layout free of gaps.
-    pub reserved: u32,
+    /// How many of the writers, the first ones, are large. Writers are claimed from the first on, so
+    /// that a program with few threads has large ones, and one with many does not map much.
+    pub large: u32,
+    /// Buckets in the table of young blocks: a power of two.
+    pub young_buckets: u32,
     /// Bytes of a large ring: a power of two.
     pub large_bytes: u64,
     /// Bytes of another ring: a power of two.
     pub small_bytes: u64,
+    /// Tallies of a large writer: a power of two.
+    pub large_tallies: u32,
+    /// Tallies of another writer: a power of two.
+    pub small_tallies: u32,
 }
 
 impl Geometry {
@@ -73,15 +92,39 @@ impl Geometry {
         page_up(self.process_offset(self.processes)) + index as usize * size_of::<Writer>()
     }
 
+    /// Tallies of the writer with this index.
+    pub const fn tallies(&self, index: u32) -> u32 {
+        if index < self.large { self.large_tallies } else { self.small_tallies }
+    }
+
+    /// Offset of the first tally of the writer with this index.
+    pub const fn tallies_offset(&self, index: u32) -> usize {
+        let large = if index < self.large { index } else { self.large };
+        let before = large as usize * self.large_tallies as usize
+            + (index - large) as usize * self.small_tallies as usize;
+        page_up(self.writer_offset(self.writers)) + before * size_of::<Tally>()
+    }
+
+    /// Offset of the first bucket.
+    pub const fn young_offset(&self) -> usize {
+        page_up(self.tallies_offset(self.writers))
+    }
+
+    /// Which bucket a hash names.
+    #[inline(always)]
+    pub const fn bucket(&self, hash: u64) -> usize {
+        (hash >> (64 - self.young_buckets.ilog2())) as usize
+    }
+
     /// Bytes of the ring of the writer with this index.
     pub const fn ring_bytes(&self, index: u32) -> u64 {
-        if index < self.large_rings { self.large_bytes } else { self.small_bytes }
+        if index < self.large { self.large_bytes } else { self.small_bytes }
     }
 
     /// Offset of the ring of the writer with this index.
     pub const fn ring_offset(&self, index: u32) -> usize {
-        let large = if index < self.large_rings { index } else { self.large_rings };
-        page_up(self.writer_offset(self.writers))
+        let large = if index < self.large { index } else { self.large };
+        page_up(self.young_offset() + self.young_buckets as usize * size_of::<Bucket>())
             + large as usize * self.large_bytes as usize
             + (index - large) as usize * self.small_bytes as usize
     }
@@ -97,7 +140,10 @@ impl Geometry {
             && self.processes <= 1 << 16
             && self.writers >= 1
             && self.writers <= 1 << 16
-            && self.large_rings <= self.writers
+            && self.large <= self.writers
+            && is_power(self.young_buckets, 1 << 6, 1 << 20)
+            && is_power(self.large_tallies, 1 << 5, 1 << 16)
+            && is_power(self.small_tallies, 1 << 5, 1 << 16)
             && is_ring(self.large_bytes)
             && is_ring(self.small_bytes)
     }
@@ -105,6 +151,10 @@ impl Geometry {
 
 const fn is_ring(bytes: u64) -> bool {
     bytes.is_power_of_two() && bytes >= 1 << 12 && bytes <= 1 << 30
+}
+
+const fn is_power(number: u32, least: u32, most: u32) -> bool {
+    number.is_power_of_two() && number >= least && number <= most
 }
 
 const fn page_up(offset: usize) -> usize {

@@ -14,12 +14,15 @@ pub struct Writer {
     pub process: AtomicU32,
     /// Thread id; 0 where it could not be known without a system call.
     pub tid: AtomicU32,
-    /// Not 0 while the thread may hold a stamp that it has not published yet. As long as this is 0,
-    /// every record still to come will be stamped later than the moment it was read.
-    pub pending: AtomicU32,
+    /// Counts what the thread does; odd while it may hold a stamp that it has not published yet. As
+    /// long as this is even, every record still to come will be stamped no earlier than the clock
+    /// was when it was read.
+    pub opened: AtomicU32,
     /// Bytes published.
     pub head: AtomicU64,
-    reserved: [u64; 5],
+    /// The newest stamp of what happened to a block: what its thread tells keeps the thread's order.
+    pub newest: AtomicU64,
+    reserved: [u64; 4],
     /// Bytes consumed.
     pub tail: AtomicU64,
     /// Allocations that found the ring full.

@@ -12,10 +12,12 @@ mod program;
 mod reader;
 mod rule;
 mod table;
+mod trail;
 mod walk;
 
 pub use cache::{generation, new_generation};
 pub use find::{Object, find_object, usable};
 pub use memory::{FIRST_STACK_END, pointer, thread_pointer};
 pub use rule::{Base, Next, Rule, Saved};
-pub use walk::{MAX_DEPTH, Registers, Stack, return_address, walk};
+pub use trail::Trail;
+pub use walk::{MAX_DEPTH, Registers, Walked, return_address, walk};

@@ -1,15 +1,19 @@
 //! Walking a stack from an allocator function's caller outwards.
 
-use unfreed_wire::{StackEnd, frame_word};
+use unfreed_wire::{StackEnd, frame_word, split_frame_word};
 
 use super::cache::{self, Key};
 use super::find::{Object, find_object};
 use super::memory::{StackEndAddress, pointer};
 use super::rule::{Base, Next, Rule, Saved};
 use super::table::{self, Place};
+use super::trail::{Check, Ending, Kept, Reads, State, Trail};
 
 /// Most frames that are recorded.
 pub const MAX_DEPTH: usize = 256;
+
+/// Addresses of programs have no bits from here on.
+const ADDRESS_BITS: u32 = 62;
 
 /// As the event vocabulary numbers them.
 const CONTEXT: u8 = 0;
@@ -41,159 +45,216 @@ pub fn return_address(registers: Registers) -> u64 {
     unsafe { *pointer::<u64>(registers.sp) }
 }
 
-/// A stack as frame words, innermost first.
-pub struct Stack {
-    words: [u64; MAX_DEPTH],
-    /// How many there are.
-    pub depth: usize,
-    /// Why there are no more.
-    pub end: StackEnd,
-    /// Names the stack: equal for equal frames of the same generation.
-    pub hash: u64,
-}
-
-impl Stack {
-    /// The frames.
-    pub fn frames(&self) -> &[u64] {
-        &self.words[..self.depth]
-    }
-}
-
-/// Walks the stack of the function entered with `registers`. `seen` is told of every module whose
-/// rules had to be looked up, and says whether it need not be told again.
+/// Walks the stack of the function entered with `registers`, using what `trail` keeps of the walk
+/// before, and keeps it there. `seen` is told of every module whose rules had to be looked up, and
+/// says whether it need not be told again.
 #[inline(always)]
 pub fn walk(
     registers: Registers,
     limit: usize,
     generation: u64,
-    stack: &mut core::mem::MaybeUninit<Stack>,
+    trail: &mut Trail,
     seen: impl FnMut(&Object) -> bool,
-) {
-    let stack = stack.as_mut_ptr();
+) -> Walked {
     let mut walker = Walker {
-        // SAFETY: `words` is an array of plain words; only its first `depth` are read, which are
-        // the ones written.
-        words: unsafe { (&raw mut (*stack).words).cast() },
-        depth: 0,
-        limit: limit.min(MAX_DEPTH),
-        hash: generation.wrapping_mul(MULTIPLIER) ^ SEED,
+        limit: limit.clamp(1, MAX_DEPTH),
         generation,
+        kept: trail.kept(generation),
+        trail,
         bound: StackEndAddress::of(registers.sp),
         seen,
     };
-    let end = walker.run(registers);
-    let hash = (walker.hash ^ end as u64).wrapping_mul(MULTIPLIER);
-    // SAFETY: inside the caller's memory.
-    unsafe {
-        (*stack).depth = walker.depth;
-        (*stack).end = end;
-        (*stack).hash = (hash ^ hash >> 29).max(1);
-    }
+    walker.run(registers)
+}
+
+/// A walk that has ended; its frames are in the trail.
+#[derive(Clone, Copy)]
+pub struct Walked {
+    /// Names the stack: equal for equal frames of the same generation.
+    pub hash: u64,
 }
 
 const SEED: u64 = 0x243f_6a88_85a3_08d3;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-struct Walker<F> {
-    words: *mut u64,
-    depth: usize,
+struct Walker<'t, F> {
     limit: usize,
-    hash: u64,
     generation: u64,
+    kept: Kept,
+    trail: &'t mut Trail,
     bound: StackEndAddress,
     seen: F,
 }
 
-impl<F: FnMut(&Object) -> bool> Walker<F> {
-    #[inline(always)]
-    fn run(&mut self, registers: Registers) -> StackEnd {
-        let (mut sp, mut bp) = (registers.sp + 8, registers.bp);
-        let mut address = return_address(registers);
-        let mut trust = TABLE;
-        loop {
-            if self.depth == self.limit {
-                return StackEnd::Depth;
-            }
-            // SAFETY: depth is below MAX_DEPTH.
-            unsafe { *self.words.add(self.depth) = frame_word(address, trust) };
-            self.depth += 1;
-            self.hash = (self.hash ^ address).wrapping_mul(MULTIPLIER).rotate_left(31);
+/// What one rule gives.
+enum Step {
+    /// The caller's state.
+    To(State, Reads),
+    /// There is no caller, or none can be told.
+    End(StackEnd),
+    /// As before, and found out by reading this word.
+    EndBy(StackEnd, Reads, State),
+}
 
-            let (call, place) = if trust == CONTEXT {
-                (address, Place::Instruction(address))
-            } else {
-                (address.wrapping_sub(1), Place::Return(address))
+impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
+    #[inline(always)]
+    fn run(&mut self, registers: Registers) -> Walked {
+        let address = return_address(registers);
+        let mut at =
+            State { sp: registers.sp + 8, word: frame_word(address, TABLE), bp: registers.bp };
+        let mut depth = 0;
+        let end = loop {
+            if self.trail.joins(&mut self.kept, at, depth, self.limit) {
+                return Walked { hash: self.trail.continue_from(self.kept, depth) };
+            }
+            if depth == self.limit {
+                break Step::End(StackEnd::Depth);
+            }
+            let step = self.step(at);
+            let reads = match &step {
+                Step::To(_, reads) | Step::EndBy(_, reads, _) => *reads,
+                Step::End(_) => Reads::NONE,
             };
-            let key = Key::new(call, self.generation);
-            let rule = match cache::get(key) {
-                Some(rule) => rule,
-                None => self.learn(key, call, place),
-            };
-            let cfa;
-            match rule.next() {
-                Next::Frame { base, saved } => {
-                    cfa = match base {
-                        Base::Rsp(offset) => sp.wrapping_add_signed(offset as i64),
-                        Base::Rbp(offset) => bp.wrapping_add_signed(offset as i64),
-                        Base::AtRbp(offset) => {
-                            let slot = bp.wrapping_add_signed(offset as i64);
-                            match self.word(slot, sp) {
-                                Some(cfa) => cfa,
-                                None => return StackEnd::OutOfStack,
-                            }
+            self.trail.note(depth, at, reads);
+            depth += 1;
+            match step {
+                Step::To(next, _) => at = next,
+                end => break end,
+            }
+        };
+        self.keep(depth, end)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, depth: usize, end: Step) -> Walked {
+        let (end, checks, count) = match end {
+            Step::EndBy(end, reads, read) => {
+                let (checks, count) = reads.checks(read);
+                (end, checks, count)
+            }
+            Step::End(end) => (end, Reads::NONE.checks(State { sp: 0, word: 0, bp: 0 }).0, 0),
+            Step::To(..) => (StackEnd::NoTable, [Check { slot: 0, value: 0 }; 3], 0),
+        };
+        let seed = self.generation.wrapping_mul(MULTIPLIER) ^ SEED;
+        let ending = Ending {
+            checks,
+            count,
+            uses_bp: !matches!(end, StackEnd::Complete | StackEnd::Depth),
+            hash: (seed ^ end as u64).wrapping_mul(MULTIPLIER),
+            end,
+        };
+        let hash = self.trail.replace(depth, &ending, self.generation);
+        Walked { hash }
+    }
+
+    /// From a frame to its caller.
+    #[inline(always)]
+    fn step(&mut self, at: State) -> Step {
+        let State { sp, word, bp } = at;
+        let (address, trust) = split_frame_word(word);
+        let (call, place) = if trust == CONTEXT {
+            (address, Place::Instruction(address))
+        } else {
+            (address.wrapping_sub(1), Place::Return(address))
+        };
+        let key = Key::new(call, self.generation);
+        let rule = match cache::get(key) {
+            Some(rule) => rule,
+            None => self.learn(key, call, place),
+        };
+        let mut reads = Reads::NONE;
+        let (cfa, caller_bp, trust);
+        match rule.next() {
+            Next::Frame { base, saved } => {
+                cfa = match base {
+                    Base::Rsp(offset) => sp.wrapping_add_signed(offset as i64),
+                    Base::Rbp(offset) => {
+                        reads.base_by_bp = true;
+                        bp.wrapping_add_signed(offset as i64)
+                    }
+                    Base::AtRbp(offset) => {
+                        reads.base_by_bp = true;
+                        reads.base = bp.wrapping_add_signed(offset as i64);
+                        match self.word(reads.base, sp) {
+                            Some(cfa) => cfa,
+                            None => return Step::End(StackEnd::OutOfStack),
                         }
-                    };
-                    let slot = match saved {
-                        Saved::Unchanged => 0,
-                        Saved::AtCfa(offset) => cfa.wrapping_add_signed(offset as i64),
-                        Saved::AtRbp(offset) => bp.wrapping_add_signed(offset as i64),
-                    };
-                    if slot != 0 {
-                        match self.word(slot, sp) {
-                            Some(saved) => bp = saved,
-                            None => return StackEnd::OutOfStack,
+                    }
+                };
+                reads.saved = match saved {
+                    Saved::Unchanged => 0,
+                    Saved::AtCfa(offset) => cfa.wrapping_add_signed(offset as i64),
+                    Saved::AtRbp(offset) => {
+                        reads.saved_by_bp = true;
+                        bp.wrapping_add_signed(offset as i64)
+                    }
+                };
+                caller_bp = if reads.saved == 0 {
+                    bp
+                } else {
+                    match self.word(reads.saved, sp) {
+                        Some(saved) => saved,
+                        None => {
+                            let read = State { sp: cfa, word: 0, bp };
+                            reads.saved = 0;
+                            return Step::EndBy(StackEnd::OutOfStack, reads, read);
                         }
                     }
-                    trust = TABLE;
+                };
+                trust = TABLE;
+            }
+            Next::Outermost => return Step::End(StackEnd::Complete),
+            Next::Signal => return self.interrupted(sp),
+            Next::Unknown => {
+                let beyond = bp.wrapping_sub(sp);
+                if beyond >= LARGEST_GUESSED_FRAME || bp & 7 != 0 {
+                    return Step::End(StackEnd::NoTable);
                 }
-                Next::Outermost => return StackEnd::Complete,
-                Next::Signal => {
-                    let read = |at: u64| self.word(sp.wrapping_add(at), sp);
-                    let (Some(rip), Some(rsp), Some(rbp)) =
-                        (read(SIGNAL_RIP), read(SIGNAL_RSP), read(SIGNAL_RBP))
-                    else {
-                        return StackEnd::OutOfStack;
-                    };
-                    (address, sp, bp) = (rip, rsp, rbp);
-                    trust = CONTEXT;
-                    self.bound = StackEndAddress::of(sp);
-                    continue;
-                }
-                Next::Unknown => {
-                    let beyond = bp.wrapping_sub(sp);
-                    if beyond >= LARGEST_GUESSED_FRAME || bp & 7 != 0 {
-                        return StackEnd::NoTable;
-                    }
-                    cfa = bp.wrapping_add(16);
-                    match self.word(bp, sp) {
-                        Some(saved) => bp = saved,
-                        None => return StackEnd::NoTable,
-                    }
-                    trust = FRAME_POINTER;
-                }
+                (reads.base_by_bp, reads.saved_by_bp) = (true, true);
+                (cfa, reads.saved) = (bp.wrapping_add(16), bp);
+                caller_bp = match self.word(bp, sp) {
+                    Some(saved) => saved,
+                    None => return Step::End(StackEnd::NoTable),
+                };
+                trust = FRAME_POINTER;
             }
-            if cfa <= sp {
-                return StackEnd::OutOfStack;
-            }
-            match self.word(cfa.wrapping_sub(8), sp) {
-                Some(caller) => address = caller,
-                None => return StackEnd::OutOfStack,
-            }
-            if address < 4096 {
-                return StackEnd::NoTable;
-            }
-            sp = cfa;
         }
+        if cfa <= sp {
+            let read = State { sp: cfa, word: 0, bp: caller_bp };
+            return Step::EndBy(StackEnd::OutOfStack, reads, read);
+        }
+        let slot = cfa.wrapping_sub(8);
+        match self.word(slot, sp) {
+            Some(caller) => {
+                reads.address = slot;
+                let next = State { sp: cfa, word: frame_word(caller, trust), bp: caller_bp };
+                if caller < 4096 || caller >> ADDRESS_BITS != 0 {
+                    let read = State { word: caller, ..next };
+                    return Step::EndBy(StackEnd::NoTable, reads, read);
+                }
+                Step::To(next, reads)
+            }
+            None => {
+                let read = State { sp: cfa, word: 0, bp: caller_bp };
+                Step::EndBy(StackEnd::OutOfStack, reads, read)
+            }
+        }
+    }
+
+    /// From a signal frame to what it interrupted.
+    fn interrupted(&mut self, sp: u64) -> Step {
+        let slots = [SIGNAL_RSP, SIGNAL_RIP, SIGNAL_RBP].map(|at| sp.wrapping_add(at));
+        let [Some(rsp), Some(rip), Some(rbp)] = slots.map(|slot| self.word(slot, sp)) else {
+            return Step::End(StackEnd::OutOfStack);
+        };
+        let [base, address, saved] = slots;
+        let reads = Reads { base, address, saved, base_by_bp: false, saved_by_bp: false };
+        if rip >> ADDRESS_BITS != 0 {
+            return Step::EndBy(StackEnd::NoTable, reads, State { sp: rsp, word: rip, bp: rbp });
+        }
+        self.bound = StackEndAddress::of(rsp);
+        Step::To(State { sp: rsp, word: frame_word(rip, CONTEXT), bp: rbp }, reads)
     }
 
     /// A word of the stack, if it lies between the stack pointer and the stack's end.

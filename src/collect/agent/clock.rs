@@ -1,70 +1,97 @@
-//! The time stamp counter, and nanoseconds made of it.
+//! The clock of a session: nanoseconds of the system's monotonic clock, which the collector reads and
+//! publishes to the traced programs, so that these need not ask for the time.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::CollectError;
+use super::memory::SessionMemory;
 use crate::event::Time;
 
-/// A reading of the time stamp counter.
+/// A moment by the session's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp(pub(super) u64);
 
-/// Reads the counter, after everything before has happened.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn now() -> Stamp {
-    let mut processor = 0;
-    // SAFETY: rdtscp exists wherever `Clock::start` has succeeded; before that its result is only
-    // compared with itself.
-    Stamp(unsafe { core::arch::x86_64::__rdtscp(&mut processor) })
+impl Stamp {
+    /// So much earlier, or the beginning of the clock.
+    pub(super) fn before(self, by: Duration) -> Stamp {
+        Stamp(self.0.saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+    }
 }
 
-/// Turns stamps into times. The rate is measured once, so that times never disagree.
+/// The time now.
+pub(super) fn now() -> Stamp {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: room for the answer. The clock exists on every Linux: there is no error to see.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    let nanoseconds = time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec);
+    Stamp(u64::try_from(nanoseconds).unwrap_or(0).max(FIRST))
+}
+
+/// The agent takes a few nanoseconds off for what comes before: the clock never begins at 0.
+const FIRST: u64 = 1 << 10;
+
+/// Turns stamps into times.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     began: Stamp,
-    nanoseconds_per_tick: f64,
 }
 
 impl Clock {
-    /// Begins to measure; `finish` it a while later.
-    pub(super) fn measure() -> Result<Measuring, CollectError> {
-        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-        let has = |wanted: &str| flags.split_whitespace().any(|flag| flag == wanted);
-        if !has("constant_tsc") || !has("nonstop_tsc") || !has("rdtscp") {
-            return Err(CollectError::NoInvariantClock);
-        }
-        Ok(Measuring { at: Instant::now(), stamp: now() })
-    }
-
-    /// Ticks per second.
-    pub(super) fn hertz(&self) -> u64 {
-        (1e9 / self.nanoseconds_per_tick) as u64
+    /// Time begins now.
+    pub(super) fn start() -> Clock {
+        Clock { began: now() }
     }
 
     /// The time of a stamp. What was stamped before the trace began is at its beginning.
     pub(super) fn time(&self, stamp: Stamp) -> Time {
-        let ticks = stamp.0.saturating_sub(self.began.0);
-        Time((ticks as f64 * self.nanoseconds_per_tick) as u64)
+        Time(stamp.0.saturating_sub(self.began.0))
     }
 }
 
-/// A clock whose rate is being measured.
-pub(super) struct Measuring {
-    at: Instant,
-    stamp: Stamp,
+/// Publishes the time to the traced programs until it is dropped.
+pub(super) struct Ticker {
+    stop: Arc<AtomicBool>,
+    longest: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Measuring {
-    /// Ends the measurement, which takes at least 20 ms from its beginning, and starts time.
-    pub(super) fn finish(self) -> Clock {
-        const LEAST: Duration = Duration::from_millis(20);
-        if let Some(rest) = LEAST.checked_sub(self.at.elapsed()) {
-            std::thread::sleep(rest);
+/// Between two publications: what lived shorter than about twice that is not told apart.
+const TICK: Duration = Duration::from_millis(1);
+
+impl Ticker {
+    /// Begins to publish.
+    pub(super) fn start(memory: Arc<SessionMemory>) -> std::io::Result<Ticker> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let longest = Arc::new(AtomicU64::new(0));
+        let (stopped, gap) = (stop.clone(), longest.clone());
+        let mut last = memory.publish(now());
+        let tick = move || {
+            while !stopped.load(Relaxed) {
+                std::thread::sleep(TICK);
+                let at = memory.publish(now());
+                gap.fetch_max(at.0.saturating_sub(last.0), Relaxed);
+                last = at;
+            }
+        };
+        let thread = std::thread::Builder::new().name(String::from("clock")).spawn(tick)?;
+        Ok(Ticker { stop, longest, thread: Some(thread) })
+    }
+
+    /// The longest time that passed between two publications since this was asked last.
+    pub(super) fn longest_gap(&self) -> Time {
+        Time(self.longest.swap(0, Relaxed))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It cannot panic; if it did there is nobody to tell.
+            let _ = thread.join();
         }
-        let (stamp, elapsed) = (now(), self.at.elapsed());
-        let ticks = stamp.0.saturating_sub(self.stamp.0).max(1);
-        Clock { began: stamp, nanoseconds_per_tick: elapsed.as_nanos() as f64 / ticks as f64 }
     }
 }
 

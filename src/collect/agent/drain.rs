@@ -6,8 +6,8 @@ use unfreed_wire::{Kind, RecordHeader, StackEnd, words};
 
 use super::clock::Stamp;
 use super::memory::{SessionMemory, WriterIndex};
-use super::record::{ModuleSeen, Origin, Payload, Record, StackDefinition, StackHash};
-use crate::event::{Address, Bytes, Function};
+use super::record::{Again, ModuleSeen, Origin, Payload, Record, StackDefinition, StackHash};
+use crate::event::{Address, Bytes, Function, Time};
 
 /// Longest record the agent writes.
 const LONGEST: usize = words::STACK + 256;
@@ -95,6 +95,21 @@ fn parse(
         Kind::Free if length == words::FREE => {
             hand_on(stamp, Payload::Free { address: Address(word(2)), function });
         }
+        Kind::Again if length == words::AGAIN => {
+            let again = Again {
+                address: Address(word(2)),
+                function,
+                stack: StackHash(word(3)),
+                site: StackHash(word(4)),
+                from: Address(word(5)),
+                freed: Stamp(word(6)),
+            };
+            hand_on(stamp, Payload::Again(Box::new(again)));
+        }
+        Kind::Pair if length == words::PAIR => {
+            let (size, lived) = (Bytes(word(3)), Time(stamp.saturating_sub(word(4))));
+            hand_on(stamp, Payload::Pair { stack: StackHash(word(2)), size, lived });
+        }
         Kind::Realloc if length == words::REALLOC => {
             let (after, old, new) = (word(2), Address(word(3)), Address(word(4)));
             let (size, stack) = (Bytes(word(5)), StackHash(word(6)));
@@ -123,16 +138,16 @@ fn parse(
             hand_on(stamp, Payload::Module(Box::new(seen)));
         }
         Kind::Thread if length == words::THREAD => {
-            let payload =
-                if header.detail == 0 { Payload::ThreadBegan } else { Payload::ThreadEnded };
-            hand_on(stamp, payload);
+            let began = Payload::ThreadBegan(Box::default());
+            hand_on(stamp, if header.detail == 0 { began } else { Payload::ThreadEnded });
         }
         _ => return false,
     }
     true
 }
 
-fn function(number: u8) -> Function {
+/// The allocator function of this number.
+pub(super) fn function(number: u8) -> Function {
     match number {
         1 => Function::Malloc,
         2 => Function::Calloc,

@@ -29,10 +29,6 @@ pub enum CollectError {
     NeverReported { exit: String, why: String },
     #[error("{program} ran and was not traced: {why}", program = program.display())]
     Untraced { program: PathBuf, why: String },
-    #[error(
-        "this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered"
-    )]
-    NoInvariantClock,
     #[error("the events could not be passed on: {0}")]
     Sink(io::Error),
 }

@@ -9,21 +9,27 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
-use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
+use unfreed_wire::{
+    Bucket, CLOSED, Geometry, MAGIC, Process, Pulse, Session, Tally, VERSION, Writer,
+};
+
+use super::clock::{Stamp, now};
 
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
 /// A large ring holds about 100,000 allocations: the collector may be away for tens of
-/// milliseconds, as happens on a busy machine. Only rings that are used take memory, but a program
-/// that locks all its memory (`mlockall`) gets all of it: 248 MiB.
+/// milliseconds, as happens on a busy machine. Only what is used takes memory, but a program
+/// that locks all its memory (`mlockall`) gets all of it: 231 MiB.
 const GEOMETRY: Geometry = Geometry {
     processes: 4096,
-    writers: 512,
-    large_rings: 32,
-    reserved: 0,
+    writers: 4096,
+    large: 16,
+    young_buckets: 1 << 14,
     large_bytes: 4 << 20,
-    small_bytes: 256 << 10,
+    small_bytes: 32 << 10,
+    large_tallies: 2048,
+    small_tallies: 64,
 };
 
 /// A session that this process made.
@@ -55,7 +61,8 @@ impl SessionMemory {
             max_depth: MAX_DEPTH,
             geometry: GEOMETRY,
             claimed_processes: AtomicU32::new(0),
-            closed: AtomicU32::new(0),
+            claimed_writers: AtomicU32::new(0),
+            pulse: Pulse { clock: AtomicU64::new(now().0) },
         };
         // SAFETY: the mapping begins with the header and nobody else has it yet.
         unsafe { session.map.as_mut_ptr().cast::<Session>().write(header) };
@@ -74,16 +81,30 @@ impl SessionMemory {
 
     /// Tells every agent that nobody reads any more.
     pub(super) fn close(&self) {
-        // SAFETY: as in `processes`.
-        unsafe { (*self.map.as_ptr().cast::<Session>()).closed.store(1, Ordering::Release) };
+        self.header().pulse.clock.store(CLOSED, Ordering::Release);
+    }
+
+    /// Tells every agent the time, which never goes back. Gives what they read from now on.
+    pub(super) fn publish(&self, now: Stamp) -> Stamp {
+        let before = self.header().pulse.clock.fetch_max(now.0, Ordering::AcqRel);
+        Stamp(before.max(now.0))
+    }
+
+    /// Makes every block one that may be told, so that none stays in the table.
+    pub(super) fn tell_everything(&self) {
+        for word in self.buckets().iter().flat_map(|bucket| &bucket.told) {
+            word.store(u64::MAX, Ordering::Relaxed);
+        }
+    }
+
+    fn header(&self) -> &Session {
+        // SAFETY: the header lies at the beginning and is only changed through atomics.
+        unsafe { &*self.map.as_ptr().cast::<Session>() }
     }
 
     /// The processes that have registered so far.
     pub(super) fn processes(&self) -> impl Iterator<Item = (u32, &Process)> {
-        // SAFETY: the header lies at the beginning and is only changed through atomics.
-        let claimed = unsafe {
-            (*self.map.as_ptr().cast::<Session>()).claimed_processes.load(Ordering::Acquire)
-        };
+        let claimed = self.header().claimed_processes.load(Ordering::Acquire);
         (0..claimed.min(GEOMETRY.processes)).map(|index| {
             let offset = GEOMETRY.process_offset(index);
             // SAFETY: inside the mapping, aligned, atomics only.
@@ -93,16 +114,21 @@ impl SessionMemory {
 
     /// How many processes found no entry left.
     pub(super) fn unregistered(&self) -> u32 {
-        // SAFETY: as above.
-        let claimed = unsafe {
-            (*self.map.as_ptr().cast::<Session>()).claimed_processes.load(Ordering::Acquire)
-        };
+        let claimed = self.header().claimed_processes.load(Ordering::Acquire);
         claimed.saturating_sub(GEOMETRY.processes)
     }
 
-    /// Every writer.
-    pub(super) fn writers(&self) -> impl Iterator<Item = (WriterIndex, &Writer)> {
-        (0..GEOMETRY.writers).map(|index| (WriterIndex(index), self.writer(WriterIndex(index))))
+    /// Every writer that was ever claimed.
+    pub(super) fn writers(&self) -> impl ExactSizeIterator<Item = (WriterIndex, &Writer)> {
+        let claimed = self.header().claimed_writers.load(Ordering::Acquire);
+        (0..claimed.min(GEOMETRY.writers) as usize)
+            .map(|index| index as u32)
+            .map(|index| (WriterIndex(index), self.writer(WriterIndex(index))))
+    }
+
+    /// Lanes that the collector itself and the writers' rings need.
+    pub(super) fn lanes(&self) -> usize {
+        GEOMETRY.writers as usize + 1
     }
 
     pub(super) fn writer(&self, index: WriterIndex) -> &Writer {
@@ -125,6 +151,32 @@ impl SessionMemory {
             std::slice::from_raw_parts(
                 self.map.as_ptr().add(offset).cast::<AtomicU64>(),
                 (GEOMETRY.ring_bytes(index.0) / 8) as usize,
+            )
+        }
+    }
+}
+
+impl SessionMemory {
+    /// The tallies of that writer.
+    pub(super) fn tallies(&self, index: WriterIndex) -> &[Tally] {
+        let index = index.0.min(GEOMETRY.writers - 1);
+        let offset = GEOMETRY.tallies_offset(index);
+        // SAFETY: inside the mapping, aligned to pages; atomics only, for which any bits will do.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.map.as_ptr().add(offset).cast::<Tally>(),
+                GEOMETRY.tallies(index) as usize,
+            )
+        }
+    }
+
+    /// The table of young blocks.
+    pub(super) fn buckets(&self) -> &[Bucket] {
+        // SAFETY: as above.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.map.as_ptr().add(GEOMETRY.young_offset()).cast::<Bucket>(),
+                GEOMETRY.young_buckets as usize,
             )
         }
     }

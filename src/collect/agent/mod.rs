@@ -2,7 +2,9 @@
 //! shared memory into events.
 //!
 //! ```text
-//! ring per thread -> drain -> merge (by stamp, up to every writer's watermark) -> translate -> event
+//! ring per thread    -> drain -+-> merge (by stamp, up to every watermark) -> translate -> event
+//! young blocks       -> take  -+
+//! tallies per thread -> read  -+
 //! ```
 
 mod clock;
@@ -19,8 +21,10 @@ mod record;
 mod rehearsal;
 mod session;
 mod signals;
+mod tallies;
 mod target;
 mod translate;
+mod young;
 
 pub use error::CollectError;
 pub use obstacle::{Obstacle, obstacle};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::record::{ModuleSeen, ProcessBegan};
 
@@ -78,8 +78,21 @@ pub(super) fn has_thread(pid: u32, tid: u32) -> bool {
     fs::exists(format!("/proc/{pid}/task/{tid}")).unwrap_or(true)
 }
 
+/// The name of a thread; empty where it has ended.
+pub(super) fn thread_name(pid: u32, tid: u32) -> Box<str> {
+    let name = fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
+    name.trim_end().into()
+}
+
+/// The modules of a process as long as it executes this program: what it executes later has another map.
+pub(super) fn modules_of(pid: u32, executing: &str) -> Vec<ModuleSeen> {
+    let modules = modules(pid);
+    let same = program(pid).is_some_and(|now| now == Path::new(executing));
+    if same { modules } else { Vec::new() }
+}
+
 /// The modules in a process's map: every file that is mapped to be executed.
-pub(super) fn modules(pid: u32) -> Vec<ModuleSeen> {
+fn modules(pid: u32) -> Vec<ModuleSeen> {
     let Ok(map) = fs::read(format!("/proc/{pid}/maps")) else { return Vec::new() };
     modules_in_map(&map)
 }

@@ -1,6 +1,8 @@
 //! A record as it left a ring: checked, stamped, its addresses not yet resolved.
 
-use crate::event::{Address, Bytes, Function, Metric};
+use unfreed_wire::Tally;
+
+use crate::event::{Address, Bytes, Function, Metric, Time};
 
 use super::clock::Stamp;
 
@@ -40,6 +42,16 @@ pub(super) enum Payload {
         address: Address,
         function: Function,
     },
+    /// A free where another was shortly before.
+    Again(Box<Again>),
+    /// A block that was allocated and freed, to be counted.
+    Pair {
+        stack: StackHash,
+        size: Bytes,
+        lived: Time,
+    },
+    /// Blocks that were counted.
+    Tally(Box<Tallied>),
     Resize {
         address: Address,
         size: Bytes,
@@ -48,9 +60,10 @@ pub(super) enum Payload {
     },
     Stack(Box<StackDefinition>),
     Module(Box<ModuleSeen>),
-    /// It is time to look for modules that no stack has shown.
-    RefreshModules,
-    ThreadBegan,
+    /// The modules in the process's map, some of which no stack may have shown.
+    Map(Vec<ModuleSeen>),
+    /// With its name.
+    ThreadBegan(Box<str>),
     ThreadEnded,
     ProcessBegan(Box<ProcessBegan>),
     ProcessEnded(crate::event::Exit),
@@ -79,8 +92,57 @@ impl Payload {
         match self {
             Payload::Stack(definition) => 1 + size_of_val(definition.frames.as_slice()) / PLAIN,
             Payload::Module(seen) => 1 + seen.path.len() / PLAIN,
+            Payload::Map(modules) => 1 + 2 * modules.len(),
+            Payload::Tally(_) => 1 + size_of::<Tallied>() / PLAIN,
             Payload::Mark(mark) => 1 + mark.text.len() / PLAIN,
             _ => 1,
+        }
+    }
+}
+
+/// A free where another was shortly before, and what is known of that one.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) address: Address,
+    pub(super) function: Function,
+    pub(super) stack: StackHash,
+    /// The stack that had allocated the block freed before.
+    pub(super) site: StackHash,
+    /// Where that free was called from.
+    pub(super) from: Address,
+    pub(super) freed: Stamp,
+}
+
+/// Blocks that were counted, and where.
+#[derive(Debug)]
+pub(super) struct Tallied {
+    pub(super) stack: StackHash,
+    pub(super) since: Stamp,
+    pub(super) counted: Counted,
+    /// As the vocabulary has them.
+    pub(super) lifetimes: Vec<u64>,
+    pub(super) resolution: Time,
+}
+
+/// How many blocks, and of what kind.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub(super) blocks: u64,
+    pub(super) bytes: Bytes,
+    pub(super) smallest: Bytes,
+    pub(super) largest: Bytes,
+    /// By [`Tally::lifetime_index`].
+    pub(super) lifetimes: [u64; Tally::LIFETIMES],
+}
+
+impl Default for Counted {
+    fn default() -> Counted {
+        Counted {
+            blocks: 0,
+            bytes: Bytes(0),
+            smallest: Bytes(u64::MAX),
+            largest: Bytes(0),
+            lifetimes: [0; Tally::LIFETIMES],
         }
     }
 }

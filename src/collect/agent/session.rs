@@ -51,14 +51,13 @@ impl Session {
         if let Some((path, obstacle)) = obstacle(&program) {
             return Err(CollectError::Obstacle { path, obstacle });
         }
-        let measuring = Clock::measure()?;
         let agent = AgentFile::create()?;
         let memory =
             SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
         let marks = MarkListener::open()
             .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
             .ok();
-        let (clock, started) = (measuring.finish(), SystemTime::now());
+        let (clock, started) = (Clock::start(), SystemTime::now());
         let command = command.to_vec();
         let stdout = Stdio::inherit();
         Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
@@ -70,6 +69,14 @@ impl Session {
         self
     }
 
+    /// Has every allocation and free told by itself; else blocks that die young are only counted.
+    pub fn every_event(self, each: bool) -> Session {
+        if each {
+            self.memory.tell_everything();
+        }
+        self
+    }
+
     /// When time 0 of the events is.
     pub fn started(&self) -> SystemTime {
         self.started
@@ -78,11 +85,6 @@ impl Session {
     /// Minutes east of UTC on this machine.
     pub fn utc_offset_minutes(&self) -> i32 {
         utc_offset_minutes(self.started)
-    }
-
-    /// Ticks per second of the clock that the events' times were made from.
-    pub fn hertz(&self) -> u64 {
-        self.clock.hertz()
     }
 
     /// Runs the program and hands on every event until it, and every traced process it started,
@@ -101,7 +103,8 @@ impl Session {
         let (agent_path, variable) = (agent.path(), memory.variable());
         let target = Target::start(&program, &command, stdout, &agent_path, &variable)?;
         let translator = Translator::new(clock, identify, sink);
-        let mut collector = Collector::new(translator, memory, target, marks);
+        let mut collector = Collector::new(translator, memory, target, marks)
+            .map_err(CollectError::system("cannot start a thread"))?;
         let exit = collector.run(&signals, duration)?;
         Ok((exit, Unwatched { target: collector.into_target(), signals, _agent: agent }))
     }

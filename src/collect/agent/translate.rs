@@ -15,11 +15,11 @@ use unfreed_wire::split_frame_word;
 use super::clock::{Clock, Stamp};
 use super::procfs;
 use super::record::{
-    ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash,
+    Again, ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash, Tallied,
 };
 use crate::event::{
     Alloc, Bytes, Event, Exit, Frame, Free, HeapId, Loss, Lost, Module, ModuleId, Process,
-    ProcessId, Realloc, Sample, StackId, StackNode, Tid, Time, Trust, What,
+    ProcessId, Realloc, Sample, StackId, StackNode, Tally, Tid, Time, Trust, What,
 };
 
 /// Reads the identity of the file at a path.
@@ -108,6 +108,15 @@ impl<'a> Translator<'a> {
                 let free = Free { address, stack, function, heap: HeapId::DEFAULT };
                 self.emit(stamp, origin, What::Free(free));
             }
+            Payload::Again(again) => {
+                let Again { address, function, stack, .. } = *again;
+                let stack = self.stack(stamp, origin, stack);
+                let free = Free { address, stack, function, heap: HeapId::DEFAULT };
+                self.emit(stamp, origin, What::Free(free));
+            }
+            Payload::Tally(tallied) => self.tally(stamp, origin, *tallied),
+            // Counted where it was read.
+            Payload::Pair { .. } => {}
             Payload::Resize { address, size, stack, function } => {
                 let stack = self.stack(stamp, origin, stack);
                 let (old, new, heap) = (address, address, HeapId::DEFAULT);
@@ -119,13 +128,8 @@ impl<'a> Translator<'a> {
             }
             Payload::Stack(definition) => self.define(stamp, origin, &definition),
             Payload::Module(seen) => self.module(stamp, origin, &seen),
-            Payload::RefreshModules => self.refresh_map(stamp, origin),
-            Payload::ThreadBegan => {
-                let pid = self.processes.get(&origin.process).map_or(0, |traced| traced.pid);
-                let name = fs::read_to_string(format!("/proc/{pid}/task/{}/comm", origin.tid))
-                    .unwrap_or_default();
-                self.emit(stamp, origin, What::Thread(name.trim_end().into()));
-            }
+            Payload::Map(modules) => self.map(stamp, origin, &modules),
+            Payload::ThreadBegan(name) => self.emit(stamp, origin, What::Thread(name)),
             Payload::ThreadEnded => self.emit(stamp, origin, What::ThreadExit),
             Payload::ProcessBegan(began) => self.process(stamp, origin, *began),
             Payload::ProcessEnded(exit) => {
@@ -147,6 +151,23 @@ impl<'a> Translator<'a> {
             Payload::Fact(fact) => self.emit(stamp, origin, What::Fact(fact)),
             Payload::Epoch => self.emit(stamp, origin, What::Epoch),
         }
+    }
+
+    fn tally(&mut self, stamp: Stamp, origin: Origin, tallied: Tallied) {
+        let Tallied { stack, since, counted, lifetimes, resolution } = tallied;
+        let tally = Tally {
+            stack: self.stack(stamp, origin, stack),
+            since: self.clock.time(since).min(self.last),
+            allocated: counted.blocks,
+            allocated_bytes: counted.bytes,
+            freed: counted.blocks,
+            freed_bytes: counted.bytes,
+            sizes: Some((counted.smallest, counted.largest)),
+            lifetimes,
+            resolution,
+            estimated: false,
+        };
+        self.emit(stamp, origin, What::Tally(Box::new(tally)));
     }
 
     fn emit(&mut self, stamp: Stamp, origin: Origin, what: What) {
@@ -303,29 +324,27 @@ impl<'a> Translator<'a> {
     }
 
     /// Learns of modules that no stack has shown, from the process's map.
-    fn read_map(&mut self, stamp: Stamp, origin: Origin) {
-        let Some(traced) = self.processes.get_mut(&origin.process) else { return };
-        if std::mem::replace(&mut traced.map_is_known, true) {
-            return;
-        }
-        let pid = traced.pid;
-        let modules = procfs::modules(pid);
-        if procfs::program(pid).is_none_or(|program| program != traced.program) {
-            // It has executed another program, and this is that one's map.
-            return;
+    fn map(&mut self, stamp: Stamp, origin: Origin, modules: &[ModuleSeen]) {
+        if let Some(traced) = self.processes.get_mut(&origin.process) {
+            traced.map_is_known = false;
         }
         for seen in modules {
             if self.find(origin, seen.start).is_none() {
-                self.module(stamp, origin, &seen);
+                self.module(stamp, origin, seen);
             }
         }
     }
 
-    /// Looks for new modules: from time to time, for the module list to be whole.
-    fn refresh_map(&mut self, stamp: Stamp, origin: Origin) {
+    /// The same for the map as it is now, for code that nothing has shown yet.
+    fn read_map(&mut self, stamp: Stamp, origin: Origin) {
+        let Some(traced) = self.processes.get(&origin.process) else { return };
+        if traced.map_is_known {
+            return;
+        }
+        let modules = procfs::modules_of(traced.pid, &traced.program.to_string_lossy());
+        self.map(stamp, origin, &modules);
         if let Some(traced) = self.processes.get_mut(&origin.process) {
-            traced.map_is_known = false;
-            self.read_map(stamp, origin);
+            traced.map_is_known = true;
         }
     }
 }

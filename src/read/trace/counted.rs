@@ -42,6 +42,8 @@ pub(super) fn take_mark(cursor: &mut Cursor<'_>) -> Result<Mark, Skip> {
 /// freed bytes:     varint
 /// estimated:       one byte, 0 or 1
 /// lifetimes:       list of varints, at most 64
+/// resolution:      varint, ns               absent in earlier versions
+/// sizes:           byte 0 for none, else 1; smallest, largest: varint
 /// ```
 pub(super) fn put_tally(sink: &mut Sink, tally: &Tally) {
     sink.varint(tally.stack.0.into());
@@ -54,10 +56,16 @@ pub(super) fn put_tally(sink: &mut Sink, tally: &Tally) {
     let kept = tally.lifetimes.get(..MAX_LIFETIMES).unwrap_or(&tally.lifetimes);
     sink.cut += u64::from(kept.len() < tally.lifetimes.len());
     sink.list(kept, |sink, count| sink.varint(*count));
+    sink.varint(tally.resolution.0);
+    sink.byte(tally.sizes.is_some().into());
+    if let Some((smallest, largest)) = tally.sizes {
+        sink.varint(smallest.0);
+        sink.varint(largest.0);
+    }
 }
 
 pub(super) fn take_tally(cursor: &mut Cursor<'_>, stacks: &mut StackIds) -> Result<Tally, Skip> {
-    let tally = Tally {
+    let mut tally = Tally {
         stack: stacks.resolve(cursor.varint()?),
         since: Time(cursor.varint()?),
         allocated: cursor.varint()?,
@@ -66,7 +74,15 @@ pub(super) fn take_tally(cursor: &mut Cursor<'_>, stacks: &mut StackIds) -> Resu
         freed_bytes: Bytes(cursor.varint()?),
         estimated: cursor.bool()?,
         lifetimes: cursor.list(Cursor::varint)?,
+        resolution: Time(0),
+        sizes: None,
     };
+    if !cursor.at_end() {
+        tally.resolution = Time(cursor.varint()?);
+        if cursor.bool()? {
+            tally.sizes = Some((Bytes(cursor.varint()?), Bytes(cursor.varint()?)));
+        }
+    }
     if tally.lifetimes.len() > MAX_LIFETIMES { Err(Skip::Malformed) } else { Ok(tally) }
 }
 

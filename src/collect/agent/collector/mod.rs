@@ -1,18 +1,21 @@
 //! The loop that watches: reads every ring, orders what it read, hands it on, and looks after the
 //! traced processes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use unfreed_wire::{Writer, WriterState};
 
-use super::clock::{Stamp, now};
+use super::clock::{Stamp, Ticker, now};
 use super::drain::drain;
 use super::error::CollectError;
 use super::memory::{SessionMemory, WriterIndex, barrier};
 use super::merge::{Lane, Merge};
+use super::procfs;
 use super::record::{Origin, Payload};
 use super::signals::Signals;
+use super::tallies::Tallies;
 use super::target::{Target, exit};
 use super::translate::Translator;
 use crate::collect::mark::MarkListener;
@@ -20,9 +23,11 @@ use crate::event::{Exit, Lost};
 
 mod notices;
 mod processes;
+mod young;
 
 use notices::{Due, KINDS, losses, not_before, say_lost};
 use processes::{Traced, Untraced};
+use young::YoungWatch;
 
 /// Records handed on between two readings of the rings, so that these never fill meanwhile.
 const SLICE: usize = 4096;
@@ -34,6 +39,9 @@ const MOST_WAITING: usize = 1 << 22;
 const STANDSTILL: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
 
+/// What is stamped by the clock is at most so much earlier: see the agent's clock.
+const BEFORE_CLOCK: Duration = Duration::from_nanos(3);
+
 /// What the collector remembers of a writer.
 #[derive(Clone, Copy, Default)]
 struct Watched {
@@ -43,14 +51,19 @@ struct Watched {
     still_since: Option<Instant>,
     /// What it had counted as lost when last looked at.
     lost: [u64; 3],
+    /// How far its own count of what it does had come.
+    opened: u32,
 }
 
 /// The state of the watching.
 pub(super) struct Collector<'a> {
     translator: Translator<'a>,
     merge: Merge,
-    memory: SessionMemory,
+    memory: Arc<SessionMemory>,
+    ticker: Option<Ticker>,
     writers: Vec<Watched>,
+    tallies: Tallies,
+    young: YoungWatch,
     processes: Vec<Traced>,
     target: Target,
     marks: Option<MarkListener>,
@@ -72,11 +85,15 @@ impl<'a> Collector<'a> {
         memory: SessionMemory,
         target: Target,
         marks: Option<MarkListener>,
-    ) -> Collector<'a> {
-        Collector {
+    ) -> std::io::Result<Collector<'a>> {
+        let memory = Arc::new(memory);
+        Ok(Collector {
             translator,
             merge: Merge::default(),
-            writers: memory.writers().map(|_| Watched::default()).collect(),
+            ticker: Some(Ticker::start(memory.clone())?),
+            writers: Vec::new(),
+            tallies: Tallies::default(),
+            young: YoungWatch::new(now()),
             memory,
             processes: Vec::new(),
             target,
@@ -88,7 +105,7 @@ impl<'a> Collector<'a> {
             registering_since: None,
             facts_said: false,
             unregistered: 0,
-        }
+        })
     }
 
     /// The program, once it is no longer watched.
@@ -135,11 +152,15 @@ impl<'a> Collector<'a> {
     /// One round: reads every ring and hands on what is ready. Gives how full the fullest ring was,
     /// in thousandths.
     fn pass(&mut self) -> u64 {
-        let at = now();
+        // First the table: what is put there later is stamped later, and what left it for a ring
+        // before is found in the ring.
+        self.look_at_young();
+        let at = self.memory.publish(now()).before(BEFORE_CLOCK);
         barrier();
-        let mut watermark = self.register(at);
+        let mut watermark = self.register(at).min(self.young.promised());
         let mut most = 0;
         let full = self.merge.weight() >= MOST_WAITING;
+        self.know_writers();
         for n in 0..self.writers.len() {
             let index = WriterIndex(n as u32);
             let state = self.memory.writer(index).state.load(Acquire);
@@ -158,17 +179,35 @@ impl<'a> Collector<'a> {
         most
     }
 
+    /// Makes room for what is remembered of writers claimed since.
+    fn know_writers(&mut self) {
+        let claimed = self.memory.writers().len();
+        if claimed > self.writers.len() {
+            self.writers.resize_with(claimed, Watched::default);
+        }
+    }
+
     /// Reads one ring; lowers `watermark` to what its writer promises.
     fn read(&mut self, index: WriterIndex, state: u32, at: Stamp, watermark: &mut Stamp) -> u64 {
         let writer = self.memory.writer(index);
         let watched = &mut self.writers[index.0 as usize];
-        let pending = writer.pending.load(Acquire) != 0;
+        let opened = writer.opened.load(Acquire);
+        let pending = opened & 1 != 0;
+        let stands = watched.opened == opened;
+        watched.opened = opened;
         let process = writer.process.load(Relaxed);
         let origin = Origin { process, tid: writer.tid.load(Relaxed) };
         let lane = Lane(index.0 as usize + 1);
-        let merge = &mut self.merge;
+        let (merge, tallies) = (&mut self.merge, &mut self.tallies);
         let mut newest = watched.promised;
-        let drained = drain(&self.memory, index, origin, |record| {
+        let pid = self.processes.get(process as usize).map_or(0, |traced| traced.pid);
+        let drained = drain(&self.memory, index, origin, |mut record| {
+            if let Payload::Pair { stack, size, lived } = record.payload {
+                return tallies.add(process, stack, size, lived);
+            }
+            if let Payload::ThreadBegan(name) = &mut record.payload {
+                *name = procfs::thread_name(pid, origin.tid);
+            }
             // A definition may be younger than what its thread is still about to publish: a
             // realloc's first stamp is older than the stack that it defines.
             if !record.payload.is_definition() {
@@ -181,7 +220,7 @@ impl<'a> Collector<'a> {
         watched.promised = if pending && !gone { newest } else { newest.max(at) };
         // A thread may be stopped, or die, between its stamp and its record. The others do not
         // wait for it for ever; what it still has to say will then be said late.
-        let standing = pending && !gone && drained.bytes == 0;
+        let standing = pending && !gone && stands;
         let since = standing.then(|| watched.still_since.unwrap_or_else(Instant::now));
         watched.still_since = since;
         if since.is_none_or(|since| since.elapsed() < STANDSTILL) {
@@ -202,6 +241,7 @@ impl<'a> Collector<'a> {
         if (state == WriterState::Ended as u32 || gone)
             && writer.tail.load(Relaxed) == writer.head.load(Acquire)
         {
+            tallies.read(&self.memory, index, process);
             reset(writer);
             *watched = Watched::default();
         }
@@ -209,15 +249,19 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(&mut self) -> Result<Exit, CollectError> {
+        self.ticker = None;
         self.memory.close();
         barrier();
         let at = now();
         // A short-lived program may have come and gone since the last pass.
         self.register(at);
+        self.know_writers();
         for index in 0..self.processes.len() {
             self.read_all_of(index as u32, at);
         }
+        self.take_all_young();
         let last = now();
+        self.tell_tallies(last, |_| true);
         self.control(last, 0, Payload::Epoch);
         for index in 0..self.processes.len() {
             if !self.processes[index].ended {
@@ -266,7 +310,7 @@ fn reset(writer: &Writer) {
     ] {
         counter.store(0, Relaxed);
     }
-    writer.pending.store(0, Relaxed);
+    writer.opened.store(0, Relaxed);
     writer.state.store(WriterState::Free as u32, Release);
 }
 

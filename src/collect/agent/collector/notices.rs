@@ -58,14 +58,19 @@ impl Collector<'_> {
                     continue;
                 }
                 if modules_due {
-                    self.control(at, index as u32, Payload::RefreshModules);
+                    self.note_modules(index, at);
                 }
                 if let Some(value) = procfs::resident_bytes(self.processes[index].pid) {
                     let payload = Payload::Sample { metric: Metric::Rss, value };
                     self.control(at, index as u32, payload);
                 }
             }
-            self.control(at, 0, Payload::Epoch);
+            self.read_tallies();
+            // What they count was defined by now, but maybe not yet at the round's beginning.
+            let counted = now();
+            self.tell_tallies(counted, |_| true);
+            self.begin_interval(counted);
+            self.control(counted, 0, Payload::Epoch);
         }
         let unregistered = self.memory.unregistered();
         let more = unregistered.saturating_sub(self.unregistered);
@@ -88,6 +93,15 @@ impl Collector<'_> {
                     lost[n].saturating_sub(before[n]),
                 );
             }
+        }
+    }
+
+    /// Looks which modules a process has; nobody can once it has ended.
+    pub(super) fn note_modules(&mut self, index: usize, at: Stamp) {
+        let process = &self.processes[index];
+        let modules = procfs::modules_of(process.pid, process.program());
+        if !modules.is_empty() {
+            self.control(at, index as u32, Payload::Map(modules));
         }
     }
 

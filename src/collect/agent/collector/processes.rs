@@ -84,7 +84,9 @@ impl Collector<'_> {
         let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
         if let Some(replaced) = before.filter(|_| !died) {
             self.processes[replaced].ended = true;
-            self.control(stamp, replaced as u32, Payload::ProcessEnded(Exit::Replaced));
+            // It did no more when the next one began, but that was by the same coarse clock.
+            self.settle(replaced as u32, stamp);
+            self.control(now(), replaced as u32, Payload::ProcessEnded(Exit::Replaced));
         }
         let mut process = procfs::describe(pid, program);
         process.forked_from = forked_from;
@@ -109,6 +111,7 @@ impl Collector<'_> {
         } else if !died {
             let first = self.processes.iter().filter(|process| !process.ended).count() == 1;
             self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
+            self.note_modules(index as usize, stamp);
             if first && !std::mem::replace(&mut self.facts_said, true) {
                 self.say_facts(stamp, index);
             }
@@ -137,7 +140,7 @@ impl Collector<'_> {
             process.ended = true;
             let pid = process.pid;
             // What its threads had published by now must come before its end.
-            self.read_all_of(index as u32, at);
+            self.settle(index as u32, at);
             let exit =
                 if executes.is_some() { Exit::Replaced } else { ended.unwrap_or(Exit::Unknown) };
             self.control(now(), index as u32, Payload::ProcessEnded(exit));
@@ -163,6 +166,14 @@ impl Collector<'_> {
         };
         self.control(now(), 0, Payload::Fact(Box::new(fact)));
         self.untraced.push(untraced);
+    }
+
+    /// Tells all that is known of a process that has ended.
+    fn settle(&mut self, process: u32, at: Stamp) {
+        self.read_all_of(process, at);
+        self.take_young_of(&|other| other == process);
+        self.read_tallies();
+        self.tell_tallies(now(), |other| other == process);
     }
 
     /// Reads what a process's threads have published.
@@ -207,6 +218,11 @@ impl Collector<'_> {
 }
 
 impl Traced {
+    /// The path of its program.
+    pub(super) fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Looks whether it now executes a program that the agent has not reported from: a static
     /// one, say.
     fn look_what_it_executes(&mut self) {

@@ -1,0 +1,98 @@
+//! Counting a block that died young in the tallies of the thread that frees it.
+
+use core::sync::atomic::{AtomicU64, Ordering::*};
+
+use unfreed_wire::Tally;
+
+/// A thread's tallies. No thread but this one changes them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Tallies {
+    pub(crate) first: *const Tally,
+    /// One less than how many there are: a power of two.
+    pub(crate) mask: u64,
+}
+
+/// A block that was freed.
+pub(crate) struct Died {
+    pub(crate) stack: u64,
+    pub(crate) bytes: u64,
+    /// Nanoseconds.
+    pub(crate) lived: u64,
+}
+
+impl Tallies {
+    /// Counts the block, if there is room for its stack.
+    #[inline(always)]
+    pub(crate) fn count(self, died: &Died) -> bool {
+        let slot = self.slot(died.stack, 0);
+        if slot.stack.load(Relaxed) == died.stack {
+            add(slot, died);
+            return true;
+        }
+        self.count_elsewhere(died)
+    }
+
+    #[inline(always)]
+    fn slot(self, stack: u64, probe: u64) -> &'static Tally {
+        let index = (stack >> 24).wrapping_add(probe) & self.mask;
+        // SAFETY: masked, so within this writer's table, which is mapped as long as the program runs.
+        unsafe { &*self.first.add(index as usize) }
+    }
+
+    #[inline(never)]
+    fn count_elsewhere(self, died: &Died) -> bool {
+        let mut free = None;
+        for probe in 0..Tally::PROBES as u64 {
+            let slot = self.slot(died.stack, probe);
+            let stack = slot.stack.load(Relaxed);
+            if stack == died.stack {
+                add(slot, died);
+                return true;
+            }
+            if free.is_none() && is_free(slot, stack) {
+                free = Some(slot);
+            }
+        }
+        let Some(slot) = free else { return false };
+        claim(slot, died.stack);
+        add(slot, died);
+        true
+    }
+}
+
+/// Whether the slot may be given to another stack: all it counted has been told.
+fn is_free(slot: &Tally, stack: u64) -> bool {
+    let counted = Tally::mark(slot.claim.load(Relaxed), slot.blocks.load(Relaxed));
+    stack == 0 || counted == slot.told.load(Acquire)
+}
+
+#[cold]
+fn claim(slot: &Tally, stack: u64) {
+    let claim = slot.claim.load(Relaxed) | 1;
+    slot.claim.store(claim, Release);
+    core::sync::atomic::fence(SeqCst);
+    slot.stack.store(stack, Relaxed);
+    slot.bytes.store(0, Relaxed);
+    slot.smallest.store(u64::MAX, Relaxed);
+    slot.largest.store(0, Relaxed);
+    slot.blocks.store(0, Relaxed);
+    slot.lifetimes.iter().for_each(|count| count.store(0, Relaxed));
+    slot.claim.store(claim.wrapping_add(1), Release);
+}
+
+#[inline(always)]
+fn add(slot: &Tally, died: &Died) {
+    let grow = |word: &AtomicU64, by: u64| word.store(word.load(Relaxed).wrapping_add(by), Relaxed);
+    grow(&slot.bytes, died.bytes);
+    if died.bytes < slot.smallest.load(Relaxed) {
+        slot.smallest.store(died.bytes, Relaxed);
+    }
+    if died.bytes > slot.largest.load(Relaxed) {
+        slot.largest.store(died.bytes, Relaxed);
+    }
+    let lifetime = &slot.lifetimes[Tally::lifetime_index(died.lived)];
+    lifetime.store(lifetime.load(Relaxed).wrapping_add(1), Relaxed);
+    // Last: what the collector finds counted here, it finds in the others.
+    slot.blocks.store(slot.blocks.load(Relaxed).wrapping_add(1), Release);
+}

@@ -1,0 +1,305 @@
+//! A thread's previous walk, kept so that the next one need not repeat what has not changed.
+//!
+//! A walk is a function of the registers it begins with and of the words it reads from the stack:
+//! return addresses, and saved registers that a rule further out uses. So where a new walk comes
+//! to a frame in the same state as one of the previous walk, and every such word from there
+//! outwards is re-read and found equal, the rest is the same. The words are re-read from the inside out,
+//! and none behind one that differs: each is one that the walk itself would have read.
+//!
+//! Steps are kept outermost first, so that what changes, the inner end, is the end.
+
+use unfreed_wire::StackEnd;
+
+use super::walk::MAX_DEPTH;
+
+/// Words that are re-read at most; a walk with more is not kept.
+const MAX_CHECKS: usize = 2 * MAX_DEPTH;
+
+/// One frame of a kept walk.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Step {
+    sp: u64,
+    /// Address and trust.
+    word: u64,
+    bp: u64,
+    /// Of this frame and all further out.
+    hash: u64,
+    /// How many checks this frame and all further out need.
+    checks: u32,
+    /// Whether anything further out depends on `bp`.
+    needs_bp: bool,
+}
+
+/// A word of the stack and what it was.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Check {
+    pub(super) slot: u64,
+    pub(super) value: u64,
+}
+
+/// One frame of the walk that is under way, with what its rule reads.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Fresh {
+    pub(super) at: State,
+    pub(super) reads: Reads,
+}
+
+/// Where a walk is.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct State {
+    pub(super) sp: u64,
+    pub(super) word: u64,
+    pub(super) bp: u64,
+}
+
+/// What the rule of a frame reads on the way to its caller.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Reads {
+    /// Where the CFA was read from; 0 where it was computed.
+    pub(super) base: u64,
+    /// Where the return address was read from.
+    pub(super) address: u64,
+    /// Where the caller's rbp was read from; 0 where it is still in rbp.
+    pub(super) saved: u64,
+    /// The CFA, or an address read from, was computed from rbp.
+    pub(super) base_by_bp: bool,
+    /// The place of the caller's rbp was computed from rbp.
+    pub(super) saved_by_bp: bool,
+}
+
+impl Reads {
+    pub(super) const NONE: Reads =
+        Reads { base: 0, address: 0, saved: 0, base_by_bp: false, saved_by_bp: false };
+
+    /// The words read, in order, and how many; `read` has their values, the return
+    /// address without trust.
+    pub(super) fn checks(&self, read: State) -> ([Check; 3], usize) {
+        let mut checks = [Check { slot: 0, value: 0 }; 3];
+        let mut count = 0;
+        let all = [(self.base, read.sp), (self.saved, read.bp), (self.address, read.word)];
+        for (slot, value) in all {
+            if slot != 0 {
+                checks[count] = Check { slot, value };
+                count += 1;
+            }
+        }
+        (checks, count)
+    }
+}
+
+/// What a walk read and used before it found that there was no caller.
+pub(super) struct Ending {
+    pub(super) checks: [Check; 3],
+    pub(super) count: usize,
+    pub(super) uses_bp: bool,
+    /// Stands for the end in the hash.
+    pub(super) hash: u64,
+    pub(super) end: StackEnd,
+}
+
+/// The kept walk of one thread. All zero, it holds none.
+#[repr(C)]
+pub struct Trail {
+    /// What the walk was made in; 0 while there is none.
+    generation: u64,
+    depth: u32,
+    end: StackEnd,
+    /// The hash under which the stack last walked has been defined, if it has.
+    defined: u64,
+    steps: [Step; MAX_DEPTH],
+    checks: [Check; MAX_CHECKS],
+    fresh: [Fresh; MAX_DEPTH],
+}
+
+/// The part of a kept walk from which a new one goes on: so many of its outermost steps.
+#[derive(Clone, Copy)]
+pub(super) struct Kept(u32);
+
+impl Trail {
+    /// Forgets the walk.
+    pub fn forget(&mut self) {
+        self.generation = 0;
+        self.defined = 0;
+    }
+
+    /// Everything that may be used again in this generation.
+    #[inline(always)]
+    pub(super) fn kept(&self, generation: u64) -> Kept {
+        Kept(if self.generation == generation { self.depth } else { 0 })
+    }
+
+    /// Whether the walk, being in this state after `fresh` frames, goes on as the kept one does;
+    /// `kept` is lowered to the steps that may still come.
+    #[inline(always)]
+    pub(super) fn joins(&self, kept: &mut Kept, at: State, fresh: usize, limit: usize) -> bool {
+        while kept.0 > 0 {
+            let step = &self.steps[kept.0 as usize - 1];
+            if step.sp > at.sp {
+                return false;
+            }
+            if step.sp == at.sp {
+                break;
+            }
+            kept.0 -= 1;
+        }
+        if kept.0 == 0 {
+            return false;
+        }
+        let step = &self.steps[kept.0 as usize - 1];
+        let depth = kept.0 as usize + fresh;
+        let as_deep =
+            if self.end == StackEnd::Depth { depth == self.depth as usize } else { depth <= limit };
+        if step.word != at.word || step.needs_bp && step.bp != at.bp || !as_deep {
+            return false;
+        }
+        let mut left = step.checks as usize;
+        while left > 0 {
+            let check = self.checks[left - 1];
+            // SAFETY: all words further in were equal, so this is where the walk would read next,
+            // on a stack that is in use.
+            if unsafe { *super::pointer::<u64>(check.slot) } != check.value {
+                self.lower(kept, left as u32);
+                return false;
+            }
+            left -= 1;
+        }
+        true
+    }
+
+    /// Leaves only the steps that do not need this many checks.
+    #[cold]
+    fn lower(&self, kept: &mut Kept, checks: u32) {
+        while kept.0 > 0 && self.steps[kept.0 as usize - 1].checks >= checks {
+            kept.0 -= 1;
+        }
+    }
+
+    /// Takes note of a frame of the walk under way.
+    #[inline(always)]
+    pub(super) fn note(&mut self, depth: usize, at: State, reads: Reads) {
+        if let Some(fresh) = self.fresh.get_mut(depth) {
+            *fresh = Fresh { at, reads };
+        }
+    }
+
+    /// The new walk joined the kept one after so many frames: they take the place of what was there.
+    #[inline(always)]
+    pub(super) fn continue_from(&mut self, kept: Kept, fresh: usize) -> u64 {
+        if fresh > 0 || kept.0 != self.depth {
+            let generation = self.generation;
+            self.generation = 0;
+            let step = self.steps[kept.0 as usize - 1];
+            self.append(fresh, kept.0 as usize, step.checks as usize, generation);
+        }
+        self.hash()
+    }
+
+    /// The new walk went all the way: it is kept whole.
+    pub(super) fn replace(&mut self, fresh: usize, ending: &Ending, generation: u64) -> u64 {
+        self.generation = 0;
+        self.end = ending.end;
+        self.depth = 0;
+        let mut checks = 0;
+        for check in ending.checks.iter().take(ending.count).rev() {
+            self.checks[checks] = *check;
+            checks += 1;
+        }
+        let last = self.fresh[fresh - 1].at;
+        let needs_bp = ending.uses_bp;
+        self.push(last, extend(ending.hash, last.word), checks, needs_bp, 0);
+        self.append(fresh - 1, 1, checks, generation);
+        self.hash()
+    }
+
+    /// Puts the innermost `fresh` frames, outermost of them first, after the first `depth` steps.
+    #[inline(always)]
+    fn append(&mut self, fresh: usize, depth: usize, checks: usize, generation: u64) {
+        let (mut depth, mut checks) = (depth, checks);
+        let mut outer = self.steps[depth - 1];
+        let mut whole = true;
+        for n in (0..fresh).rev() {
+            let Fresh { at, reads } = self.fresh[n];
+            if checks + 3 > MAX_CHECKS {
+                whole = false;
+            }
+            if whole {
+                // In the order in which the walk reads them, the last one first.
+                if outer.needs_bp && reads.saved != 0 {
+                    self.checks[checks] = Check { slot: reads.saved, value: outer.bp };
+                    checks += 1;
+                }
+                let value = address_of(outer.word);
+                self.checks[checks] = Check { slot: reads.address, value };
+                checks += 1;
+                if reads.base != 0 {
+                    self.checks[checks] = Check { slot: reads.base, value: outer.sp };
+                    checks += 1;
+                }
+            }
+            let through = outer.needs_bp && (reads.saved == 0 || reads.saved_by_bp);
+            let hash = extend(outer.hash, at.word);
+            self.push(at, hash, checks, reads.base_by_bp || through, depth);
+            outer = self.steps[depth];
+            depth += 1;
+        }
+        self.depth = depth as u32;
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        self.generation = if whole { generation } else { 0 };
+    }
+
+    #[inline(always)]
+    fn push(&mut self, at: State, hash: u64, checks: usize, needs_bp: bool, depth: usize) {
+        let State { sp, word, bp } = at;
+        self.steps[depth] = Step { sp, word, bp, hash, checks: checks as u32, needs_bp };
+        self.depth = depth as u32 + 1;
+    }
+
+    #[inline(always)]
+    fn hash(&self) -> u64 {
+        let hash = self.steps[self.depth as usize - 1].hash;
+        (hash ^ hash >> 29).max(1)
+    }
+
+    /// The hash under which a stack was defined last.
+    #[inline(always)]
+    pub fn defined(&self) -> u64 {
+        self.defined
+    }
+
+    /// The stack last walked has been defined under this hash.
+    pub fn set_defined(&mut self, hash: u64) {
+        self.defined = hash;
+    }
+
+    /// Why the stack last walked has no more frames.
+    pub fn end(&self) -> StackEnd {
+        self.end
+    }
+
+    /// How many frames the stack last walked has.
+    pub fn depth(&self) -> usize {
+        self.depth as usize
+    }
+
+    /// A frame word of the stack last walked, innermost first.
+    pub fn frame(&self, n: usize) -> u64 {
+        self.steps[self.depth as usize - 1 - n].word
+    }
+}
+
+fn address_of(word: u64) -> u64 {
+    unfreed_wire::split_frame_word(word).0
+}
+
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hash of a frame before those further out.
+#[inline(always)]
+fn extend(outer: u64, word: u64) -> u64 {
+    (outer ^ address_of(word)).wrapping_mul(MULTIPLIER).rotate_left(31)
+}

@@ -1,0 +1,227 @@
+//! The table of young blocks: most die before anybody must be told of them.
+//!
+//! *Order.* Times are coarse, so what happens at one address is ordered by its bucket: every stamp
+//! that leaves the bucket for a ring raises `last`, and every stamp made in it is greater. Whoever
+//! is given an address by the allocator sees the `last` of whoever gave it back, since the
+//! allocator itself synchronised the two.
+//!
+//! *Ways.* The first writers each own a way in every bucket and put blocks there with plain stores:
+//! nobody else fills an empty or freed way of theirs. The other ways are taken by compare-and-swap,
+//! and so is a live block from any way, as its free and the collector may meet.
+
+use core::sync::atomic::{AtomicU64, Ordering::*};
+
+use unfreed_wire::{Bucket, Key, Size, State};
+
+/// Where the table lies, for this thread.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Young {
+    pub(crate) first: *const Bucket,
+    /// How far a hash is shifted to the right to name a bucket.
+    pub(crate) shift: u32,
+    /// The way that this thread owns; [`Bucket::WAYS`] where it owns none.
+    pub(crate) own: u32,
+}
+
+/// A block as the table has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    pub(crate) stamp: u64,
+    pub(crate) stack: u64,
+    pub(crate) size: Size,
+    /// The function it was allocated by; 0 in a tombstone.
+    pub(crate) function: u8,
+}
+
+/// The place of an address in the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    bucket: &'static Bucket,
+    key: Key,
+    bit: u32,
+}
+
+/// What was found at an address that is being freed.
+pub(crate) enum Found {
+    /// A young block, which is no longer there.
+    Young(Block),
+    /// A block was freed there not long ago, and none that the table knows since.
+    FreedBefore(Block),
+    /// Nothing.
+    Nothing,
+}
+
+impl Young {
+    /// The place of an address of this process.
+    #[inline(always)]
+    pub(crate) fn place(self, address: u64, process: u32) -> Option<Place> {
+        let key = Key::new(address, process)?;
+        let hash = key.hash();
+        // SAFETY: the shift leaves as many bits as there are buckets; the mapping is never undone.
+        let bucket = unsafe { &*self.first.add((hash >> self.shift) as usize) };
+        Some(Place { bucket, key, bit: hash as u32 & 127 })
+    }
+
+    /// Puts a block that was just allocated into the table; whether that could be done.
+    #[inline(always)]
+    pub(crate) fn insert(self, place: Place, block: Block) -> bool {
+        let Place { bucket, key, bit } = place;
+        let own = self.own as usize;
+        let mut same = 0;
+        let mut in_own = key.changing();
+        for (way, word) in bucket.keys.iter().enumerate() {
+            let seen = Key(word.load(Acquire));
+            same |= (seen.is_at(key) as u32) << way;
+            if way == own {
+                in_own = seen;
+            }
+        }
+        let stamp = block.stamp.max(bucket.last.load(Relaxed) + 1);
+        let block = Block { stamp, ..block };
+        // The address's own tombstone in our way is no obstacle: the block takes its place. Whether
+        // the address may be told is asked after the keys: the collector says so before it takes one.
+        if is_free(in_own) && same & !(1 << own) == 0 && !told(bucket, bit) {
+            put(bucket, own, key, block);
+            return true;
+        }
+        self.insert_elsewhere(place, block)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_elsewhere(self, place: Place, block: Block) -> bool {
+        let Place { bucket, key, bit } = place;
+        for word in &bucket.keys {
+            let seen = Key(word.load(Acquire));
+            match seen.state() {
+                _ if !seen.is_at(key) => {}
+                // Its tombstone: the address lives again.
+                State::Freed => drop(swap(word, seen, Key::EMPTY)),
+                // What lives there was freed unseen. Both are told, and the ledger closes the first.
+                State::Live(_) | State::Changing => return false,
+                State::Empty => {}
+            }
+        }
+        if told(bucket, bit) {
+            return false;
+        }
+        let own = self.own as usize;
+        if own < Bucket::OWNED && is_free(Key(bucket.keys[own].load(Relaxed))) {
+            put(bucket, own, key, block);
+            return true;
+        }
+        for (way, word) in bucket.keys.iter().enumerate().skip(Bucket::OWNED) {
+            let seen = Key(word.load(Relaxed));
+            if is_free(seen) && swap(word, seen, key.changing()) {
+                put(bucket, way, key, block);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the block at an address out of the table and leaves a tombstone, if `from` says where
+    /// it is being freed from.
+    #[inline(always)]
+    pub(crate) fn take(self, place: Place, now: u64, from: Option<u64>) -> Found {
+        let Place { bucket, key, .. } = place;
+        let mut freed = None;
+        for (way, word) in bucket.keys.iter().enumerate() {
+            let seen = Key(word.load(Relaxed));
+            if !seen.is_at(key) {
+                continue;
+            }
+            match seen.state() {
+                State::Live(function) if swap(word, seen, key.changing()) => {
+                    let block = get(bucket, way, function);
+                    match from {
+                        Some(from) => bury(bucket, way, key, now, from),
+                        None => word.store(Key::EMPTY.0, Release),
+                    }
+                    return Found::Young(block);
+                }
+                State::Freed => freed = Some((word, seen, get(bucket, way, 0))),
+                _ => {}
+            }
+        }
+        match freed {
+            // Unless its way was taken while it was read.
+            Some((word, seen, block)) if Key(word.load(Acquire)) == seen => {
+                Found::FreedBefore(block)
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Leaves a tombstone for a block that was not young, where there is room.
+    #[inline(always)]
+    pub(crate) fn bury(self, place: Place, now: u64, from: u64) {
+        let Place { bucket, key, .. } = place;
+        let own = self.own as usize;
+        if own < Bucket::OWNED && is_free(Key(bucket.keys[own].load(Relaxed))) {
+            bucket.blocks[own].stack.store(0, Relaxed);
+            bury(bucket, own, key, now, from);
+        }
+    }
+}
+
+impl Place {
+    /// A stamp for what goes into a ring, no earlier than this: greater than any before in this bucket,
+    /// less than any later.
+    pub(crate) fn told_stamp(self, now: u64) -> u64 {
+        let mut last = self.bucket.last.load(Relaxed);
+        loop {
+            let stamp = now.max(last + 1);
+            match self.bucket.last.compare_exchange_weak(last, stamp, AcqRel, Relaxed) {
+                Ok(_) => return stamp,
+                Err(other) => last = other,
+            }
+        }
+    }
+}
+
+/// Whether a way may be filled: it is empty, or holds a tombstone.
+#[inline(always)]
+fn is_free(key: Key) -> bool {
+    matches!(key.state(), State::Empty | State::Freed)
+}
+
+/// Whether the collector may know a block with this hash.
+#[inline(always)]
+fn told(bucket: &Bucket, bit: u32) -> bool {
+    bucket.told[(bit >> 6) as usize].load(Relaxed) >> (bit & 63) & 1 != 0
+}
+
+#[inline(always)]
+fn put(bucket: &Bucket, way: usize, key: Key, block: Block) {
+    let at = &bucket.blocks[way];
+    at.stamp.store(block.stamp, Relaxed);
+    at.stack.store(block.stack, Relaxed);
+    at.size.store(block.size.0, Relaxed);
+    bucket.keys[way].store(key.with(block.function).0, Release);
+}
+
+#[inline(always)]
+fn get(bucket: &Bucket, way: usize, function: u8) -> Block {
+    let at = &bucket.blocks[way];
+    Block {
+        stamp: at.stamp.load(Relaxed),
+        stack: at.stack.load(Relaxed),
+        size: Size(at.size.load(Relaxed)),
+        function,
+    }
+}
+
+#[inline(always)]
+fn bury(bucket: &Bucket, way: usize, key: Key, now: u64, from: u64) {
+    let at = &bucket.blocks[way];
+    at.stamp.store(now, Relaxed);
+    at.size.store(from, Relaxed);
+    bucket.keys[way].store(key.with(0).0, Release);
+}
+
+#[inline(always)]
+fn swap(word: &AtomicU64, from: Key, to: Key) -> bool {
+    word.compare_exchange(from.0, to.0, AcqRel, Relaxed).is_ok()
+}

@@ -1,0 +1,133 @@
+//! When young blocks are looked at, and what the blocks that died young are told as.
+
+use std::time::{Duration, Instant};
+
+use unfreed_wire::Tally;
+
+use super::{BEFORE_CLOCK, Collector};
+use crate::collect::agent::clock::{Stamp, now};
+use crate::collect::agent::memory::WriterIndex;
+use crate::collect::agent::merge::Lane;
+use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
+use crate::collect::agent::tallies::Interval;
+use crate::collect::agent::young::{GROWN_UP, LOOK_EVERY, Taken, Which, take};
+use crate::event::{Lost, Time};
+
+/// The state of the watching of the table.
+pub(super) struct YoungWatch {
+    /// No block stamped at this time or before will come from the table.
+    promised: Stamp,
+    looked: Option<Instant>,
+    /// Whether it was found empty.
+    empty: bool,
+    /// The sum of what the writers had counted of themselves.
+    activity: u64,
+    /// Since when what is in the tallies has been counted.
+    counted_since: Stamp,
+}
+
+impl YoungWatch {
+    pub(super) fn new(began: Stamp) -> YoungWatch {
+        let (promised, counted_since) = (Stamp(0), began);
+        YoungWatch { promised, looked: None, empty: true, activity: 0, counted_since }
+    }
+
+    pub(super) fn promised(&self) -> Stamp {
+        self.promised
+    }
+}
+
+impl Collector<'_> {
+    /// Takes out of the table what has grown up, if it is time.
+    pub(super) fn look_at_young(&mut self) {
+        let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        if !due {
+            return;
+        }
+        self.young.looked = Some(Instant::now());
+        let at = self.memory.publish(now());
+        let activity = self
+            .memory
+            .writers()
+            .map(|(_, writer)| writer.opened.load(std::sync::atomic::Ordering::Acquire))
+            .fold(0u64, |sum, opened| sum.wrapping_mul(31).wrapping_add(opened.into()));
+        let idle = std::mem::replace(&mut self.young.activity, activity) == activity;
+        if idle && self.young.empty {
+            // Whatever comes is stamped later.
+            self.young.promised = self.young.promised.max(at.before(BEFORE_CLOCK));
+            return;
+        }
+        let last = at.before(GROWN_UP);
+        let taken = take(&self.memory, &Which::Until(last));
+        self.young.empty = taken.left == 0 && idle;
+        self.young.promised = self.young.promised.max(last);
+        self.tell_young(taken);
+    }
+
+    /// Takes out what belongs to processes that have ended.
+    pub(super) fn take_young_of(&mut self, of: &dyn Fn(u32) -> bool) {
+        let taken = take(&self.memory, &Which::OfProcesses(of));
+        self.tell_young(taken);
+    }
+
+    /// Takes out everything.
+    pub(super) fn take_all_young(&mut self) {
+        let taken = take(&self.memory, &Which::All);
+        self.tell_young(taken);
+    }
+
+    fn tell_young(&mut self, taken: Taken) {
+        // After all rings: at the same time, what a ring says comes first.
+        let lane = Lane(self.memory.lanes());
+        let known = self.processes.len();
+        for record in taken.records {
+            if (record.origin.process as usize) < known {
+                self.merge.push(lane, record);
+            }
+        }
+        for process in taken.abandoned {
+            if (process as usize) < known {
+                let (stamp, origin) = (self.watermark, Origin { process, tid: 0 });
+                let payload = Payload::Lost { what: Lost::Events, count: 1 };
+                self.merge.push(Lane(0), Record { stamp, origin, payload });
+            }
+        }
+    }
+
+    /// Reads the tallies of every writer.
+    pub(super) fn read_tallies(&mut self) {
+        for n in 0..self.writers.len() {
+            let index = WriterIndex(n as u32);
+            let writer = self.memory.writer(index);
+            if writer.state.load(std::sync::atomic::Ordering::Acquire) != 0 {
+                let process = writer.process.load(std::sync::atomic::Ordering::Relaxed);
+                self.tallies.read(&self.memory, index, process);
+            }
+        }
+    }
+
+    /// Tells what has been counted in the processes for which `of` holds.
+    pub(super) fn tell_tallies(&mut self, stamp: Stamp, of: impl Fn(u32) -> bool) {
+        let interval = self.interval();
+        for (process, stack, counted) in self.tallies.take(of) {
+            let lifetimes = interval.lifetimes(&counted);
+            let Interval { since, resolution } = interval;
+            let tallied = Tallied { stack, since, counted, lifetimes, resolution };
+            self.control(stamp, process, Payload::Tally(Box::new(tallied)));
+        }
+    }
+
+    /// The interval that is being counted, as far as it is known now.
+    fn interval(&self) -> Interval {
+        let shortest = Duration::from_nanos(1 << Tally::SHORTEST_POWER);
+        let gap = self.ticker.as_ref().map_or(Time(0), |ticker| ticker.longest_gap());
+        let resolution = (gap.0.saturating_mul(2)).max(shortest.as_nanos() as u64);
+        let resolution = resolution.checked_next_power_of_two().unwrap_or(u64::MAX);
+        Interval { since: self.young.counted_since, resolution: Time(resolution) }
+    }
+
+    /// What is counted from now on belongs to another interval.
+    pub(super) fn begin_interval(&mut self, stamp: Stamp) {
+        self.young.counted_since = stamp;
+    }
+}

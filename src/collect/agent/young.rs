@@ -1,0 +1,101 @@
+//! The table of young blocks, as the collector sees it: what has lived in it for long enough, or
+//! whose process has ended, is taken out and told like any other allocation.
+//!
+//! The table is input like the rings. Nothing in it is believed: a block of a process that has not
+//! registered is dropped, and whatever its numbers are, they are only told.
+
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use unfreed_wire::{Bucket, Key, Size, State};
+
+use super::clock::Stamp;
+use super::drain::function;
+use super::memory::SessionMemory;
+use super::record::{Origin, Payload, Record, StackHash};
+use crate::event::{Address, Bytes};
+
+/// What has lived so long is told.
+pub(super) const GROWN_UP: Duration = Duration::from_millis(100);
+/// Between two looks at the whole table.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Which blocks are taken out.
+pub(super) enum Which<'a> {
+    /// Those stamped at this time or before.
+    Until(Stamp),
+    /// Those of processes, by index, for which this holds.
+    OfProcesses(&'a dyn Fn(u32) -> bool),
+    /// All.
+    All,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// The blocks, oldest first.
+    pub(super) records: Vec<Record>,
+    /// How many stay.
+    pub(super) left: usize,
+    /// By index of their process: blocks that somebody was about to change, and never did.
+    pub(super) abandoned: Vec<u32>,
+}
+
+/// Takes blocks out of the table.
+pub(super) fn take(memory: &SessionMemory, which: &Which<'_>) -> Taken {
+    let mut taken = Taken::default();
+    for bucket in memory.buckets() {
+        for (way, word) in bucket.keys.iter().enumerate() {
+            let key = Key(word.load(Acquire));
+            let process = key.process().wrapping_sub(1);
+            match key.state() {
+                State::Empty | State::Freed => {}
+                State::Changing => {
+                    let dead = matches!(which, Which::OfProcesses(of) if of(process));
+                    if dead && word.compare_exchange(key.0, 0, AcqRel, Relaxed).is_ok() {
+                        taken.abandoned.push(process);
+                    }
+                }
+                State::Live(_) => {
+                    let stamp = Stamp(bucket.blocks[way].stamp.load(Relaxed));
+                    let wanted = match which {
+                        Which::Until(last) => stamp <= *last,
+                        Which::OfProcesses(of) => of(process),
+                        Which::All => true,
+                    };
+                    if !wanted {
+                        taken.left += 1;
+                    } else if word
+                        .compare_exchange(key.0, key.changing().0, AcqRel, Relaxed)
+                        .is_ok()
+                    {
+                        // What is there now, which may be another block than was looked at.
+                        taken.records.push(record(bucket, way, key, process));
+                        word.store(Key::EMPTY.0, Release);
+                    }
+                }
+            }
+        }
+    }
+    taken.records.sort_by_key(|record| record.stamp);
+    taken
+}
+
+fn record(bucket: &Bucket, way: usize, key: Key, process: u32) -> Record {
+    let block = &bucket.blocks[way];
+    let size = Size(block.size.load(Relaxed));
+    let by = match key.state() {
+        State::Live(by) => by,
+        _ => 0,
+    };
+    Record {
+        stamp: Stamp(block.stamp.load(Relaxed)),
+        origin: Origin { process, tid: size.tid() },
+        payload: Payload::Alloc {
+            address: Address(key.address()),
+            size: Bytes(size.bytes()),
+            stack: StackHash(block.stack.load(Relaxed)),
+            function: function(by),
+        },
+    }
+}
