@@ -26,6 +26,8 @@ mod record;
 #[cfg(feature = "preload")]
 mod ring;
 #[cfg(feature = "preload")]
+mod sample;
+#[cfg(feature = "preload")]
 mod session;
 #[cfg(feature = "preload")]
 mod start;

@@ -51,6 +51,12 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
     }
     let thread = this_thread();
     // SAFETY: this thread's own storage.
+    if session.samples()
+        && unsafe { (*thread).is_outside() && (*thread).countdown.passes(size as u64) }
+    {
+        return;
+    }
+    // SAFETY: as above.
     match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_alloc(thread, session, block, size, function, registers);
@@ -76,6 +82,9 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
 #[inline(always)]
 pub fn freeing(block: *mut u8, function: Function, registers: Registers, real: impl FnOnce()) {
     let Some(session) = joined() else { return real() };
+    if session.samples() && !is_told(session, block) {
+        return real();
+    }
     let thread = this_thread();
     // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
@@ -179,6 +188,11 @@ pub fn reallocating(
 ) -> *mut u8 {
     let Some(session) = joined() else { return real() };
     let thread = this_thread();
+    let told = !session.samples() || is_told(session, old);
+    // SAFETY: this thread's own storage.
+    if !told && unsafe { (*thread).is_outside() && (*thread).countdown.passes(size as u64) } {
+        return real();
+    }
     // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, Wrapping::Function) } {
         Entry::Outermost => {}
@@ -191,18 +205,25 @@ pub fn reallocating(
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
     let ring = claim::open(unsafe { &mut *thread }, session);
-    let given_up = ring.as_ref().map(|ring| GivenUp::take(ring, old));
+    let given_up = ring.as_ref().map(|ring| told.then(|| GivenUp::take(ring, old)));
     let new = real();
     // SAFETY: as above.
     unsafe { (*thread).unwrap_entry() };
     match (ring, given_up) {
         (Some(ring), Some(given_up)) => {
-            if !new.is_null() {
-                given_up.resized(&ring, new, size, function, registers);
-            } else if size == 0 {
-                given_up.freed(&ring, function);
-            } else {
-                given_up.kept(&ring);
+            match given_up {
+                Some(given_up) if session.samples() => {
+                    if !new.is_null() || size == 0 {
+                        given_up.freed(&ring, function);
+                    }
+                    sample_alloc(&ring, thread, new, size, function, registers);
+                }
+                Some(given_up) if !new.is_null() => {
+                    given_up.resized(&ring, new, size, function, registers);
+                }
+                Some(given_up) if size == 0 => given_up.freed(&ring, function),
+                Some(given_up) => given_up.kept(&ring),
+                None => sample_alloc(&ring, thread, new, size, function, registers),
             }
             ring.close();
         }
@@ -211,6 +232,34 @@ pub fn reallocating(
     // SAFETY: as above.
     unsafe { (*thread).leave() };
     new
+}
+
+/// Whether the collector may know this block, where it knows a sample.
+#[inline(always)]
+fn is_told(session: Joined, block: *mut u8) -> bool {
+    session.place(block).is_none_or(Place::may_be_told)
+}
+
+/// Records a block if it is part of the sample.
+fn sample_alloc(
+    ring: &Ring,
+    thread: *mut Thread,
+    block: *mut u8,
+    size: usize,
+    function: Function,
+    registers: Registers,
+) {
+    // SAFETY: this thread's own storage; nobody else holds a reference to it.
+    if block.is_null() || !ring.session.draws(unsafe { &mut *thread }, size) {
+        return;
+    }
+    let stack = stack_hash(ring, registers);
+    let place = ring.session.place(block);
+    if let Some(place) = place {
+        place.will_be_told(ring.session.told_word());
+    }
+    let stamp = told_stamp(ring, place, stamp(ring.session));
+    tell_alloc(ring, stamp, block, size as u64, stack, function as u8);
 }
 
 /// A block that was given to `realloc`: from then on its address may be somebody else's.
@@ -231,6 +280,7 @@ impl GivenUp {
             Some(Found::Young(block)) => GivenUp { address, place, young: Some(block), stamp: now },
             _ => {
                 let stamp = told_stamp(ring, place, now);
+                give_back(ring.session, place);
                 GivenUp { address, place, young: None, stamp }
             }
         }
@@ -301,7 +351,11 @@ fn append_alloc(
     let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, false, true);
     };
-    record_alloc(&ring, block, size, function, registers);
+    if session.samples() {
+        sample_alloc(&ring, thread, block, size, function, registers);
+    } else {
+        record_alloc(&ring, block, size, function, registers);
+    }
     ring.close();
 }
 
@@ -317,13 +371,22 @@ fn record_alloc(
     let function = function as u8;
     let now = stamp(ring.session);
     let place = ring.young().place(block as u64, ring.session.process);
-    if let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
+    if ring.session.pairs()
+        && let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
         && ring.young().insert(place, Block { stamp: now, stack, size, function })
     {
         return;
     }
     let stamp = told_stamp(ring, place, now);
     tell_alloc(ring, stamp, block, size as u64, stack, function);
+}
+
+/// A block that was told is freed: its address is nothing special any more.
+#[inline(always)]
+fn give_back(session: Joined, place: Option<Place>) {
+    if let (Some(place), true) = (place, session.pairs()) {
+        place.is_told_no_more();
+    }
 }
 
 /// The stamp of what is told of an address.
@@ -365,10 +428,12 @@ fn append_free(
             Found::Young(young) => count_young(&ring, young, now),
             Found::FreedBefore(earlier) => {
                 let stamp = told_stamp(&ring, Some(place), now);
+                give_back(session, Some(place));
                 tell_again(&ring, stamp, block, function, earlier, registers);
             }
             Found::Nothing => {
                 let stamp = told_stamp(&ring, Some(place), now);
+                give_back(session, Some(place));
                 ring.young().bury(place, stamp, from);
                 tell_free(&ring, stamp, block, function);
             }

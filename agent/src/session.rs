@@ -8,13 +8,15 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer,
+    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, Telling,
+    VERSION, Writer,
 };
 
 use crate::sys;
 use crate::tally::Tallies;
 use crate::unwind::Trail;
-use crate::young::Young;
+use crate::thread::Thread;
+use crate::young::{Place, Young};
 
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
@@ -83,6 +85,39 @@ impl Joined {
     #[inline(always)]
     pub(crate) fn clock(&self) -> u64 {
         self.header().pulse.clock.load(Relaxed)
+    }
+
+    /// Whether only a sample of the blocks is told.
+    #[inline(always)]
+    pub(crate) fn samples(&self) -> bool {
+        self.header().telling == Telling::Sample as u32
+    }
+
+    /// Whether blocks that die young are only counted.
+    #[inline(always)]
+    pub(crate) fn pairs(&self) -> bool {
+        self.header().telling == Telling::Survivors as u32
+    }
+
+    /// Whether a block of this size, allocated by this thread, is part of the sample.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn draws(&self, thread: &mut Thread, size: usize) -> bool {
+        let seed = (thread as *const Thread as u64).rotate_left(32) ^ self.clock();
+        let seed = seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ (self.process as u64) << 40;
+        !thread.countdown.passes(size as u64)
+            && thread.countdown.draw(size as u64, seed, self.header())
+    }
+
+    /// The place of an address in the table of young blocks.
+    #[inline(always)]
+    pub(crate) fn place(&self, address: *mut u8) -> Option<Place> {
+        self.young(Bucket::WAYS as u32).place(address as u64, self.process)
+    }
+
+    /// Which word of a bucket takes the bits of what will be told.
+    pub(crate) fn told_word(&self) -> u32 {
+        self.header().pulse.told_word.load(Acquire)
     }
 
     /// Most frames to record.

@@ -12,6 +12,7 @@ use core::arch::{asm, global_asm};
 
 use crate::real::is_allocator_s;
 use crate::ring::Desk;
+use crate::sample::Countdown;
 use crate::unwind::{Registers, return_address};
 
 /// The state of one thread; all zero when the thread begins.
@@ -29,6 +30,8 @@ pub(crate) struct Thread {
     pub(crate) block: u64,
     /// What the writer's parts are; holds while `writer` is not 0.
     pub(crate) desk: Desk,
+    /// Where only a sample is told: how far it is to the next.
+    pub(crate) countdown: Countdown,
 }
 
 global_asm!(
@@ -37,13 +40,13 @@ global_asm!(
     ".hidden unfreed_agent_thread",
     ".globl unfreed_agent_thread",
     ".type unfreed_agent_thread,@object",
-    ".size unfreed_agent_thread,88",
+    ".size unfreed_agent_thread,104",
     "unfreed_agent_thread:",
-    ".zero 88",
+    ".zero 104",
     ".text",
 );
 
-const _: () = assert!(size_of::<Thread>() == 88);
+const _: () = assert!(size_of::<Thread>() == 104);
 
 /// This thread's state.
 #[inline(always)]
@@ -88,6 +91,12 @@ pub(crate) enum Entry {
 }
 
 impl Thread {
+    /// Whether nothing of ours is below, as far as the guard tells at a glance.
+    #[inline(always)]
+    pub(crate) fn is_outside(&self) -> bool {
+        self.guard == 0
+    }
+
     /// Sets the guard for an entry with these registers, or says why not.
     #[inline(always)]
     pub(crate) fn enter(&mut self, registers: Registers, wrapping: Wrapping) -> Entry {

@@ -39,7 +39,7 @@ pub(crate) struct Block {
 pub(crate) struct Place {
     bucket: &'static Bucket,
     key: Key,
-    bit: u32,
+    bit: u64,
 }
 
 /// What was found at an address that is being freed.
@@ -60,7 +60,7 @@ impl Young {
         let hash = key.hash();
         // SAFETY: the shift leaves as many bits as there are buckets; the mapping is never undone.
         let bucket = unsafe { &*self.first.add((hash >> self.shift) as usize) };
-        Some(Place { bucket, key, bit: hash as u32 & 127 })
+        Some(Place { bucket, key, bit: 1 << (hash & 63) })
     }
 
     /// Puts a block that was just allocated into the table; whether that could be done.
@@ -167,6 +167,25 @@ impl Young {
 }
 
 impl Place {
+    /// Whether the collector may know a block here.
+    #[inline(always)]
+    pub(crate) fn may_be_told(self) -> bool {
+        told(self.bucket, self.bit)
+    }
+
+    /// The collector will know a block here.
+    pub(crate) fn will_be_told(self, word: u32) {
+        self.bucket.told[word as usize & 1].fetch_or(self.bit, AcqRel);
+    }
+
+    /// A block that the collector knows is freed. Another one that it knows may have had the same bit:
+    /// the collector sets it again.
+    pub(crate) fn is_told_no_more(self) {
+        if told(self.bucket, self.bit) {
+            self.bucket.told[0].fetch_and(!self.bit, AcqRel);
+        }
+    }
+
     /// A stamp for what goes into a ring, no earlier than this: greater than any before in this bucket,
     /// less than any later.
     pub(crate) fn told_stamp(self, now: u64) -> u64 {
@@ -189,8 +208,8 @@ fn is_free(key: Key) -> bool {
 
 /// Whether the collector may know a block with this hash.
 #[inline(always)]
-fn told(bucket: &Bucket, bit: u32) -> bool {
-    bucket.told[(bit >> 6) as usize].load(Relaxed) >> (bit & 63) & 1 != 0
+fn told(bucket: &Bucket, bit: u64) -> bool {
+    (bucket.told[0].load(Relaxed) | bucket.told[1].load(Relaxed)) & bit != 0
 }
 
 #[inline(always)]

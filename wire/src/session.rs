@@ -43,8 +43,27 @@ pub struct Session {
     pub claimed_processes: AtomicU32,
     /// One more than the highest index of a writer ever claimed.
     pub claimed_writers: AtomicU32,
+    /// Which blocks are told one by one: a [`Telling`].
+    pub telling: u32,
+    /// Keeps the layout free of gaps.
+    pub reserved: u32,
+    /// Where only a sample is told: the mean distance of two sampling points, in bytes allocated.
+    pub sample_mean: u64,
     /// What changes.
     pub pulse: Pulse,
+}
+
+/// Which blocks are told one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Telling {
+    /// Those that do not die young; the others are counted.
+    #[default]
+    Survivors = 0,
+    /// All.
+    Everything = 1,
+    /// A sample; nothing is known of the others.
+    Sample = 2,
 }
 
 /// What the collector changes while it runs, on a cache line of its own.
@@ -53,6 +72,8 @@ pub struct Pulse {
     /// The time, in nanoseconds, as the collector publishes it about every millisecond: the agent
     /// never asks a clock itself. [`CLOSED`] once nobody reads any more: the agents fall silent.
     pub clock: AtomicU64,
+    /// Which of a bucket's words in `told` takes new bits: 0 or 1.
+    pub told_word: AtomicU32,
 }
 
 /// The clock of a session that nobody reads. A new session begins with a clock that is greater.

@@ -6,7 +6,8 @@
 //! ```text
 //! bucket, 192 bytes
 //!   0   last      newest stamp that left this bucket for a ring: later ones here are greater
-//!   8   told[2]   which addresses may be known to the collector: one bit for each hash of one
+//!   8   told[2]   which addresses may be known to the collector: a bit for the hash of each, in
+//!                 either word; where a sample is told the two change roles, else the first is used
 //!  24   key[5]
 //!  64   block[5]  stamp, stack hash, size and thread
 //!
@@ -25,7 +26,7 @@ use core::sync::atomic::AtomicU64;
 pub struct Bucket {
     /// Newest stamp that left this bucket for a ring.
     pub last: AtomicU64,
-    /// Bits of the blocks that the collector may know.
+    /// Bits of the blocks that the collector may know: set before it takes one from the table.
     pub told: [AtomicU64; 2],
     /// A [`Key`] each.
     pub keys: [AtomicU64; Bucket::WAYS],
@@ -128,11 +129,19 @@ impl Key {
         (self.0 >> ADDRESS_BITS) as u32 & ((1 << PROCESS_BITS) - 1)
     }
 
-    /// Spread over 64 bits: the highest name the bucket, the lowest seven the bit in `told`.
+    /// Spread over 64 bits: the highest name the bucket, the lowest six the bit in `told`.
     #[inline(always)]
     pub const fn hash(self) -> u64 {
         let mixed = (self.0 & !STATE_MASK).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ mixed >> 32
+    }
+}
+
+impl Key {
+    /// The bit in `told` that stands for this place, among others.
+    #[inline(always)]
+    pub const fn told_bit(self) -> u64 {
+        1 << (self.hash() & 63)
     }
 }
 

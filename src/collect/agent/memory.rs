@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, MAGIC, Process, Pulse, Session, Tally, VERSION, Writer,
+    Bucket, CLOSED, Geometry, Key, MAGIC, Process, Pulse, Session, Tally, Telling, VERSION, Writer,
 };
 
 use super::clock::{Stamp, now};
@@ -36,6 +36,7 @@ const GEOMETRY: Geometry = Geometry {
 pub(super) struct SessionMemory {
     file: File,
     map: MmapRaw,
+    telling: Telling,
 }
 
 /// Index of a writer, below the number of writers.
@@ -54,7 +55,7 @@ impl SessionMemory {
         };
         file.set_len(GEOMETRY.file_bytes() as u64)?;
         let map = MmapOptions::new().map_raw(&file)?;
-        let session = SessionMemory { file, map };
+        let session = SessionMemory { file, map, telling: Telling::Survivors };
         let header = Session {
             magic: MAGIC,
             version: VERSION,
@@ -62,7 +63,10 @@ impl SessionMemory {
             geometry: GEOMETRY,
             claimed_processes: AtomicU32::new(0),
             claimed_writers: AtomicU32::new(0),
-            pulse: Pulse { clock: AtomicU64::new(now().0) },
+            telling: Telling::Survivors as u32,
+            reserved: 0,
+            sample_mean: 0,
+            pulse: Pulse { clock: AtomicU64::new(now().0), told_word: AtomicU32::new(0) },
         };
         // SAFETY: the mapping begins with the header and nobody else has it yet.
         unsafe { session.map.as_mut_ptr().cast::<Session>().write(header) };
@@ -90,11 +94,20 @@ impl SessionMemory {
         Stamp(before.max(now.0))
     }
 
-    /// Makes every block one that may be told, so that none stays in the table.
-    pub(super) fn tell_everything(&self) {
-        for word in self.buckets().iter().flat_map(|bucket| &bucket.told) {
-            word.store(u64::MAX, Ordering::Relaxed);
+    /// Says which blocks are to be told. Before anybody has opened it.
+    pub(super) fn set_telling(&mut self, telling: Telling, sample_mean: u64) {
+        let session = self.map.as_mut_ptr().cast::<Session>();
+        // SAFETY: the header lies at the beginning, and nobody else has it yet.
+        unsafe {
+            (*session).telling = telling as u32;
+            (*session).sample_mean = sample_mean;
         }
+        self.telling = telling;
+    }
+
+    /// Which blocks are told.
+    pub(super) fn telling(&self) -> Telling {
+        self.telling
     }
 
     fn header(&self) -> &Session {
@@ -168,6 +181,21 @@ impl SessionMemory {
                 GEOMETRY.tallies(index) as usize,
             )
         }
+    }
+
+    /// The bucket of a place.
+    pub(super) fn bucket(&self, key: Key) -> &Bucket {
+        &self.buckets()[self.bucket_index(key)]
+    }
+
+    /// Its index among all.
+    pub(super) fn bucket_index(&self, key: Key) -> usize {
+        GEOMETRY.bucket(key.hash())
+    }
+
+    /// Which word of a bucket takes new bits from now on.
+    pub(super) fn set_told_word(&self, word: usize) {
+        self.header().pulse.told_word.store(word as u32, Ordering::Release);
     }
 
     /// The table of young blocks.

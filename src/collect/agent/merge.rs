@@ -58,6 +58,11 @@ impl Merge {
         self.weight
     }
 
+    /// Whether everything stamped at or before `watermark` has been handed on.
+    pub(super) fn has_released(&self, watermark: Stamp) -> bool {
+        self.fronts.peek().is_none_or(|front| front.0.0 > watermark)
+    }
+
     /// Hands on, in order, what is stamped at or before `watermark`: at most `most` records.
     pub(super) fn release(&mut self, watermark: Stamp, most: usize, mut each: impl FnMut(Record)) {
         let enough = self.waiting.saturating_sub(most);

@@ -23,6 +23,7 @@ mod session;
 mod signals;
 mod tallies;
 mod target;
+mod told;
 mod translate;
 mod young;
 

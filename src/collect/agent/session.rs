@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use unfreed_wire::Telling;
+
 use super::clock::{Clock, utc_offset_minutes};
 use super::collector::Collector;
 use super::embedded::AgentFile;
@@ -70,9 +72,9 @@ impl Session {
     }
 
     /// Has every allocation and free told by itself; else blocks that die young are only counted.
-    pub fn every_event(self, each: bool) -> Session {
+    pub fn every_event(mut self, each: bool) -> Session {
         if each {
-            self.memory.tell_everything();
+            self.memory.set_telling(Telling::Everything, 0);
         }
         self
     }

@@ -13,6 +13,7 @@ use super::clock::Stamp;
 use super::drain::function;
 use super::memory::SessionMemory;
 use super::record::{Origin, Payload, Record, StackHash};
+use super::told::Told;
 use crate::event::{Address, Bytes};
 
 /// What has lived so long is told.
@@ -42,7 +43,7 @@ pub(super) struct Taken {
 }
 
 /// Takes blocks out of the table.
-pub(super) fn take(memory: &SessionMemory, which: &Which<'_>) -> Taken {
+pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Taken {
     let mut taken = Taken::default();
     for bucket in memory.buckets() {
         for (way, word) in bucket.keys.iter().enumerate() {
@@ -65,7 +66,11 @@ pub(super) fn take(memory: &SessionMemory, which: &Which<'_>) -> Taken {
                     };
                     if !wanted {
                         taken.left += 1;
-                    } else if word
+                        continue;
+                    }
+                    // First, so that whoever is given the address again cannot miss it.
+                    told.expect(memory, key);
+                    if word
                         .compare_exchange(key.0, key.changing().0, AcqRel, Relaxed)
                         .is_ok()
                     {

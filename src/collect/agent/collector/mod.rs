@@ -17,6 +17,7 @@ use super::record::{Origin, Payload};
 use super::signals::Signals;
 use super::tallies::Tallies;
 use super::target::{Target, exit};
+use super::told::Told;
 use super::translate::Translator;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
@@ -64,6 +65,7 @@ pub(super) struct Collector<'a> {
     writers: Vec<Watched>,
     tallies: Tallies,
     young: YoungWatch,
+    told: Told,
     processes: Vec<Traced>,
     target: Target,
     marks: Option<MarkListener>,
@@ -94,6 +96,7 @@ impl<'a> Collector<'a> {
             writers: Vec::new(),
             tallies: Tallies::default(),
             young: YoungWatch::new(now()),
+            told: Told::new(memory.telling()),
             memory,
             processes: Vec::new(),
             target,
@@ -174,9 +177,20 @@ impl<'a> Collector<'a> {
         }
         self.say(at);
         self.watermark = self.watermark.max(watermark);
-        let translator = &mut self.translator;
-        self.merge.release(self.watermark, SLICE, |record| translator.translate(record));
+        self.hand_on(self.watermark, SLICE);
+        if self.merge.has_released(self.watermark) {
+            self.told.refresh(&self.memory, self.watermark);
+        }
         most
+    }
+
+    /// Hands on what is stamped at this time or before: at most so many records.
+    fn hand_on(&mut self, watermark: Stamp, most: usize) {
+        let Collector { translator, told, memory, merge, .. } = self;
+        merge.release(watermark, most, |record| {
+            told.hand_on(memory, &record);
+            translator.translate(record);
+        });
     }
 
     /// Makes room for what is remembered of writers claimed since.
@@ -268,8 +282,7 @@ impl<'a> Collector<'a> {
                 self.control(last, index as u32, Payload::ProcessEnded(Exit::StillRunning));
             }
         }
-        let translator = &mut self.translator;
-        self.merge.release(Stamp(u64::MAX), usize::MAX, |record| translator.translate(record));
+        self.hand_on(Stamp(u64::MAX), usize::MAX);
         if let Some(error) = self.translator.failure() {
             return Err(CollectError::Sink(error));
         }

@@ -58,7 +58,7 @@ impl Collector<'_> {
             return;
         }
         let last = at.before(GROWN_UP);
-        let taken = take(&self.memory, &Which::Until(last));
+        let taken = take(&self.memory, &self.told, &Which::Until(last));
         self.young.empty = taken.left == 0 && idle;
         self.young.promised = self.young.promised.max(last);
         self.tell_young(taken);
@@ -66,13 +66,13 @@ impl Collector<'_> {
 
     /// Takes out what belongs to processes that have ended.
     pub(super) fn take_young_of(&mut self, of: &dyn Fn(u32) -> bool) {
-        let taken = take(&self.memory, &Which::OfProcesses(of));
+        let taken = take(&self.memory, &self.told, &Which::OfProcesses(of));
         self.tell_young(taken);
     }
 
     /// Takes out everything.
     pub(super) fn take_all_young(&mut self) {
-        let taken = take(&self.memory, &Which::All);
+        let taken = take(&self.memory, &self.told, &Which::All);
         self.tell_young(taken);
     }
 

@@ -1,0 +1,53 @@
+//! Bits that follow the known blocks at once: behind each is counted how many there are.
+//!
+//! A thread that frees a known block takes its bit back itself, for its address is likely to be given
+//! out again at once. If another block stands behind the bit, it is set again when the free is
+//! handed on. Between the two, the other's unseen free would go unnoticed; no free is ever lost.
+
+use std::sync::atomic::Ordering::AcqRel;
+
+use unfreed_wire::Key;
+
+use crate::collect::agent::memory::SessionMemory;
+
+/// Bits of a bucket's word.
+const BITS: usize = 64;
+/// A count that is no longer exact: its bit stays.
+const MANY: u8 = u8::MAX;
+
+/// The counts, by bucket and bit.
+#[derive(Default)]
+pub(super) struct Counted(Vec<u8>);
+
+impl Counted {
+    /// Sets the bit of a block that will be known.
+    pub(super) fn expect(memory: &SessionMemory, key: Key) {
+        memory.bucket(key).told[0].fetch_or(key.told_bit(), AcqRel);
+    }
+
+    pub(super) fn add(&mut self, memory: &SessionMemory, key: Key) {
+        let count = self.count(memory, key);
+        *count = count.saturating_add(1);
+        Counted::expect(memory, key);
+    }
+
+    pub(super) fn remove(&mut self, memory: &SessionMemory, key: Key) {
+        let count = self.count(memory, key);
+        if *count != MANY {
+            *count = count.saturating_sub(1);
+        }
+        if *count == 0 {
+            memory.bucket(key).told[0].fetch_and(!key.told_bit(), AcqRel);
+        } else {
+            Counted::expect(memory, key);
+        }
+    }
+
+    fn count(&mut self, memory: &SessionMemory, key: Key) -> &mut u8 {
+        if self.0.is_empty() {
+            self.0 = vec![0; memory.buckets().len() * BITS];
+        }
+        let bit = key.told_bit().trailing_zeros() as usize;
+        &mut self.0[memory.bucket_index(key) * BITS + bit]
+    }
+}
