@@ -17,7 +17,7 @@ pub(crate) struct Listed {
 #[repr(C)]
 pub(crate) struct ProgramHeader {
     pub(crate) kind: u32,
-    flags: u32,
+    pub(crate) flags: u32,
     offset: u64,
     pub(crate) address: u64,
     physical: u64,

@@ -1,6 +1,6 @@
 //! What happens once, when the loader starts us.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
@@ -22,8 +22,11 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
     // SAFETY: the environment is an array of strings that ends with NULL; the stack's end is
     // filled in by the loader where it has one.
     unsafe {
-        unwind::prepare();
         let stack_end = (&raw const unfreed_agent_stack_end).read_volatile();
+        // Only musl does not say where its first stack ends.
+        let ends =
+            if stack_end.is_null() { [c"exit", c"pthread_exit"].map(find_next) } else { [0; 2] };
+        unwind::prepare(ends);
         let environment = if stack_end.is_null() { sys::environment() } else { environment };
         let stack_end = if stack_end.is_null() { first_stack_end() } else { *stack_end };
         unwind::FIRST_STACK_END.store(stack_end, Relaxed);
@@ -48,6 +51,11 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         claim::find_ends();
         session::join(value, refusal);
     }
+}
+
+fn find_next(name: &CStr) -> u64 {
+    // SAFETY: the name ends with 0.
+    unsafe { sys::dlsym(sys::RTLD_NEXT, name.as_ptr()) as u64 }
 }
 
 /// Where the first thread's stack ends, if the C library does not tell: the kernel put the environment

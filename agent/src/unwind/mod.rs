@@ -1,4 +1,5 @@
-//! Call stacks without frame pointers, from the program's own `.eh_frame`.
+//! Call stacks without frame pointers, from the program's own `.eh_frame`; musl's, which has none, from
+//! its code.
 //!
 //! A walk needs three registers and, for each return address, one rule that says where the
 //! caller's are. Rules are read from the tables once and cached by return address; modules are
@@ -6,7 +7,9 @@
 //! outside the cache, and only memory between the stack pointer and the stack's end is read.
 
 mod cache;
+mod code;
 mod find;
+mod instruction;
 mod memory;
 mod program;
 mod reader;

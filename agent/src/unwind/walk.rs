@@ -11,10 +11,11 @@ use super::table::{self, Place};
 /// Most frames that are recorded.
 pub const MAX_DEPTH: usize = 256;
 
-/// As the event vocabulary numbers them.
+/// As `frame_word` has them.
 const CONTEXT: u8 = 0;
 const TABLE: u8 = 1;
 const FRAME_POINTER: u8 = 2;
+const CODE: u8 = 3;
 
 /// A frame found by its frame pointer is believed only if it is no larger than this.
 const LARGEST_GUESSED_FRAME: u64 = 1 << 16;
@@ -154,7 +155,7 @@ impl<F: FnMut(&Object) -> bool> Walker<F> {
                             None => return StackEnd::OutOfStack,
                         }
                     }
-                    trust = TABLE;
+                    trust = if rule.is_from_code() { CODE } else { TABLE };
                 }
                 Next::Outermost => return StackEnd::Complete,
                 Next::Signal => {

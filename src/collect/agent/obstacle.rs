@@ -37,7 +37,10 @@ impl fmt::Display for Obstacle {
                 write!(f, "it is {how}, and the loader ignores preloading for such programs")
             }
             Obstacle::UnknownLoader(loader) => {
-                write!(f, "its loader {loader} is neither glibc's nor musl's, which the agent knows")
+                write!(
+                    f,
+                    "its loader {loader} is neither glibc's nor musl's, which the agent knows"
+                )
             }
             Obstacle::Foreign(what) => write!(f, "it is {what}"),
         }
@@ -58,7 +61,9 @@ impl Obstacle {
                  `valgrind --leak-check=full --soname-synonyms=somalloc=NONE` works, slowly"
             }
             Obstacle::Privileged(_) => "run it as the user that it changes to",
-            Obstacle::UnknownLoader(_) => "trace a build of it for glibc 2.35 or later, or for musl",
+            Obstacle::UnknownLoader(_) => {
+                "trace a build of it for glibc 2.35 or later, or for musl"
+            }
             Obstacle::Foreign(_) => "name a 64-bit x86 Linux program, or a script for one",
         }
     }

@@ -3,6 +3,8 @@
 
 use core::ffi::{CStr, c_char};
 
+use super::code::Code;
+
 mod glibc;
 mod musl;
 
@@ -33,10 +35,10 @@ impl Object {
 }
 
 /// Learns how modules are found here. To be called once, while the program starts and whoever
-/// calls cannot hold the loader's lock.
-pub fn prepare() {
+/// calls cannot hold the loader's lock. `ends`: where the C library's `exit` and `pthread_exit` are.
+pub fn prepare(ends: [u64; 2]) {
     if glibc::function().is_none() {
-        musl::prepare();
+        musl::prepare(ends);
     }
 }
 
@@ -48,6 +50,11 @@ pub fn is_musl() -> bool {
 /// Whether modules can be found at all.
 pub fn usable() -> bool {
     glibc::function().is_some() || musl::is_usable()
+}
+
+/// The code that holds this address, of a module whose functions may have no unwind tables.
+pub(super) fn find_code(address: u64) -> Option<Code> {
+    if is_musl() { musl::find_code(address) } else { None }
 }
 
 /// The module that holds this address, if any.

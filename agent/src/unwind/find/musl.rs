@@ -12,7 +12,7 @@ use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*};
 
-use super::Object;
+use super::{Code, Object};
 use crate::listing::{Listed, ProgramHeader, dl_iterate_phdr};
 use crate::weak::weak;
 
@@ -29,6 +29,7 @@ struct Entry {
 }
 
 const PT_LOAD: u32 = 1;
+const READ_EXECUTE: u32 = 4 | 1;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 
 /// `struct r_debug` of `<link.h>`.
@@ -49,8 +50,11 @@ weak!("_dl_debug_addr", unfreed_agent_debug: *const *const Debug);
 /// What debuggers are told, once the list's entries were found to be what we think; or null.
 static DEBUG: AtomicPtr<Debug> = AtomicPtr::new(null_mut());
 
+/// What [`Code::ends`] wants.
+static ENDS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
 /// Learns whether the list can be read.
-pub(super) fn prepare() {
+pub(super) fn prepare(ends: [u64; 2]) {
     // SAFETY: a pointer that the loader has filled in; musl's own variable behind it.
     unsafe {
         let debug = (&raw const unfreed_agent_debug).read_volatile();
@@ -62,6 +66,9 @@ pub(super) fn prepare() {
         dl_iterate_phdr(compare, (&raw mut check).cast());
         if !check.agrees || !check.entry.is_null() {
             return;
+        }
+        for (to, end) in ENDS.iter().zip(ends) {
+            to.store(end, Relaxed);
         }
         DEBUG.store(debug, Release);
     }
@@ -104,6 +111,12 @@ struct Slot {
     eh_frame_header: AtomicU64,
 }
 
+impl Slot {
+    fn contains(&self, address: u64) -> bool {
+        (self.start.load(Relaxed)..self.end.load(Relaxed)).contains(&address)
+    }
+}
+
 /// Modules beyond this many are found, but by way of the list each time.
 const SLOTS: usize = 256;
 
@@ -122,9 +135,7 @@ static KNOWN: AtomicUsize = AtomicUsize::new(0);
 /// The module that holds this address, if any.
 pub(super) fn find(address: u64) -> Option<Object> {
     let known = KNOWN.load(Acquire);
-    let inside =
-        |slot: &&Slot| (slot.start.load(Relaxed)..slot.end.load(Relaxed)).contains(&address);
-    match TABLE[..known].iter().find(inside) {
+    match TABLE[..known].iter().find(|slot| slot.contains(address)) {
         Some(slot) => {
             // SAFETY: the entry of a module that is loaded, which it is for ever.
             let mut object = unsafe { name_of(slot.entry.load(Relaxed)) };
@@ -135,6 +146,21 @@ pub(super) fn find(address: u64) -> Option<Object> {
         }
         None => learn(address, known),
     }
+}
+
+/// The readable code that holds this address, in a module of the table.
+pub(super) fn find_code(address: u64) -> Option<Code> {
+    let known = KNOWN.load(Acquire);
+    let slot = TABLE[..known].iter().find(|slot| slot.contains(address))?;
+    // SAFETY: the entry of a module that is loaded, which it is for ever.
+    let (entry, headers) = unsafe { headers_of(slot.entry.load(Relaxed)) };
+    headers.iter().find_map(|header| {
+        let start = entry.load_bias.wrapping_add(header.address);
+        let end = start.wrapping_add(header.memory_bytes);
+        let usable = header.kind == PT_LOAD && header.flags & READ_EXECUTE == READ_EXECUTE;
+        let ends = [ENDS[0].load(Relaxed), ENDS[1].load(Relaxed)];
+        (usable && (start..end).contains(&address)).then_some(Code { start, end, ends })
+    })
 }
 
 /// Goes on where the table ends. Code has run in the module that is found: it has come to stay, and so
@@ -212,9 +238,7 @@ unsafe fn describe(entry: *mut Entry) -> Object {
     // SAFETY: the caller's; a module's program headers are mapped as long as it is.
     unsafe {
         let mut object = name_of(entry);
-        let count = (*entry).header_count.max(0) as usize;
-        for n in 0..count {
-            let header = &*(*entry).headers.add(n);
+        for header in headers_of(entry).1 {
             let at = object.load_bias.wrapping_add(header.address);
             match header.kind {
                 PT_LOAD => {
@@ -228,6 +252,18 @@ unsafe fn describe(entry: *mut Entry) -> Object {
             }
         }
         object
+    }
+}
+
+/// An entry and its module's program headers.
+///
+/// # Safety
+/// As [`describe`].
+unsafe fn headers_of(entry: *mut Entry) -> (&'static Entry, &'static [ProgramHeader]) {
+    // SAFETY: the caller's; both stay for ever.
+    unsafe {
+        let count = (*entry).header_count.max(0) as usize;
+        (&*entry, core::slice::from_raw_parts((*entry).headers, count))
     }
 }
 
