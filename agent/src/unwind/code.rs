@@ -70,6 +70,10 @@ struct State {
     pushed: Option<Spot>,
     /// Whether rbp holds something of this function's own.
     lost: bool,
+    /// Where the code goes on after what may be the filling between two functions: a call just
+    /// before it may never return. Between two parts of one function it aligns the head of a loop,
+    /// and something jumps back to there.
+    doubt: Option<u64>,
 }
 
 /// How one way through the code ends.
@@ -99,7 +103,7 @@ pub(super) fn rule_at(code: &Code, place: Place) -> Rule {
         }
     };
     let after_call = matches!(place, Place::Return(_));
-    let begin = State { rsp: Spot::Rsp(0), rbp: None, pushed: None, lost: false };
+    let begin = State { rsp: Spot::Rsp(0), rbp: None, pushed: None, lost: false, doubt: None };
     let mut search = Search { code, places: [(0, begin); PLACES], count: 1, left: INSTRUCTIONS };
     search.places[0] = (start, begin);
     let mut agreed: Option<Rule> = None;
@@ -147,9 +151,12 @@ impl Search<'_> {
             let instruction = decode(&mut reader)?;
             match instruction {
                 Instruction::Plain => {}
-                // What follows a call that does not return is filled up to the next function.
-                Instruction::Nop if called => return None,
-                Instruction::Nop => {}
+                Instruction::Nop => {
+                    if called {
+                        state.doubt = Some(reader.at);
+                        continue;
+                    }
+                }
                 Instruction::Move(bytes) => state.rsp = state.rsp.plus(bytes)?,
                 Instruction::FromRbp(offset) => state.rsp = from_rbp(&state, offset)?,
                 Instruction::Leave => {
@@ -172,11 +179,13 @@ impl Search<'_> {
                 Instruction::Call(_) | Instruction::CallElsewhere => straight = false,
                 Instruction::Branch(to) => {
                     straight = false;
+                    state.settle(to);
                     if !self.note(to, state) {
                         return Some(Way::Contradiction);
                     }
                 }
                 Instruction::Jump(to) => {
+                    state.settle(to);
                     return (!self.note(to, state)).then_some(Way::Contradiction);
                 }
                 Instruction::TailCall | Instruction::Return => return state.rule().map(Way::Out),
@@ -216,9 +225,14 @@ fn pop_rbp(state: &mut State) -> Option<()> {
 }
 
 impl State {
+    /// Code goes to this address from further on.
+    fn settle(&mut self, to: u64) {
+        self.doubt = self.doubt.filter(|doubt| *doubt != to);
+    }
+
     /// The rule, at a `ret` in this state.
     fn rule(&self) -> Option<Rule> {
-        if self.lost {
+        if self.lost || self.doubt.is_some() {
             return None;
         }
         let rule = match (self.rsp.plus(8)?, self.rbp) {
