@@ -274,6 +274,7 @@ fn follows_call(code: &Code, address: u64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     extern crate std;
 
