@@ -285,6 +285,8 @@ pub enum Trust {
     /// As the recorded source gives it, which does not say how.
     #[default]
     Recorded = 3,
+    /// From the function's code, where no table was found.
+    Code = 4,
 }
 
 /// A module was mapped.

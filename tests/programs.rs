@@ -44,6 +44,17 @@ fn static_program_runs() {
 }
 
 #[test]
+fn programs_of_musl_keep_what_they_say() {
+    require!("musl-gcc");
+    for (arguments, kept) in [("functions", 9), ("through", 50), ("threads", 8)] {
+        check(bare(&programs::musl("musl"), &[arguments]), 0, &format!("kept={kept}\n"));
+    }
+    let plug_ins = programs::musl_plugins();
+    let arguments = plug_ins.each_ref().map(|plug_in| plug_in.to_str().unwrap());
+    check(bare(&programs::musl("musl_loads"), &arguments), 0, "kept=50 failed=1\n");
+}
+
+#[test]
 fn coroutine_returns() {
     check(bare(&programs::c("coroutine"), &[]), 0, "born=2 freed=1 kept=1\n");
 }

@@ -8,7 +8,9 @@
 #![no_std]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+mod listing;
 pub mod unwind;
+mod weak;
 
 // Everything else only makes sense in the preloaded library.
 #[cfg(feature = "preload")]

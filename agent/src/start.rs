@@ -1,31 +1,20 @@
 //! What happens once, when the loader starts us.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::Ordering::Relaxed;
 
 use unfreed_wire::{Refusal, SESSION_VARIABLE};
 
+use crate::weak::weak;
 use crate::{claim, interpose, real, session, sys, tid, unwind};
 
-core::arch::global_asm!(
-    ".weak __libc_stack_end",
-    ".section .data.rel.unfreed_agent_stack_end,\"aw\"",
-    ".balign 8",
-    ".hidden unfreed_agent_stack_end",
-    ".globl unfreed_agent_stack_end",
-    "unfreed_agent_stack_end: .quad __libc_stack_end",
-    ".text",
-);
-
-unsafe extern "C" {
-    static unfreed_agent_stack_end: *const u64;
-}
+weak!("__libc_stack_end", unfreed_agent_stack_end: *const u64);
 
 #[used]
 #[unsafe(link_section = ".init_array")]
 static START: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) = start;
 
-/// glibc hands a library's constructors the program's arguments and environment.
+/// glibc hands a library's constructors the program's arguments and environment; musl nothing.
 ///
 /// # Safety
 /// Called by the loader alone.
@@ -34,9 +23,13 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
     // filled in by the loader where it has one.
     unsafe {
         let stack_end = (&raw const unfreed_agent_stack_end).read_volatile();
-        if !stack_end.is_null() {
-            unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
-        }
+        // Only musl does not say where its first stack ends.
+        let ends =
+            if stack_end.is_null() { [c"exit", c"pthread_exit"].map(find_next) } else { [0; 2] };
+        unwind::prepare(ends);
+        let environment = if stack_end.is_null() { sys::environment() } else { environment };
+        let stack_end = if stack_end.is_null() { first_stack_end() } else { *stack_end };
+        unwind::FIRST_STACK_END.store(stack_end, Relaxed);
         // All of it now: later, whoever calls us may hold the loader's lock.
         let complete = real::prepare();
         real::cxx::prepare();
@@ -58,6 +51,34 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         claim::find_ends();
         session::join(value, refusal);
     }
+}
+
+fn find_next(name: &CStr) -> u64 {
+    // SAFETY: the name ends with 0.
+    unsafe { sys::dlsym(sys::RTLD_NEXT, name.as_ptr()) as u64 }
+}
+
+/// Where the first thread's stack ends, if the C library does not tell: the kernel put the environment
+/// above it, and the arguments with their number before that.
+fn first_stack_end() -> u64 {
+    let here = 0u64;
+    let bottom = (&raw const here) as u64;
+    // SAFETY: asks for a number, no effect. The kernel put this above the environment.
+    let top = unsafe { sys::getauxval(sys::AT_RANDOM) };
+    let environment = sys::environment() as u64;
+    if bottom > environment || environment > top {
+        return top;
+    }
+    let mut at = environment - 16;
+    let mut count = 0;
+    while at > bottom {
+        // SAFETY: the stack between this function's frame and the environment.
+        if unsafe { *unwind::pointer::<u64>(at) } == count {
+            return at;
+        }
+        (at, count) = (at - 8, count + 1);
+    }
+    top
 }
 
 /// # Safety

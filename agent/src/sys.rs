@@ -1,7 +1,9 @@
 //! The C library's functions that the agent calls, all of them while it starts (or starts again
 //! in a forked child), except `abort` and `__errno_location`.
 
-use core::ffi::{c_char, c_int, c_long, c_void};
+use core::ffi::{c_char, c_int, c_long, c_ulong, c_void};
+
+use crate::weak::weak;
 
 pub(crate) const O_RDWR: c_int = 2;
 pub(crate) const O_CLOEXEC: c_int = 0o2000000;
@@ -18,6 +20,7 @@ pub(crate) const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
 pub(crate) const RTLD_DEFAULT: *mut c_void = core::ptr::null_mut();
 pub(crate) const RTLD_LAZY_NOLOAD: c_int = 1 | 4;
 pub(crate) const RTLD_DL_SYMENT: c_int = 1;
+pub(crate) const AT_RANDOM: c_ulong = 25;
 pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;
 
@@ -37,28 +40,7 @@ pub(crate) struct ElfSymbol {
     pub(crate) size: u64,
 }
 
-/// The beginning of `struct dl_phdr_info` of `<link.h>`.
-#[repr(C)]
-pub(crate) struct DlPhdrInfo {
-    load_bias: u64,
-    name: *const c_char,
-    headers: *const c_void,
-    header_count: u16,
-    loaded: u64,
-    pub(crate) unloaded: u64,
-}
-
 unsafe extern "C" {
-    pub(crate) fn dl_iterate_phdr(
-        each: unsafe extern "C" fn(*const DlPhdrInfo, usize, *mut c_void) -> c_int,
-        data: *mut c_void,
-    ) -> c_int;
-    pub(crate) fn dladdr1(
-        address: *const c_void,
-        about: *mut DlInfo,
-        symbol: *mut *const ElfSymbol,
-        flags: c_int,
-    ) -> c_int;
     pub(crate) fn abort() -> !;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
@@ -74,6 +56,7 @@ unsafe extern "C" {
     pub(crate) fn munmap(at: *mut c_void, length: usize) -> c_int;
     pub(crate) fn madvise(at: *mut c_void, length: usize, advice: c_int) -> c_int;
     pub(crate) fn getpid() -> c_int;
+    pub(crate) fn getauxval(kind: c_ulong) -> c_ulong;
     pub(crate) fn syscall(number: c_long, ...) -> c_long;
     pub(crate) fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
     pub(crate) fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
@@ -83,6 +66,27 @@ unsafe extern "C" {
         destructor: Option<unsafe extern "C" fn(*mut c_void)>,
     ) -> c_int;
     pub(crate) fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
+}
+
+type DlAddr1 =
+    unsafe extern "C" fn(*const c_void, *mut DlInfo, *mut *const ElfSymbol, c_int) -> c_int;
+
+weak!("dladdr1", unfreed_agent_dladdr1: Option<DlAddr1>);
+weak!("__environ", unfreed_agent_environ: *const *const *const c_char);
+
+/// glibc's `dladdr1`.
+pub(crate) fn dladdr1() -> Option<DlAddr1> {
+    // SAFETY: filled in by the loader before any code of ours runs.
+    unsafe { (&raw const unfreed_agent_dladdr1).read_volatile() }
+}
+
+/// The environment as the C library knows it; null where it does not yet.
+pub(crate) fn environment() -> *const *const c_char {
+    // SAFETY: filled in by the loader; the C library's own variable.
+    unsafe {
+        let environment = (&raw const unfreed_agent_environ).read_volatile();
+        if environment.is_null() { core::ptr::null() } else { *environment }
+    }
 }
 
 /// `MAP_FAILED`.

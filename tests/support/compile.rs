@@ -17,6 +17,8 @@ use super::skip;
 pub enum Language {
     C,
     Cxx,
+    /// C, for musl.
+    MuslC,
 }
 
 impl Language {
@@ -25,12 +27,13 @@ impl Language {
         match self {
             Language::C => "cc",
             Language::Cxx => "c++",
+            Language::MuslC => "musl-gcc",
         }
     }
 
     fn standard(self) -> &'static str {
         match self {
-            Language::C => "-std=gnu11",
+            Language::C | Language::MuslC => "-std=gnu11",
             // Not 20: there std::string is constexpr and inlined, and libstdc++ leaves the stacks.
             Language::Cxx => "-std=gnu++17",
         }
@@ -147,9 +150,11 @@ pub fn root() -> &'static Path {
 fn compiler_version(language: Language) -> &'static [u8] {
     static C: OnceLock<Vec<u8>> = OnceLock::new();
     static CXX: OnceLock<Vec<u8>> = OnceLock::new();
+    static MUSL: OnceLock<Vec<u8>> = OnceLock::new();
     let cell = match language {
         Language::C => &C,
         Language::Cxx => &CXX,
+        Language::MuslC => &MUSL,
     };
     cell.get_or_init(|| {
         let compiler = language.compiler();

@@ -31,6 +31,30 @@ pub fn static_c(name: &str) -> PathBuf {
         .build()
 }
 
+/// A small C program for musl.
+pub fn musl(name: &str) -> PathBuf {
+    Compile::new(Language::MuslC, name, &[&format!("tests/programs/{name}.c")])
+        .flags(&["-pthread"])
+        .build()
+}
+
+/// The same linked statically, with musl inside.
+pub fn static_musl(name: &str) -> PathBuf {
+    Compile::new(Language::MuslC, name, &[&format!("tests/programs/{name}.c")])
+        .flags(&["-static"])
+        .build()
+}
+
+/// The plug-ins that `musl_loads.c` loads: one that can be, and one that lacks a symbol.
+pub fn musl_plugins() -> [PathBuf; 2] {
+    let good = Compile::new(Language::MuslC, "libgood.so", &["tests/programs/reload_plugin.c"])
+        .shared("libgood.so")
+        .flags(&["-DENTRY=good_entry", "-DALLOCATE=good_allocate"]);
+    let bad = Compile::new(Language::MuslC, "libbad.so", &["tests/programs/musl_bad.c"])
+        .shared("libbad.so");
+    [good.build(), bad.build()]
+}
+
 /// One of the two plug-ins that `reload.c` loads in turn, `alpha` or `beta`.
 pub fn reload_plugin(letter: &str) -> PathBuf {
     let name = format!("lib{letter}.so");
@@ -130,10 +154,24 @@ pub fn demo(plug_in: Archiver) -> Command {
     command
 }
 
+/// A command that runs the demo's server with its plug-in, both for musl.
+pub fn musl_demo(plug_in: Archiver) -> Command {
+    let program = Compile::new(Language::MuslC, "courier", &["demo/courier.c"])
+        .header("demo/archive.h")
+        .build();
+    let mut command = Command::new(program);
+    command.arg(archive(Language::MuslC, plug_in));
+    command
+}
+
 /// The demo's plug-in, with the flags of `demo/README.md`.
 pub fn demo_archive(plug_in: Archiver) -> PathBuf {
+    archive(Language::C, plug_in)
+}
+
+fn archive(language: Language, plug_in: Archiver) -> PathBuf {
     let fixed = if plug_in == Archiver::Fixed { "1" } else { "0" };
-    Compile::new(Language::C, "libcourier-archive.so", &["demo/archive.c"])
+    Compile::new(language, "libcourier-archive.so", &["demo/archive.c"])
         .header("demo/package_note.h")
         .header("demo/archive.h")
         .shared("libcourier-archive.so.1")

@@ -138,7 +138,13 @@ fn hot() -> impl Strategy<Value = What> {
 }
 
 fn node() -> impl Strategy<Value = StackNode> {
-    let trust = select(vec![Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded]);
+    let trust = select(vec![
+        Trust::Context,
+        Trust::Table,
+        Trust::FramePointer,
+        Trust::Recorded,
+        Trust::Code,
+    ]);
     (stack(), option::of(any::<u32>()), number(), trust).prop_map(
         |(caller, module, offset, trust)| StackNode {
             caller,

@@ -48,7 +48,7 @@ pub enum ProcessState {
 pub enum Refusal {
     /// No reason given.
     None = 0,
-    /// The C library has no `_dl_find_object` (glibc before 2.35, musl).
+    /// Modules cannot be found without the loader's lock (glibc before 2.35, an unknown C library).
     NoFindObject = 1,
     /// The real allocator functions could not be found.
     NoAllocator = 2,

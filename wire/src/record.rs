@@ -138,7 +138,7 @@ impl StackEnd {
 
 const TRUST_SHIFT: u32 = 62;
 
-/// A frame as a word: `trust` is the number the event vocabulary gives it, 0 to 3.
+/// A frame as a word: `trust` is 0 the interrupted instruction, 1 by table, 2 by frame pointer, 3 from code.
 pub const fn frame_word(address: u64, trust: u8) -> u64 {
     address & ((1 << TRUST_SHIFT) - 1) | (trust as u64) << TRUST_SHIFT
 }

@@ -29,10 +29,26 @@ unsafe extern "C" fn malloc_traced(size: usize, sp: u64, bp: u64) -> *mut u8 {
 }
 
 unsafe extern "C" fn calloc_traced(count: usize, size: usize, sp: u64, bp: u64) -> *mut u8 {
-    // SAFETY: as above.
-    let block = unsafe { real::calloc(count, size) };
     let whole = count.saturating_mul(size);
-    record::allocated(block, whole, Function::Calloc, Registers { sp, bp });
+    fresh(whole, Function::Calloc, Registers { sp, bp }, || {
+        // SAFETY: as above.
+        unsafe { real::calloc(count, size) }
+    })
+}
+
+/// Records what `real` gives. Only where it may call one of ours in turn the guard is set first.
+#[inline(always)]
+fn fresh(
+    size: usize,
+    function: Function,
+    registers: Registers,
+    real: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    if real::calls_itself() {
+        return record::allocating(size, function, registers, real);
+    }
+    let block = real();
+    record::allocated(block, size, function, registers);
     block
 }
 
@@ -59,10 +75,10 @@ unsafe extern "C" fn reallocarray_traced(
 #[inline(always)]
 unsafe fn resize(block: *mut u8, size: usize, function: Function, registers: Registers) -> *mut u8 {
     if block.is_null() || real::in_arena(block) {
-        // SAFETY: as above.
-        let new = unsafe { real::realloc(block, size) };
-        record::allocated(new, size, function, registers);
-        return new;
+        return fresh(size, function, registers, || {
+            // SAFETY: as above.
+            unsafe { real::realloc(block, size) }
+        });
     }
     record::reallocating(block, size, function, registers, || {
         // SAFETY: as above.

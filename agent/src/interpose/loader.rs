@@ -4,8 +4,8 @@
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU64, Ordering::AcqRel};
 
+use crate::listing::{Listed, dl_iterate_phdr};
 use crate::real::Real;
-use crate::sys;
 use crate::unwind;
 
 static DLCLOSE: Real = Real::new(c"dlclose");
@@ -38,12 +38,8 @@ pub unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
 
 /// How many modules have been unloaded so far. Takes the loader's lock, as `dlclose` just did.
 fn unloaded() -> u64 {
-    unsafe extern "C" fn note(
-        about: *const sys::DlPhdrInfo,
-        size: usize,
-        count: *mut c_void,
-    ) -> c_int {
-        if size >= size_of::<sys::DlPhdrInfo>() {
+    unsafe extern "C" fn note(about: *const Listed, size: usize, count: *mut c_void) -> c_int {
+        if size >= size_of::<Listed>() {
             // SAFETY: the loader's structure is that large, and the other is ours.
             unsafe { *count.cast::<u64>() = (*about).unloaded };
         }
@@ -52,6 +48,6 @@ fn unloaded() -> u64 {
     }
     let mut count = u64::MAX;
     // SAFETY: the callback fits, and is given what it expects.
-    unsafe { sys::dl_iterate_phdr(note, (&raw mut count).cast()) };
+    unsafe { dl_iterate_phdr(note, (&raw mut count).cast()) };
     count
 }

@@ -2,9 +2,11 @@
 
 use core::ffi::c_int;
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{Range, Real, arena_alloc, arena_size, in_arena};
 use crate::sys;
+use crate::unwind::is_musl;
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut u8;
 type Calloc = unsafe extern "C" fn(usize, usize) -> *mut u8;
@@ -26,9 +28,22 @@ static PVALLOC: Real = Real::new(c"pvalloc");
 /// The module that the real functions are in.
 static MODULE: Range = Range::new();
 
+/// Where this library itself is, if the real functions may leave with a jump to one of ours.
+static JUMPED_FROM: Range = Range::new();
+
+/// Whether the real functions call each other by way of ours.
+static CALLS_ITSELF: AtomicBool = AtomicBool::new(false);
+
 /// Whether a call that returns to this address was made by the real allocator itself.
 pub(crate) fn is_allocator_s(return_address: u64) -> bool {
-    MODULE.contains(return_address)
+    MODULE.contains(return_address) || JUMPED_FROM.contains(return_address)
+}
+
+/// Whether the real `calloc`, and `realloc` of NULL, may call `malloc` by its name: musl's `calloc` does,
+/// and its `memalign` is a jump to `aligned_alloc`.
+#[inline(always)]
+pub(crate) fn calls_itself() -> bool {
+    CALLS_ITSELF.load(Relaxed)
 }
 
 /// Looks all of them up; whether those that every program needs are there.
@@ -47,6 +62,10 @@ pub(crate) fn prepare() -> bool {
         real.prepare();
     }
     MODULE.find(MALLOC.address());
+    if is_musl() {
+        CALLS_ITSELF.store(true, Relaxed);
+        JUMPED_FROM.find(prepare as *const () as u64);
+    }
     // SAFETY: the types are those of the C standard.
     unsafe {
         MALLOC.get::<Malloc>().is_some()

@@ -19,8 +19,8 @@ mod range;
 
 pub(crate) use arena::{arena_alloc, arena_size, in_arena};
 pub(crate) use c::{
-    aligned_alloc, calloc, free, is_allocator_s, malloc, memalign, posix_memalign, prepare,
-    pvalloc, realloc, set_errno, valloc,
+    aligned_alloc, calloc, calls_itself, free, is_allocator_s, malloc, memalign, posix_memalign,
+    prepare, pvalloc, realloc, set_errno, valloc,
 };
 
 use range::Range;
@@ -91,9 +91,10 @@ fn size_of_function(address: *mut c_void) -> usize {
     const GUESS: usize = 128;
     let mut about = sys::DlInfo::default();
     let mut symbol: *const sys::ElfSymbol = core::ptr::null();
+    let Some(dladdr1) = sys::dladdr1() else { return GUESS };
     // SAFETY: both answers have room; the symbol, where there is one, is the loader's.
     unsafe {
-        let found = sys::dladdr1(address, &mut about, &mut symbol, sys::RTLD_DL_SYMENT);
+        let found = dladdr1(address, &mut about, &mut symbol, sys::RTLD_DL_SYMENT);
         if found == 0 || symbol.is_null() || (*symbol).size == 0 {
             return GUESS;
         }

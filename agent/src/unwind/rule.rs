@@ -4,6 +4,7 @@
 //! bits  0..2   next: 1 frame, 2 outermost, 3 signal frame, 0 no rule
 //! bits  2..4   base of the CFA: rsp, rbp, or the word at rbp + offset
 //! bits  4..6   rbp: unchanged, at CFA + offset, at rbp + offset
+//! bit   6      whether it was read from code, where there is no table
 //! bits  8..36  offset of the base, signed
 //! bits 36..64  offset of rbp, signed
 //! ```
@@ -52,6 +53,7 @@ pub enum Saved {
     AtRbp(i32),
 }
 
+const FROM_CODE: u64 = 1 << 6;
 const OFFSET_BITS: u32 = 28;
 const OFFSET_LIMIT: i32 = 1 << (OFFSET_BITS - 1);
 
@@ -86,6 +88,22 @@ impl Rule {
                 | field(base_offset) << 8
                 | field(saved_offset) << 36,
         )
+    }
+
+    /// The same rule, found without a table.
+    pub(super) fn read_from_code(self) -> Rule {
+        Rule(self.0 | FROM_CODE)
+    }
+
+    /// Whether it was found without a table.
+    #[inline(always)]
+    pub fn is_from_code(self) -> bool {
+        self.0 & FROM_CODE != 0
+    }
+
+    /// Whether the frame's size is such that the stack pointer could be aligned.
+    pub(super) fn is_aligned(self) -> bool {
+        !matches!(self.next(), Next::Frame { base: Base::Rsp(offset), .. } if offset % 16 != 0)
     }
 
     /// What the rule says.

@@ -1,7 +1,8 @@
 //! From a return address to its frame description: `.eh_frame_hdr`'s sorted table, then the FDE
 //! and its CIE in `.eh_frame` (Linux Standard Base, chapter 10.6).
 
-use super::find::Object;
+use super::code;
+use super::find::{Object, find_code};
 use super::program::{self, Description};
 use super::reader::{OMITTED, Reader};
 use super::rule::Rule;
@@ -29,7 +30,10 @@ pub(super) fn rule_at(object: &Object, place: Place) -> Rule {
         Place::Return(address) => (address.wrapping_sub(1), Some(address)),
         Place::Instruction(address) => (address, None),
     };
-    look_up(object, address, returns_to).unwrap_or(Rule::UNKNOWN)
+    look_up(object, address, returns_to).unwrap_or_else(|| match find_code(address) {
+        Some(code) => code::rule_at(&code, place),
+        None => Rule::UNKNOWN,
+    })
 }
 
 fn look_up(object: &Object, address: u64, returns_to: Option<u64>) -> Option<Rule> {
@@ -63,7 +67,7 @@ fn look_up(object: &Object, address: u64, returns_to: Option<u64>) -> Option<Rul
         if entry(middle)?.0 <= address { low = middle + 1 } else { high = middle }
     }
     if low < count && Some(entry(low)?.0) == returns_to {
-        return None;
+        return Some(Rule::UNKNOWN);
     }
     let (_, description) = entry(low.checked_sub(1)?)?;
     if description < object.start || description >= object.end {

@@ -15,10 +15,11 @@ pub const MAX_DEPTH: usize = 256;
 /// Addresses of programs have no bits from here on.
 const ADDRESS_BITS: u32 = 62;
 
-/// As the event vocabulary numbers them.
+/// As `frame_word` has them.
 const CONTEXT: u8 = 0;
 const TABLE: u8 = 1;
 const FRAME_POINTER: u8 = 2;
+const CODE: u8 = 3;
 
 /// A frame found by its frame pointer is believed only if it is no larger than this.
 const LARGEST_GUESSED_FRAME: u64 = 1 << 16;
@@ -202,7 +203,7 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
                         }
                     }
                 };
-                trust = TABLE;
+                trust = if rule.is_from_code() { CODE } else { TABLE };
             }
             Next::Outermost => return Step::End(StackEnd::Complete),
             Next::Signal => return self.interrupted(sp),

@@ -37,7 +37,10 @@ impl fmt::Display for Obstacle {
                 write!(f, "it is {how}, and the loader ignores preloading for such programs")
             }
             Obstacle::UnknownLoader(loader) => {
-                write!(f, "its loader {loader} is not glibc's, which the agent needs")
+                write!(
+                    f,
+                    "its loader {loader} is neither glibc's nor musl's, which the agent knows"
+                )
             }
             Obstacle::Foreign(what) => write!(f, "it is {what}"),
         }
@@ -58,7 +61,9 @@ impl Obstacle {
                  `valgrind --leak-check=full --soname-synonyms=somalloc=NONE` works, slowly"
             }
             Obstacle::Privileged(_) => "run it as the user that it changes to",
-            Obstacle::UnknownLoader(_) => "trace it on a system with glibc 2.35 or later",
+            Obstacle::UnknownLoader(_) => {
+                "trace a build of it for glibc 2.35 or later, or for musl"
+            }
             Obstacle::Foreign(_) => "name a 64-bit x86 Linux program, or a script for one",
         }
     }
@@ -119,7 +124,8 @@ fn shape(bytes: &[u8]) -> Option<Obstacle> {
             if let Some(function) = own_allocator {
                 return Some(Obstacle::OwnAllocator(function));
             }
-            (!loader.contains("ld-linux")).then_some(Obstacle::UnknownLoader(loader))
+            let known = ["ld-linux", "ld-musl"].iter().any(|name| loader.contains(name));
+            (!known).then_some(Obstacle::UnknownLoader(loader))
         }
     }
 }

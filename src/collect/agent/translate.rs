@@ -302,6 +302,7 @@ impl<'a> Translator<'a> {
         let trust = match trust {
             0 => Trust::Context,
             1 => Trust::Table,
+            3 => Trust::Code,
             _ => Trust::FramePointer,
         };
         // A call may be the last instruction of a module: its return address lies behind it.

@@ -174,8 +174,8 @@ const fn short_codes(table: &[Function; 7]) -> [u8; FUNCTIONS.len()] {
 }
 
 /// Trust by code.
-pub(super) const TRUSTS: [Trust; 4] =
-    [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded];
+pub(super) const TRUSTS: [Trust; 5] =
+    [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded, Trust::Code];
 
 /// What was lost, by code.
 pub(super) const LOSSES: [Lost; 5] =

@@ -79,12 +79,15 @@ fn source(page: &mut Page, indent: usize, frame: &StackFrame) {
         (Some(file), None) => file.clone(),
         (None, _) => String::new(),
     };
-    if frame.trust == Trust::FramePointer {
-        if !said.is_empty() {
-            said.push_str(", ");
-        }
-        said.push_str("found by frame pointer");
+    let found = match frame.trust {
+        Trust::FramePointer => "found by frame pointer",
+        Trust::Code => "found by reading its callee's code",
+        Trust::Context | Trust::Table | Trust::Recorded => "",
+    };
+    if !said.is_empty() && !found.is_empty() {
+        said.push_str(", ");
     }
+    said.push_str(found);
     if !said.is_empty() {
         page.paragraph(indent, &[name(said).ink(Ink::Faint)]);
     }

@@ -262,7 +262,9 @@ fn why_untraced(process: &ProcessBegan, refusal: Option<Refusal>) -> Option<Stri
 
 fn reason(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::NoFindObject => "its C library has no _dl_find_object, which glibc has since 2.35",
+        Refusal::NoFindObject => {
+            "its C library is neither glibc 2.35 or later nor a musl that the agent knows"
+        }
         Refusal::NoAllocator => "its malloc could not be found",
         Refusal::OwnAllocator => {
             "another malloc, its own or an earlier preloaded one, comes before the agent's"
