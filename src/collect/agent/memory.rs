@@ -32,6 +32,12 @@ pub(super) struct SessionMemory {
     map: MmapRaw,
 }
 
+/// Bytes of a session's file: the most memory that it can ever take.
+pub(super) const WHOLE_BYTES: u64 = GEOMETRY.file_bytes() as u64;
+
+/// Bytes of the largest ring: what a thread that allocates can take.
+pub(super) const RING_BYTES: u64 = GEOMETRY.large_bytes;
+
 /// Index of a writer, below the number of writers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct WriterIndex(pub(super) u32);
@@ -46,6 +52,12 @@ impl SessionMemory {
             }
             File::from_raw_fd(fd)
         };
+        SessionMemory::on(file)
+    }
+
+    /// Makes a new, empty file the session: one that the agent finds by another way than
+    /// [`SessionMemory::variable`].
+    pub(super) fn on(file: File) -> io::Result<SessionMemory> {
         file.set_len(GEOMETRY.file_bytes() as u64)?;
         let map = MmapOptions::new().map_raw(&file)?;
         let session = SessionMemory { file, map };

@@ -22,9 +22,11 @@ mod signals;
 mod target;
 mod translate;
 
+pub use embedded::{AGENT_NAME, write_agent};
 pub use error::CollectError;
 pub use obstacle::{Obstacle, obstacle};
 pub use place::program_directory;
 pub use rehearsal::Rehearsal;
-pub use session::{Session, Unwatched};
+pub use session::{Session, Unwatched, most_memory};
+pub use target::Elsewhere;
 pub use translate::{Identify, Sink};
