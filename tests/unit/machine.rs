@@ -1,5 +1,5 @@
 //! A real systemd, as the first process of namespaces of its own: it shares nothing with the
-//! machine's but the files, and its `/run`, `/opt` and unit files are its own. Its `/run` is mounted noexec.
+//! machine's but the files, and its `/run`, `/opt`, `/var/lib` and unit files are its own. Its `/run` is mounted noexec.
 
 use std::fs;
 use std::path::Path;
@@ -27,6 +27,7 @@ const INNER: &str = r#"set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /opt
+mount -t tmpfs -o mode=755 tmpfs /var/lib
 mkdir /run/lock /run/empty /opt/units
 cp "$1"/units/* /opt/units
 cp "$1"/bin/* /opt
