@@ -56,7 +56,8 @@ fn services_in_all_kinds_of_sandboxes_are_traced_whole() {
         ExecStartPre=+/bin/true\n";
     let user = "[Service]\nExecStart=/opt/service\nUser=daemon\nReadOnlyPaths=/\nInaccessiblePaths=-/home /boot\n\
         TemporaryFileSystem=/run /tmp\nEnvironment=\"LD_PRELOAD=/opt/no \" A=b\nSystemCallFilter=~@mount @swap\n";
-    let hidden = "[Service]\nExecStart=/opt/service\nInaccessiblePaths=-/run/unfreed\nPrivateMounts=yes\n";
+    let hidden =
+        "[Service]\nExecStart=/opt/service\nInaccessiblePaths=-/run/unfreed\nPrivateMounts=yes\n";
     let notify = "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c \
         'systemd-notify --ready; exec /opt/service'\n";
     let machine = machine!(
@@ -67,6 +68,7 @@ fn services_in_all_kinds_of_sandboxes_are_traced_whole() {
         ("notify", notify),
     );
     assert!(machine.sh("grep ' /run ' /proc/mounts").contains("noexec"));
+    assert_eq!(machine.sh("/opt/service"), "lost=2000 child=0\n");
     for name in ["strict", "plain", "user", "hidden"] {
         check_traced(&machine, name, 2100);
     }
@@ -99,13 +101,34 @@ fn nothing_is_left_whatever_ends_the_tracing() {
         machine.sh(&format!("{owner}; kill -{signal} $pid"));
         let ended = unfreed.finish(LIMIT);
         assert!(matches!(ended.code(), Some(0 | 1)), "{signal}: {}", ended.err());
-        assert_eq!(machine.traces_left(), "", "{signal}");
-        machine.sh(&format!("{traced}; systemctl restart stay; ! {traced}"));
+        check_agent_remains(&machine);
+        machine.sh(&format!("systemctl restart stay; ! {traced}"));
     }
-    let ended = machine.unfreed(&["run", "--unit", "stay", "--duration", "300ms", "--restart-after"]);
+    machine.unfreed(&["run", "--unit", "stay", "--undo"]).expect_code(0);
+    assert_eq!(machine.traces_left(), "");
+    let ended =
+        machine.unfreed(&["run", "--unit", "stay", "--duration", "300ms", "--restart-after"]);
     assert!(matches!(ended.code(), Some(0 | 1)), "{}", ended.err());
     machine.sh(&format!("systemctl is-active stay && ! {traced}"));
     assert_eq!(machine.traces_left(), "");
+
+    // A service may write the session, so it may cut it short: that must not end a root's process.
+    machine.sh("systemctl restart stay");
+    let unfreed = machine.start_unfreed(&["run", "--unit", "stay"]);
+    machine.wait_until(traced);
+    machine.sh("truncate -s 0 /run/unfreed/stay.service/secret/session");
+    // The service writes to what is no more, and dies; unfreed must see that and say so.
+    machine.sh("systemctl stop stay");
+    let said = unfreed.finish(LIMIT).expect_code(2).err();
+    assert!(
+        said.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("cut the shared memory short"),
+        "{said}"
+    );
+    assert_eq!(machine.traces_left(), "");
+    machine.sh("systemctl start stay");
 
     // A second one does not disturb the first; killed, the first leaves everything to the next.
     for undo in [true, false] {
@@ -122,10 +145,28 @@ fn nothing_is_left_whatever_ends_the_tracing() {
         assert!(machine.traces_left().contains("zz-unfreed.conf"));
         let next: &[&str] = if undo { &["--undo"] } else { &["--duration", "300ms"] };
         let cleared = machine.unfreed(&[&["run", "--unit", "stay"], next].concat());
-        assert!(cleared.err().contains("left by an unfreed that was killed"), "{}", cleared.err());
-        assert_eq!(machine.traces_left(), "", "undo {undo}");
+        assert!(cleared.err().contains("zz-unfreed.conf, left by"), "{}", cleared.err());
         machine.sh("systemctl is-active stay");
+        check_agent_remains(&machine);
+        machine.sh("systemctl restart stay");
+        machine.unfreed(&["run", "--unit", "stay", "--undo"]).expect_code(0);
+        assert_eq!(machine.traces_left(), "", "undo {undo}");
     }
+}
+
+/// A service that was not restarted since finds its agent, and nothing else is left of the trace.
+#[track_caller]
+fn check_agent_remains(machine: &Machine) {
+    let place = "/run/unfreed/stay.service";
+    assert_eq!(
+        machine.sh(&format!("find {place}")),
+        format!("{place}\n{place}/libunfreed_agent.so\n")
+    );
+    machine.sh("test -z \"$(find /run/systemd/system -mindepth 1)\"");
+    let started = machine.try_sh(&format!(
+        "nsenter -m -t $(systemctl show -P MainPID stay) env LD_PRELOAD={place}/libunfreed_agent.so /bin/true"
+    ));
+    assert_eq!((started.code(), started.err().as_str()), (Some(0), ""), "the loader finds it");
 }
 
 #[test]
@@ -133,18 +174,30 @@ fn nobody_but_the_service_opens_the_session() {
     let stay = "[Service]\nExecStart=/opt/service stay\nDynamicUser=yes\n";
     let machine = machine!(("stay", stay));
     let unfreed = machine.start_unfreed(&["run", "--unit", "stay"]);
-    machine.wait_until("grep -q /run/unfreed/stay.service/session /proc/$(systemctl show -P MainPID stay)/maps || \
-        grep -q 'secret/session\\|unfreed.*session' /proc/$(systemctl show -P MainPID stay)/maps");
+    machine.wait_until(
+        "grep -q /run/unfreed/stay.service/session /proc/$(systemctl show -P MainPID stay)/maps || \
+        grep -q 'secret/session\\|unfreed.*session' /proc/$(systemctl show -P MainPID stay)/maps",
+    );
     let nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups";
     let place = "/run/unfreed/stay.service";
     machine.sh(&format!("test -s {place}/secret/session"));
-    for file in ["session", "secret/session", "/proc/$(systemctl show -P MainPID stay)/root/run/unfreed/stay.service/session"] {
+    for file in [
+        "session",
+        "secret/session",
+        "/proc/$(systemctl show -P MainPID stay)/root/run/unfreed/stay.service/session",
+    ] {
         let path = if file.starts_with('/') { file.to_owned() } else { format!("{place}/{file}") };
         assert_ne!(machine.try_sh(&format!("{nobody} head -c 1 {path}")).code(), Some(0), "{file}");
-        assert_ne!(machine.try_sh(&format!("{nobody} sh -c ': >> {path}'")).code(), Some(0), "{file}");
+        assert_ne!(
+            machine.try_sh(&format!("{nobody} sh -c ': >> {path}'")).code(),
+            Some(0),
+            "{file}"
+        );
     }
     // Not even as root may the service change the agent.
-    let inside = format!("nsenter -m -t $(systemctl show -P MainPID stay) sh -c ': >> {place}/libunfreed_agent.so'");
+    let inside = format!(
+        "nsenter -m -t $(systemctl show -P MainPID stay) sh -c ': >> {place}/libunfreed_agent.so'"
+    );
     let refused = machine.try_sh(&inside);
     assert!(refused.err().contains("Read-only file system"), "{}", refused.err());
     drop(unfreed);
@@ -156,7 +209,9 @@ fn what_cannot_be_traced_is_said_before_anything_is_touched() {
     let tight = "[Service]\nExecStart=/opt/service stay\nLimitAS=100M\n";
     let bare = "[Service]\nExecStart=+/opt/service stay\n";
     let machine = machine!(("filtered", filtered), ("tight", tight), ("bare", bare));
-    for (name, by) in [("filtered", "membarrier"), ("tight", "LimitAS= is 100 MiB"), ("bare", "`+`")] {
+    for (name, by) in
+        [("filtered", "membarrier"), ("tight", "LimitAS= is 100 MiB"), ("bare", "`+`")]
+    {
         machine.sh(&format!("systemctl start {name}"));
         let pid = machine.sh(&format!("systemctl show -P MainPID {name}"));
         let refused = machine.unfreed(&["run", "--unit", name]).expect_code(2);
@@ -201,15 +256,25 @@ fn the_drop_in_put_in_place_by_hand_serves_too() {
     let traced = unfreed.finish(LIMIT);
     let report: Value = serde_json::from_slice(&traced.stdout).unwrap();
     assert!(report["totals"]["allocations"].as_u64().unwrap() > 0, "{}", traced.err());
-    assert!(!machine.traces_left().contains("/run/unfreed"));
+    machine.sh("rm -r /opt/units/stay.service.d; systemctl daemon-reload; systemctl restart stay");
+    machine.unfreed(&["run", "--unit", "stay", "--undo"]).expect_code(0);
+    assert_eq!(machine.traces_left(), "");
 }
 
 #[test]
 fn the_drop_in_is_shown_anywhere() {
-    let printed = run(Command::new(UNFREED).args(["run", "--unit", "mail", "--print"]).env("PATH", "/nowhere"), LIMIT);
+    let printed = run(
+        Command::new(UNFREED).args(["run", "--unit", "mail", "--print"]).env("PATH", "/nowhere"),
+        LIMIT,
+    );
     let printed = printed.expect_code(0);
-    assert!(printed.out().contains("\nBindReadOnlyPaths=-/run/unfreed/mail.service\n"), "{}", printed.out());
-    let without = run(Command::new(UNFREED).args(["run", "--unit", "mail"]).env("PATH", "/nowhere"), LIMIT);
+    assert!(
+        printed.out().contains("\nBindReadOnlyPaths=-/run/unfreed/mail.service\n"),
+        "{}",
+        printed.out()
+    );
+    let without =
+        run(Command::new(UNFREED).args(["run", "--unit", "mail"]).env("PATH", "/nowhere"), LIMIT);
     let said = without.expect_code(2).err();
     assert!(said.contains("systemctl could not be run") && said.contains("what to do:"), "{said}");
 }
@@ -240,9 +305,14 @@ fn the_agent_calls_what_the_check_of_filters_knows() {
     traced.args(["-f", "-o"]).arg(&trace).args([UNFREED, "record", "-q", "--target-status", "-o"]);
     traced.arg(directory.path().join("trace")).arg("--").arg(&program);
     let with = calls(&trace, &program, &mut traced);
-    let source = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/collect/unit/calls.rs")).unwrap();
+    let source =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/collect/unit/calls.rs"))
+            .unwrap();
     let unknown: Vec<_> =
         with.difference(&without).filter(|call| !source.contains(&format!("\"{call}\""))).collect();
-    assert!(unknown.is_empty(), "the agent makes calls that no filter was checked for: {unknown:?}");
+    assert!(
+        unknown.is_empty(),
+        "the agent makes calls that no filter was checked for: {unknown:?}"
+    );
     assert!(with.contains("membarrier"), "{with:?}");
 }

@@ -79,7 +79,12 @@ pub struct Capture {
     #[command(flatten)]
     pub service: ServiceOptions,
     /// The program and its arguments
-    #[arg(required_unless_present = "unit", conflicts_with = "unit", last = true, value_name = "CMD")]
+    #[arg(
+        required_unless_present = "unit",
+        conflicts_with = "unit",
+        last = true,
+        value_name = "CMD"
+    )]
     pub command: Vec<std::ffi::OsString>,
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use unfreed::collect::agent::{CollectError, Session};
 use unfreed::collect::unit::{
-    DROP_IN_FILE, Judgement, Numbers, Properties, Service, Systemctl, UnitError, UnitName, Wish,
-    clear, directory_of, judge,
+    Cleared, DROP_IN_FILE, Judgement, Numbers, Properties, Service, Systemctl, UnitError, UnitName,
+    Wish, clear, directory_of, judge, traced_by,
 };
 use unfreed::event::{Event, What};
 use unfreed::report::text::page::{Ink, words};
@@ -71,8 +71,8 @@ pub fn prepare(
     let ran = matches!(properties.text("ActiveState"), "active" | "activating" | "reloading");
     let mut prepared = None;
     let mut unprepared = None;
-    let session = Session::elsewhere(|| {
-        match Service::prepare(systemctl, judgement.drop_in, wish, ran) {
+    let session =
+        Session::elsewhere(|| match Service::prepare(systemctl, judgement.drop_in, wish, ran) {
             Ok((service, file)) => {
                 let watched = service.watched();
                 prepared = Some(service);
@@ -83,8 +83,7 @@ pub fn prepare(
                 unprepared = Some(error);
                 Err(CollectError::Elsewhere(text))
             }
-        }
-    });
+        });
     let session = session.map_err(|error| match unprepared {
         Some(error) => failure(error),
         None => Failure::new(format!("cannot trace {}: {error}", unit.as_str())),
@@ -111,7 +110,8 @@ impl TracedService {
         }
         if outcome.agent_remains {
             let text = format!(
-                "Traced. The drop-in is removed; the agent in {name} is silent now and gone with its next restart."
+                "The drop-in is removed. The agent is silent, and gone from {name} with its next restart; until then \
+                 its file stays, for the programs that {name} starts."
             );
             self.io.tell(&[words(text)]);
         }
@@ -176,9 +176,11 @@ fn refused(unit: &UnitName, judgement: &Judgement) -> Result<(), Failure> {
     let Some(first) = judgement.refusals.first() else { return Ok(()) };
     let all: Vec<&str> = judgement.refusals.iter().map(|refusal| refusal.what.as_str()).collect();
     let what = format!("{} cannot be traced as it is: {}", unit.as_str(), all.join("; "));
-    let advice = judgement.refusals.iter().skip(1).fold(first.advice.clone(), |all, refusal| {
-        format!("{all}; {}", refusal.advice)
-    });
+    let advice = judgement
+        .refusals
+        .iter()
+        .skip(1)
+        .fold(first.advice.clone(), |all, refusal| format!("{all}; {}", refusal.advice));
     Err(Failure::new(what).advise(advice))
 }
 
@@ -225,27 +227,32 @@ fn undo(unit: &UnitName, systemctl: Systemctl, io: &Io) -> Result<(), Failure> {
     let cleared = clear(&systemctl).map_err(failure)?;
     tell_cleared(&cleared, io);
     if cleared.is_empty() {
-        io.tell(&[words(match unfreed::collect::unit::traced_by(unit) {
+        io.tell(&[words(match traced_by(unit) {
             Some(pid) => format!(
                 "{} is being traced by the unfreed with pid {pid}: `kill -INT {pid}` ends that.",
                 unit.as_str()
             ),
             None => "There is nothing to undo.".to_owned(),
         })]);
-    } else {
-        let text = format!(
-            "A service that was being traced has the agent in it, which is silent, until it is restarted: \
-             `systemctl restart {}`.",
-            unit.as_str()
-        );
-        io.tell(&[words(text)]);
     }
     Ok(())
 }
 
-fn tell_cleared(cleared: &unfreed::collect::unit::Cleared, io: &Io) {
-    for path in cleared.drop_ins.iter().chain(&cleared.places) {
-        io.tell(&[words(format!("Removed {}, left by an unfreed that was killed.", path.display()))]);
+fn tell_cleared(cleared: &Cleared, io: &Io) {
+    for path in &cleared.drop_ins {
+        io.tell(&[words(format!(
+            "Removed {}, left by an unfreed that was killed.",
+            path.display()
+        ))]);
+    }
+    for path in &cleared.places {
+        io.tell(&[words(format!("Removed {}, which nobody uses any more.", path.display()))]);
+    }
+    for path in &cleared.kept {
+        io.tell(&[words(format!(
+            "The agent's file stays in {} until the service that has it is restarted.",
+            path.display()
+        ))]);
     }
 }
 

@@ -92,7 +92,8 @@ impl Machine {
             let children = format!("/proc/{0}/task/{0}/children", systemd.pid());
             let children = fs::read_to_string(children).unwrap_or_default();
             let is_systemd = |pid: &u32| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "systemd\n")
+                fs::read_to_string(format!("/proc/{pid}/comm"))
+                    .is_ok_and(|name| name == "systemd\n")
             };
             let pids = children.split_whitespace().filter_map(|pid| pid.parse().ok());
             if let Some(pid) = pids.into_iter().find(is_systemd) {
@@ -164,7 +165,6 @@ impl Machine {
              find /run/systemd/system -name '*unfreed*' -o -name '*.service.d'; true",
         )
     }
-
 }
 
 impl Drop for Machine {

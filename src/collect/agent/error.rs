@@ -33,6 +33,8 @@ pub enum CollectError {
         "this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered"
     )]
     NoInvariantClock,
+    #[error("a traced program cut the shared memory short, so what was seen cannot be relied on")]
+    CutShort,
     #[error("{0}")]
     Elsewhere(String),
     #[error("the events could not be passed on: {0}")]

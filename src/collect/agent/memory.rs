@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
 
+use super::sigbus::Guard;
+
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
@@ -29,6 +31,7 @@ const GEOMETRY: Geometry = Geometry {
 /// A session that this process made.
 pub(super) struct SessionMemory {
     file: File,
+    _guard: Guard,
     map: MmapRaw,
 }
 
@@ -60,7 +63,8 @@ impl SessionMemory {
     pub(super) fn on(file: File) -> io::Result<SessionMemory> {
         file.set_len(GEOMETRY.file_bytes() as u64)?;
         let map = MmapOptions::new().map_raw(&file)?;
-        let session = SessionMemory { file, map };
+        let start = map.as_ptr() as usize;
+        let session = SessionMemory { file, _guard: Guard::over(start..start + map.len()), map };
         let header = Session {
             magic: MAGIC,
             version: VERSION,

@@ -18,6 +18,7 @@ mod procfs;
 mod record;
 mod rehearsal;
 mod session;
+mod sigbus;
 mod signals;
 mod target;
 mod translate;

@@ -12,6 +12,7 @@ use super::embedded::{AgentFile, has_agent};
 use super::error::CollectError;
 use super::memory::{RING_BYTES, SessionMemory, WHOLE_BYTES};
 use super::obstacle::obstacle;
+use super::sigbus::struck;
 use super::signals::Signals;
 use super::target::{Elsewhere, Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
@@ -141,6 +142,9 @@ impl Session {
         let translator = Translator::new(clock, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks);
         let exit = collector.run(&signals, duration)?;
+        if struck() {
+            return Err(CollectError::CutShort);
+        }
         Ok((exit, Unwatched { target: collector.into_target(), signals, _agent: agent }))
     }
 }

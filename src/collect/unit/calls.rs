@@ -8,7 +8,15 @@ use super::properties::Properties;
 
 /// What the agent calls as it starts, and again in a forked child, in the order of the alphabet.
 pub(super) const NEEDED: [&str; 10] = [
-    "brk", "close", "getpid", "gettid", "madvise", "membarrier", "mmap", "munmap", "openat",
+    "brk",
+    "close",
+    "getpid",
+    "gettid",
+    "madvise",
+    "membarrier",
+    "mmap",
+    "munmap",
+    "openat",
     "readlink",
 ];
 

@@ -64,11 +64,17 @@ pub fn judge(
     let mut refuse = |what: String, advice: String| refusals.push(Refusal { what, advice });
     let name = unit.as_str();
     let own_drop_in = |line: &str| {
-        format!("allow it while you trace: `systemctl edit --runtime {name}` with `{line}` under `[Service]`")
+        format!(
+            "allow it while you trace: `systemctl edit --runtime {name}` with `{line}` under `[Service]`"
+        )
     };
 
     for word in ["LD_PRELOAD", unfreed_wire::SESSION_VARIABLE] {
-        if properties.words("UnsetEnvironment").iter().any(|unset| unset.split('=').next() == Some(word)) {
+        if properties
+            .words("UnsetEnvironment")
+            .iter()
+            .any(|unset| unset.split('=').next() == Some(word))
+        {
             refuse(
                 format!("UnsetEnvironment={word} takes away what the drop-in sets"),
                 own_drop_in("UnsetEnvironment="),
@@ -92,7 +98,9 @@ pub fn judge(
     for setting in ["RootDirectory", "RootImage"] {
         if !properties.text(setting).is_empty() {
             refuse(
-                format!("{setting}= gives it other libraries than this machine's, and stacks would get wrong names"),
+                format!(
+                    "{setting}= gives it other libraries than this machine's, and stacks would get wrong names"
+                ),
                 format!("unset {setting}= while you trace, or run unfreed inside of that root"),
             );
         }
@@ -106,7 +114,10 @@ pub fn judge(
     for (program, outside) in properties.programs() {
         if outside {
             refuse(
-                format!("{} is started with `+`, outside of the service's sandbox, where the session is not", program.display()),
+                format!(
+                    "{} is started with `+`, outside of the service's sandbox, where the session is not",
+                    program.display()
+                ),
                 "start it without the `+` while you trace".into(),
             );
         }
@@ -168,11 +179,18 @@ fn judge_memory(
         let most = now.unwrap_or(0).saturating_add(likely.min(whole));
         if most > limit {
             refuse(
-                format!("{setting}= is {}{used}, and its threads need {} for the trace", mib(limit), mib(likely.min(whole))),
+                format!(
+                    "{setting}= is {}{used}, and its threads need {} for the trace",
+                    mib(limit),
+                    mib(likely.min(whole))
+                ),
                 own_drop_in(&format!("{setting}={}M", (most.saturating_add(whole)) >> 20)),
             );
         } else if now.unwrap_or(0).saturating_add(whole) > limit {
-            notes.push(format!("{setting}= is {}{used}: with many threads the trace may reach it.", mib(limit)));
+            notes.push(format!(
+                "{setting}= is {}{used}: with many threads the trace may reach it.",
+                mib(limit)
+            ));
         }
     }
     for setting in ["LimitAS", "LimitASSoft"] {
@@ -237,6 +255,7 @@ fn mib(bytes: u64) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -290,11 +309,19 @@ mod tests {
 
     #[test]
     fn a_limit_that_the_trace_would_break_is_refused() {
-        let limit = |bytes: u64| format!("MemoryMax={bytes}\nMemoryCurrent={}\nTasksCurrent=2\n", 50 << 20);
-        refused(&limit(57 << 20), "MemoryMax= is 57 MiB, it uses 50 MiB now, and its threads need 8 MiB");
+        let limit =
+            |bytes: u64| format!("MemoryMax={bytes}\nMemoryCurrent={}\nTasksCurrent=2\n", 50 << 20);
+        refused(
+            &limit(57 << 20),
+            "MemoryMax= is 57 MiB, it uses 50 MiB now, and its threads need 8 MiB",
+        );
         assert_eq!(of(&limit(58 << 20), NUMBERS).refusals, []);
-        assert!(of(&limit(58 << 20), NUMBERS).notes.iter().any(|note| note.contains("may reach it")));
-        assert!(!of(&limit(251 << 20), NUMBERS).notes.iter().any(|note| note.contains("may reach it")));
+        assert!(
+            of(&limit(58 << 20), NUMBERS).notes.iter().any(|note| note.contains("may reach it"))
+        );
+        assert!(
+            !of(&limit(251 << 20), NUMBERS).notes.iter().any(|note| note.contains("may reach it"))
+        );
         refused(&format!("LimitAS={}\n", 100 << 20), "LimitAS");
         let known = Numbers { peak_and_locked: Some((1 << 20, 0)), ..NUMBERS };
         assert_eq!(of(&format!("LimitAS={}\n", 210 << 20), known).refusals, []);

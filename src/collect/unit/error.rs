@@ -30,7 +30,9 @@ impl UnitError {
     /// What to do about it.
     pub fn advice(&self) -> Option<String> {
         Some(match self {
-            UnitError::Name(_) => "name a service as `systemctl status` does: nginx or nginx.service".into(),
+            UnitError::Name(_) => {
+                "name a service as `systemctl status` does: nginx or nginx.service".into()
+            }
             UnitError::NoSystemctl(_) | UnitError::NotBooted => {
                 "start the program itself under unfreed: `unfreed run -- CMD`; \
                  `--unit NAME --print` shows the drop-in for a machine with systemd"
@@ -45,7 +47,10 @@ impl UnitError {
         })
     }
 
-    pub(super) fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> UnitError {
+    pub(super) fn file(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> UnitError {
         let path = path.into();
         move |cause| UnitError::File { what, path, cause }
     }

@@ -47,10 +47,16 @@ impl Owner {
     }
 }
 
-/// Field 22 of `stat`; field 2 is a name in parentheses that may hold anything.
 fn start_of(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    start_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Field 22 of `stat`; field 2 is a name in parentheses that may hold anything. A process that only
+/// waits to be waited for, by field 3, is none.
+fn start_in(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    fields.nth(18)?.parse().ok().filter(|_| !matches!(state, "Z" | "X"))
 }
 
 /// Held while places are claimed and cleared, so that no two unfreed do so at once.
@@ -68,12 +74,14 @@ pub struct Cleared {
     pub drop_ins: Vec<PathBuf>,
     /// Places that were removed.
     pub places: Vec<PathBuf>,
+    /// Places that a service has until it is restarted: only the agent's file is left in them.
+    pub kept: Vec<PathBuf>,
 }
 
 impl Cleared {
     /// Whether there was nothing.
     pub fn is_empty(&self) -> bool {
-        self.drop_ins.is_empty() && self.places.is_empty()
+        self.drop_ins.is_empty() && self.places.is_empty() && self.kept.is_empty()
     }
 }
 
@@ -107,9 +115,8 @@ pub fn clear(systemctl: &Systemctl) -> Result<Cleared, UnitError> {
     if !cleared.drop_ins.is_empty() {
         systemctl.run(&["daemon-reload"])?;
     }
-    for place in &cleared.places {
-        place::remove(place);
-    }
+    (cleared.places, cleared.kept) =
+        cleared.places.into_iter().partition(|place| place::remove(place));
     Ok(cleared)
 }
 
@@ -145,7 +152,8 @@ fn silence(session: &Path) {
         && start[8..] == VERSION.to_le_bytes();
     if known {
         // Best effort: agents that are not told fill their rings and then drop.
-        let _ = file.write_all_at(&1u32.to_le_bytes(), std::mem::offset_of!(Session, closed) as u64);
+        let _ =
+            file.write_all_at(&1u32.to_le_bytes(), std::mem::offset_of!(Session, closed) as u64);
     }
 }
 
@@ -155,6 +163,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -166,5 +175,10 @@ mod tests {
         assert!(own.lives());
         assert!(!Owner { start: own.start + 1, ..own }.lives(), "a later process with its pid");
         assert_eq!(Owner::parse("12 x mail"), None);
+        let stat = |state: &str| {
+            format!("7 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 0 99 5")
+        };
+        assert_eq!(start_in(&stat("S")), Some(99));
+        assert_eq!(start_in(&stat("Z")), None);
     }
 }

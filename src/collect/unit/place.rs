@@ -16,6 +16,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FallocateFlags, fallocate};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::error::UnitError;
@@ -45,6 +46,13 @@ impl Place {
         Path::new(base).join(unit.plain())
     }
 
+    /// Removes it, as far as it can be. Says whether it is all gone.
+    pub(super) fn leave(self) -> bool {
+        let directory = self.directory.clone();
+        drop(self);
+        !directory.exists()
+    }
+
     /// Makes the place and everything in it. Gives it with the session's file, which is empty.
     pub(super) fn create(
         directory: &Path,
@@ -65,7 +73,14 @@ impl Place {
                 _ => {}
             }
         }
-        builder(0o755).create(directory).map_err(failed("cannot make"))?;
+        match builder(0o755).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("cannot make")(error));
+            }
+            _ => {}
+        }
+        // What an earlier trace left to a service that is about to be restarted.
+        while unmount(directory, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
         let place = Place { directory: directory.to_owned() };
         let options = std::ffi::CString::new(format!("mode=0755,size={}", session_bytes + ROOM))
             .unwrap_or_default();
@@ -80,7 +95,7 @@ impl Place {
             // the sandbox (`ExecStartPre=+...`) finds this, and must not run past its end.
             let mut options = OpenOptions::new();
             options.read(true).write(true).create_new(true);
-            options.mode(0).open(directory.join(SESSION))?.set_len(session_bytes)?;
+            options.mode(0o000).open(directory.join(SESSION))?.set_len(session_bytes)?;
             let secret = directory.join(SECRET);
             builder(0o700).create(&secret)?;
             let session = options.mode(0o600).open(secret.join(SESSION))?;
@@ -94,17 +109,57 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        remove(&self.directory);
+        let _ = remove(&self.directory);
     }
 }
 
-/// Unmounts and removes a place. What still uses it (the service, until its next restart) keeps
-/// what it has.
-pub(super) fn remove(directory: &Path) {
+/// Removes a place; where a service still has it, all but the agent. Says whether it is all gone.
+///
+/// The programs that such a service executes look for the agent until the service is restarted, and
+/// the loader would complain of each on their standard error. To remove a mount point takes the
+/// mount away in all namespaces.
+pub(super) fn remove(directory: &Path) -> bool {
+    if is_in_use(directory) {
+        let secret = directory.join(SECRET);
+        give_memory_back(&secret.join(SESSION));
+        for file in [secret.join(SESSION), directory.join(SESSION), directory.join(OWNER)] {
+            let _ = fs::remove_file(file);
+        }
+        let _ = fs::remove_dir(secret);
+        return false;
+    }
     let _ = unmount(directory, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
     // Empty now, and only removed if so. The base goes with the last place in it.
     let _ = fs::remove_dir(directory);
     if let Some(base) = directory.parent() {
         let _ = fs::remove_dir(base);
+    }
+    true
+}
+
+/// Whether a process lives in a namespace in which the drop-in was obeyed: there the place is
+/// mounted twice, once as everywhere and once more, read-only.
+fn is_in_use(directory: &Path) -> bool {
+    let Some(directory) = directory.to_str() else { return false };
+    let twice = |mounts: String| {
+        let here = |line: &&str| line.split(' ').nth(1) == Some(directory);
+        mounts.lines().filter(here).count() > 1
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
+        .filter_map(|entry| fs::read_to_string(entry.path().join("mounts")).ok())
+        .any(twice)
+}
+
+/// Frees the pages of a session that was closed, but for its header, which says so: the service
+/// has it mapped until its restart.
+fn give_memory_back(session: &Path) {
+    const HEADER: u64 = 4096;
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(session) else { return };
+    let length = file.metadata().map_or(0, |about| about.len());
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    if length > HEADER {
+        let _ = fallocate(&file, flags, HEADER, length - HEADER);
     }
 }

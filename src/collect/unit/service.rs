@@ -183,7 +183,9 @@ impl Run {
     }
 
     fn ask(&mut self) {
-        if self.asking.is_none() && let Some(systemctl) = self.systemctl {
+        if self.asking.is_none()
+            && let Some(systemctl) = self.systemctl
+        {
             self.asked = Instant::now();
             self.asking = systemctl.start(&["show", ASKED, "--", self.unit.as_str()]).ok();
         }
@@ -236,9 +238,8 @@ impl Run {
                 let restart = systemctl.run(&["restart", "--", &unit]).map(drop);
                 undone(restart, format!("systemctl restart {unit}"));
             }
-            self.outcome.agent_remains = self.restarted && !again && self.exit.is_none();
         }
-        self.place = None;
+        self.outcome.agent_remains = self.place.take().is_some_and(|place| !place.leave());
     }
 }
 
