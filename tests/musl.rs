@@ -14,7 +14,7 @@ use std::process::Command;
 use support::process::{LIMIT, run};
 use support::programs::{self, Archiver};
 use support::require;
-use traced::{Traced, UNFREED, record};
+use traced::{Traced, UNFREED, record, record_every_event};
 use unfreed::event::{Alloc, Function, StackId, Trust, What};
 
 fn of(program: &Path, arguments: &[&str]) -> Traced {

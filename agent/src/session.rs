@@ -8,14 +8,14 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
 
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, Telling,
+    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Telling,
     VERSION, Writer,
 };
 
 use crate::sys;
 use crate::tally::Tallies;
-use crate::unwind::Trail;
 use crate::thread::Thread;
+use crate::unwind::Trail;
 use crate::young::{Place, Young};
 
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
@@ -130,7 +130,7 @@ impl Joined {
     #[inline(always)]
     pub(crate) fn trail(&self, index: u32) -> *mut Trail {
         // SAFETY: there is one for each writer; set before BASE is, and never unmapped.
-        unsafe { TRAILS.load(Relaxed).add(index as usize) }
+        unsafe { TRAILS.load(Relaxed).byte_add(index as usize * TRAIL_BYTES) }
     }
 
     /// The tallies of that writer.
@@ -233,7 +233,8 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
 
 /// Room for every writer's last walk, of which only what is used takes memory.
 fn trails(writers: u32) -> Option<*mut Trail> {
-    let length = writers as usize * size_of::<Trail>();
+    const { assert!(size_of::<Trail>() <= TRAIL_BYTES) };
+    let length = writers as usize * TRAIL_BYTES;
     let flags = sys::MAP_PRIVATE_ANONYMOUS | sys::MAP_NORESERVE;
     // SAFETY: a fresh private mapping.
     unsafe {

@@ -17,6 +17,7 @@ mod quantity;
 mod record;
 mod recording;
 mod run;
+mod service;
 mod watch;
 
 use clap::{Parser, Subcommand};

@@ -77,11 +77,39 @@ pub struct Capture {
     #[arg(long)]
     pub every_event: bool,
     /// Exit as the program did, not by what was found
-    #[arg(long)]
+    #[arg(long, conflicts_with = "unit")]
     pub target_status: bool,
+    #[command(flatten)]
+    pub service: ServiceOptions,
     /// The program and its arguments
-    #[arg(required = true, last = true, value_name = "CMD")]
+    #[arg(
+        required_unless_present = "unit",
+        conflicts_with = "unit",
+        last = true,
+        value_name = "CMD"
+    )]
     pub command: Vec<std::ffi::OsString>,
+}
+
+/// A systemd service instead of a program.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "A systemd service")]
+pub struct ServiceOptions {
+    /// Restart the service NAME under unfreed, by a drop-in that is removed in the end
+    #[arg(long, value_name = "NAME")]
+    pub unit: Option<String>,
+    /// Only show what would be done: the drop-in on stdout
+    #[arg(long, requires = "unit")]
+    pub print: bool,
+    /// Restart the service again in the end, so that nothing of unfreed stays in it
+    #[arg(long, requires = "unit")]
+    pub restart_after: bool,
+    /// Put no drop-in in place and restart nothing: you do both by hand
+    #[arg(long, requires = "unit", conflicts_with_all = ["print", "restart_after"])]
+    pub by_hand: bool,
+    /// Remove what an unfreed that was killed left of tracing services
+    #[arg(long, requires = "unit", conflicts_with_all = ["print", "restart_after", "by_hand"])]
+    pub undo: bool,
 }
 
 impl Capture {

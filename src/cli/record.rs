@@ -47,7 +47,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
     let doing = || format!("cannot write the trace {}", path.display());
     args.capture.check()?;
-    let watch = Watch::prepare(&args.capture.command)?.every_event(args.capture.every_event);
+    let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
     let mut writer = Writer::create(path, &watch.header())
         .told(doing)
         .map_err(|failure| failure.advise("choose a directory that you may write to"))?;

@@ -27,7 +27,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.capture.check()?;
     args.form.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
-    let watch = Watch::prepare(&args.capture.command)?.every_event(args.capture.every_event);
+    let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
     let header = watch.header();
     let mut ledger = Ledger::default();
     let watched = watch.run(args.capture.duration, &mut |event| ledger.apply(event))?;

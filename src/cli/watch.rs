@@ -14,23 +14,39 @@ use unfreed::read::trace::{Clock, Header};
 
 use super::Outcome;
 use super::fail::{Failure, Told};
+use super::options::Capture;
+use super::output::Io;
+use super::service::{self, TracedService};
 
 /// A program about to be watched.
 pub struct Watch {
     session: Session,
     packages: PackageIndex,
+    service: Option<TracedService>,
 }
 
 impl Watch {
+    /// What the options ask for; nothing where they only ask to show or to undo something, which
+    /// is then done.
+    pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
+        let Some(unit) = &capture.service.unit else {
+            let watch = Watch::prepare(&capture.command)?;
+            return Ok(Some(watch.every_event(capture.every_event)));
+        };
+        let Some((session, service)) = service::prepare(unit, &capture.service, io)? else {
+            return Ok(None);
+        };
+        let session = session.every_event(capture.every_event);
+        Ok(Some(Watch { session, packages: packages(), service: Some(service) }))
+    }
+
     /// Makes everything ready; the program does not run yet.
     pub fn prepare(command: &[OsString]) -> Result<Watch, Failure> {
-        let packages = PackageIndex::load(Path::new("/"));
-        // Read before the program runs, so that nothing waits for it later.
-        packages.owner(Path::new("/bin/sh"));
+        let packages = packages();
         let name = command.first().map(|name| name.to_string_lossy().into_owned());
         let session = Session::prepare(command)
             .told(|| format!("cannot trace {}", name.unwrap_or_default()))?;
-        Ok(Watch { session, packages })
+        Ok(Watch { session, packages, service: None })
     }
 
     /// Has every allocation and free told by itself, or blocks that die young only counted.
@@ -63,22 +79,28 @@ impl Watch {
         duration: Option<Duration>,
         each: &mut dyn FnMut(&Event),
     ) -> Result<Watched, Failure> {
-        let Watch { session, packages } = self;
+        let Watch { session, packages, mut service } = self;
         let mut sink = |event: &Event| -> io::Result<()> {
+            if let Some(service) = &mut service {
+                service.note(event);
+            }
             each(event);
             Ok(())
         };
-        let (exit, unwatched) = session
-            .watch(duration, &mut |path| identify(path, &packages), &mut sink)
-            .told(|| "cannot trace the program".to_owned())?;
-        Ok(Watched { exit, unwatched })
+        let watched = session.watch(duration, &mut |path| identify(path, &packages), &mut sink);
+        if let Some(service) = service {
+            // Whatever came of it, the service is given back before anything else.
+            return service.give_back(watched.map(drop)).map(|()| Watched { left: None });
+        }
+        let (exit, unwatched) = watched.told(|| "cannot trace the program".to_owned())?;
+        Ok(Watched { left: Some((exit, unwatched)) })
     }
 }
 
 /// A program that was watched.
 pub struct Watched {
-    exit: Exit,
-    unwatched: Unwatched,
+    /// What is left of it; nothing of a service, which is not ours to wait for.
+    left: Option<(Exit, Unwatched)>,
 }
 
 impl Watched {
@@ -89,8 +111,9 @@ impl Watched {
         concluded: Result<Outcome, Failure>,
         as_target: bool,
     ) -> Result<Outcome, Failure> {
-        let exit = match self.exit {
-            Exit::StillRunning => self.unwatched.wait(),
+        let Some((exit, unwatched)) = self.left else { return concluded };
+        let exit = match exit {
+            Exit::StillRunning => unwatched.wait(),
             exit => exit,
         };
         if !as_target || concluded.is_err() {
@@ -103,6 +126,13 @@ impl Watched {
             Exit::Unknown | Exit::Replaced | Exit::StillRunning => 0,
         }))
     }
+}
+
+fn packages() -> PackageIndex {
+    let packages = PackageIndex::load(Path::new("/"));
+    // Read before the program runs, so that nothing waits for it later.
+    packages.owner(Path::new("/bin/sh"));
+    packages
 }
 
 fn unix_nanoseconds(time: SystemTime) -> i64 {

@@ -15,7 +15,9 @@ mod young;
 
 pub use process::{Process, ProcessState, Refusal};
 pub use record::{Kind, RecordHeader, StackEnd, frame_word, split_frame_word, words};
-pub use session::{CLOSED, Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, Telling, VERSION};
+pub use session::{
+    CLOSED, Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, TRAIL_BYTES, Telling, VERSION,
+};
 pub use tally::Tally;
 pub use writer::{Writer, WriterState};
 pub use young::{Bucket, Key, Size, State, YoungBlock};

@@ -28,6 +28,9 @@ pub const SESSION_VARIABLE: &str = "UNFREED_SESSION";
 
 const PAGE: usize = 4096;
 
+/// Bytes that the agent keeps for each writer in memory of the process's own.
+pub const TRAIL_BYTES: usize = 24 << 10;
+
 /// The header.
 #[repr(C)]
 pub struct Session {

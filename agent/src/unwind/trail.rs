@@ -13,7 +13,7 @@ use unfreed_wire::StackEnd;
 use super::walk::MAX_DEPTH;
 
 /// Words that are re-read at most; a walk with more is not kept.
-const MAX_CHECKS: usize = 2 * MAX_DEPTH;
+const MAX_CHECKS: usize = MAX_DEPTH + 128;
 
 /// One frame of a kept walk.
 #[derive(Clone, Copy)]

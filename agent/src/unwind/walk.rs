@@ -10,7 +10,7 @@ use super::table::{self, Place};
 use super::trail::{Check, Ending, Kept, Reads, State, Trail};
 
 /// Most frames that are recorded.
-pub const MAX_DEPTH: usize = 256;
+pub const MAX_DEPTH: usize = 192;
 
 /// Addresses of programs have no bits from here on.
 const ADDRESS_BITS: u32 = 62;

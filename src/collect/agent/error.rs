@@ -29,6 +29,10 @@ pub enum CollectError {
     NeverReported { exit: String, why: String },
     #[error("{program} ran and was not traced: {why}", program = program.display())]
     Untraced { program: PathBuf, why: String },
+    #[error("a traced program cut the shared memory short, so what was seen cannot be relied on")]
+    CutShort,
+    #[error("{0}")]
+    Elsewhere(String),
     #[error("the events could not be passed on: {0}")]
     Sink(io::Error),
 }

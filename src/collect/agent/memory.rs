@@ -10,21 +10,24 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, Key, MAGIC, Process, Pulse, Session, Tally, Telling, VERSION, Writer,
+    Bucket, CLOSED, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally, Telling,
+    VERSION, Writer,
 };
 
 use super::clock::{Stamp, now};
+
+use super::sigbus::Guard;
 
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
 /// A large ring holds about 100,000 allocations: the collector may be away for tens of
 /// milliseconds, as happens on a busy machine. Only what is used takes memory, but a program
-/// that locks all its memory (`mlockall`) gets all of it: 231 MiB.
+/// that locks all its memory (`mlockall`) gets all of it: see [`MostMemory`].
 const GEOMETRY: Geometry = Geometry {
     processes: 4096,
-    writers: 4096,
-    large: 16,
+    writers: 1024,
+    large: 8,
     young_buckets: 1 << 14,
     large_bytes: 4 << 20,
     small_bytes: 32 << 10,
@@ -35,8 +38,33 @@ const GEOMETRY: Geometry = Geometry {
 /// A session that this process made.
 pub(super) struct SessionMemory {
     file: File,
+    _guard: Guard,
     map: MmapRaw,
     telling: Telling,
+}
+
+/// The most memory that a trace can take of a program, in bytes; only what is used is taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MostMemory {
+    /// The session's file.
+    pub file: u64,
+    /// That, and what the agent keeps beside it.
+    pub whole: u64,
+    /// What a thread that allocates can take.
+    pub thread: u64,
+}
+
+impl MostMemory {
+    /// Of every session of this build.
+    pub fn of_session() -> MostMemory {
+        let file = GEOMETRY.file_bytes() as u64;
+        let tallies = u64::from(GEOMETRY.large_tallies) * size_of::<Tally>() as u64;
+        MostMemory {
+            file,
+            whole: file + u64::from(GEOMETRY.writers) * TRAIL_BYTES as u64,
+            thread: GEOMETRY.large_bytes + tallies + TRAIL_BYTES as u64,
+        }
+    }
 }
 
 /// Index of a writer, below the number of writers.
@@ -53,9 +81,17 @@ impl SessionMemory {
             }
             File::from_raw_fd(fd)
         };
+        SessionMemory::on(file)
+    }
+
+    /// Makes a new, empty file the session: one that the agent finds by another way than
+    /// [`SessionMemory::variable`].
+    pub(super) fn on(file: File) -> io::Result<SessionMemory> {
         file.set_len(GEOMETRY.file_bytes() as u64)?;
         let map = MmapOptions::new().map_raw(&file)?;
-        let session = SessionMemory { file, map, telling: Telling::Survivors };
+        let start = map.as_ptr() as usize;
+        let guard = Guard::over(start..start + map.len());
+        let session = SessionMemory { file, _guard: guard, map, telling: Telling::Survivors };
         let header = Session {
             magic: MAGIC,
             version: VERSION,

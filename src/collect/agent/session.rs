@@ -1,6 +1,7 @@
 //! A program run under the agent: prepared, watched, and waited for.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -9,12 +10,13 @@ use unfreed_wire::Telling;
 
 use super::clock::{Clock, utc_offset_minutes};
 use super::collector::Collector;
-use super::embedded::AgentFile;
+use super::embedded::{AgentFile, has_agent};
 use super::error::CollectError;
 use super::memory::SessionMemory;
 use super::obstacle::obstacle;
+use super::sigbus::struck;
 use super::signals::Signals;
-use super::target::{Target, exit, find_program};
+use super::target::{Elsewhere, Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
 use crate::event::Exit;
@@ -24,14 +26,20 @@ const PAUSE: Duration = Duration::from_millis(4);
 
 /// A program that is ready to be run under the agent.
 pub struct Session {
-    program: PathBuf,
-    command: Vec<OsString>,
-    stdout: Stdio,
-    agent: AgentFile,
+    starts: Starts,
     memory: SessionMemory,
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
+    signals: Option<Signals>,
+}
+
+/// Who starts the program.
+enum Starts {
+    /// We do.
+    Here { program: PathBuf, command: Vec<OsString>, stdout: Stdio, agent: AgentFile },
+    /// Somebody else does, and tells the agent of the session.
+    Elsewhere(Box<dyn Elsewhere>),
 }
 
 /// A program that outlived the watching of it.
@@ -39,7 +47,7 @@ pub struct Unwatched {
     target: Target,
     signals: Signals,
     // The loader needs it for as long as the program may start others.
-    _agent: AgentFile,
+    _agent: Option<AgentFile>,
 }
 
 impl Session {
@@ -56,18 +64,40 @@ impl Session {
         let agent = AgentFile::create()?;
         let memory =
             SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
-        let marks = MarkListener::open()
-            .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
-            .ok();
+        let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
-        let command = command.to_vec();
-        let stdout = Stdio::inherit();
-        Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
+        let (command, stdout) = (command.to_vec(), Stdio::inherit());
+        let starts = Starts::Here { program, command, stdout, agent };
+        Ok(Session { starts, memory, marks, clock, started, signals: None })
+    }
+
+    /// Prepares to watch a program that somebody else starts. From now on no signal that asks to
+    /// end does so by itself, so that whatever `prepare` makes can be undone. It gives the file to
+    /// be the session, new and empty, and who starts the program.
+    ///
+    /// # Errors
+    /// See [`CollectError`]; nothing has been run.
+    pub fn elsewhere(
+        prepare: impl FnOnce() -> Result<(File, Box<dyn Elsewhere>), CollectError>,
+    ) -> Result<Session, CollectError> {
+        if !has_agent() {
+            return Err(CollectError::NoAgent);
+        }
+        let signals = Some(Signals::take_over());
+        let (file, elsewhere) = prepare()?;
+        let memory = SessionMemory::on(file)
+            .map_err(CollectError::system("cannot make the session's memory"))?;
+        let marks = listen();
+        let (clock, started) = (Clock::start(), SystemTime::now());
+        let starts = Starts::Elsewhere(elsewhere);
+        Ok(Session { starts, memory, marks, clock, started, signals })
     }
 
     /// Sends what the program writes to standard output elsewhere; else it goes to ours.
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Session {
-        self.stdout = to.into();
+        if let Starts::Here { stdout, .. } = &mut self.starts {
+            *stdout = to.into();
+        }
         self
     }
 
@@ -100,16 +130,33 @@ impl Session {
         identify: Identify<'_>,
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
-        let signals = Signals::take_over();
-        let Session { program, command, stdout, agent, memory, marks, clock, .. } = self;
-        let (agent_path, variable) = (agent.path(), memory.variable());
-        let target = Target::start(&program, &command, stdout, &agent_path, &variable)?;
+        let Session { starts, memory, marks, clock, signals, .. } = self;
+        let signals = signals.unwrap_or_else(Signals::take_over);
+        let (target, agent) = match starts {
+            Starts::Here { program, command, stdout, agent } => {
+                let (path, variable) = (agent.path(), memory.variable());
+                (Target::start(&program, &command, stdout, &path, &variable)?, Some(agent))
+            }
+            Starts::Elsewhere(mut elsewhere) => {
+                elsewhere.start()?;
+                (Target::Elsewhere(elsewhere), None)
+            }
+        };
         let translator = Translator::new(clock, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
         let exit = collector.run(&signals, duration)?;
+        if struck() {
+            return Err(CollectError::CutShort);
+        }
         Ok((exit, Unwatched { target: collector.into_target(), signals, _agent: agent }))
     }
+}
+
+fn listen() -> Option<MarkListener> {
+    MarkListener::open()
+        .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
+        .ok()
 }
 
 impl Unwatched {

@@ -11,10 +11,25 @@ use super::error::CollectError;
 use super::signals::{as_without_us, blocked};
 use crate::event::Exit;
 
+/// Somebody else who starts the program to be traced, with the agent in its environment: systemd,
+/// say. The collector waits for whoever registers.
+pub trait Elsewhere {
+    /// Has the program started.
+    ///
+    /// # Errors
+    /// It could not be; the text says why.
+    fn start(&mut self) -> Result<(), CollectError>;
+
+    /// How the program ended, once it has for good. Asked often, so it must not wait.
+    fn ended(&mut self) -> Option<ExitStatus>;
+}
+
 /// A running target.
-pub(super) struct Target {
-    child: Child,
-    exit: Option<ExitStatus>,
+pub(super) enum Target {
+    /// Our own child.
+    Child { child: Child, exit: Option<ExitStatus> },
+    /// Somebody else's.
+    Elsewhere(Box<dyn Elsewhere>),
 }
 
 impl Target {
@@ -55,25 +70,42 @@ impl Target {
             command: program.display().to_string(),
             cause,
         })?;
-        Ok(Target { child, exit: None })
+        Ok(Target::Child { child, exit: None })
     }
 
+    /// Its number, if it is our child; else 0, which is nobody's.
     pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+        match self {
+            Target::Child { child, .. } => child.id(),
+            Target::Elsewhere(_) => 0,
+        }
+    }
+
+    /// Whether a signal to us that asks to end means the watching alone.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self, Target::Elsewhere(_))
     }
 
     /// How it ended, once it has.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        if self.exit.is_none() {
-            self.exit = self.child.try_wait().ok().flatten();
+        match self {
+            Target::Child { child, exit } => {
+                if exit.is_none() {
+                    *exit = child.try_wait().ok().flatten();
+                }
+                *exit
+            }
+            Target::Elsewhere(elsewhere) => elsewhere.ended(),
         }
-        self.exit
     }
 
-    /// Sends it a signal, unless it has ended.
+    /// Sends it a signal, unless it has ended or is not ours to signal.
     pub(super) fn signal(&mut self, signal: libc::c_int) {
-        if self.ended().is_none()
-            && let Ok(pid) = libc::pid_t::try_from(self.child.id())
+        if self.ended().is_some() {
+            return;
+        }
+        if let Target::Child { child, .. } = self
+            && let Ok(pid) = libc::pid_t::try_from(child.id())
         {
             // SAFETY: our own child, not yet waited for, so the pid is still its own.
             unsafe { libc::kill(pid, signal) };

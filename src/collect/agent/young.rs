@@ -70,10 +70,7 @@ pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Ta
                     }
                     // First, so that whoever is given the address again cannot miss it.
                     told.expect(memory, key);
-                    if word
-                        .compare_exchange(key.0, key.changing().0, AcqRel, Relaxed)
-                        .is_ok()
-                    {
+                    if word.compare_exchange(key.0, key.changing().0, AcqRel, Relaxed).is_ok() {
                         // What is there now, which may be another block than was looked at.
                         taken.records.push(record(bucket, way, key, process));
                         word.store(Key::EMPTY.0, Release);

@@ -135,7 +135,8 @@ impl<'a> Collector<'a> {
             let all_ended = self.processes.iter().all(|process| process.ended);
             // With the program gone, whoever signals us means us.
             let told_to_end = interrupted || signalled;
-            if target_ended && (all_ended || told_to_end)
+            if (target_ended || self.target.is_elsewhere()) && told_to_end
+                || target_ended && all_ended
                 || duration.is_some_and(|duration| elapsed >= duration)
                 || self.translator.has_failed()
             {
