@@ -35,6 +35,8 @@ mod sys;
 mod thread;
 #[cfg(feature = "preload")]
 mod tid;
+#[cfg(feature = "preload")]
+mod transport;
 
 #[cfg(feature = "preload")]
 #[panic_handler]

@@ -37,13 +37,17 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         if !stack_end.is_null() {
             unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
         }
+        let session = find_variable(environment);
+        if let Some(value) = session {
+            interpose::remember(value);
+        }
         // All of it now: later, whoever calls us may hold the loader's lock.
         let complete = real::prepare();
         real::cxx::prepare();
         interpose::prepare();
         let ours = sys::dlsym(sys::RTLD_DEFAULT, c"malloc".as_ptr());
         real::end_look_ups();
-        let Some(value) = find_variable(environment) else { return };
+        let Some(value) = session else { return };
         let refusal = if !unwind::usable() {
             Refusal::NoFindObject
         } else if !complete {

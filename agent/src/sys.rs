@@ -3,7 +3,25 @@
 
 use core::ffi::{c_char, c_int, c_long, c_void};
 
+pub(crate) const O_RDONLY: c_int = 0;
 pub(crate) const O_RDWR: c_int = 2;
+pub(crate) const O_NOCTTY: c_int = 0o400;
+pub(crate) const O_NONBLOCK: c_int = 0o4000;
+pub(crate) const SEEK_END: c_int = 2;
+pub(crate) const AF_UNIX: u16 = 1;
+pub(crate) const SOCK_STREAM_CLOEXEC: c_int = 1 | 0o2000000;
+pub(crate) const SOL_SOCKET: c_int = 1;
+pub(crate) const SO_RCVTIMEO: c_int = 20;
+pub(crate) const SO_SNDTIMEO: c_int = 21;
+pub(crate) const SCM_RIGHTS: c_int = 1;
+pub(crate) const MSG_NOSIGNAL: c_int = 0x4000;
+pub(crate) const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
+pub(crate) const SYS_EXECVE: c_long = 59;
+pub(crate) const SYS_EXECVEAT: c_long = 322;
+pub(crate) const ENOENT: c_int = 2;
+pub(crate) const EACCES: c_int = 13;
+pub(crate) const ENOTDIR: c_int = 20;
+pub(crate) const ENOSYS: c_int = 38;
 pub(crate) const O_CLOEXEC: c_int = 0o2000000;
 pub(crate) const PROT_READ_WRITE: c_int = 1 | 2;
 pub(crate) const MAP_SHARED: c_int = 1;
@@ -24,6 +42,21 @@ pub(crate) const EINVAL: c_int = 22;
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct DlInfo([usize; 4]);
+
+impl DlInfo {
+    /// The name of the file, as the loader was told it.
+    ///
+    /// # Safety
+    /// Filled in by `dladdr1`, about a module that stays.
+    pub(crate) unsafe fn file(&self) -> &'static [u8] {
+        let name = self.0[0] as *const c_char;
+        if name.is_null() {
+            return &[];
+        }
+        // SAFETY: the loader's own text.
+        unsafe { core::ffi::CStr::from_ptr(name).to_bytes() }
+    }
+}
 
 /// `Elf64_Sym`.
 #[repr(C)]
@@ -52,13 +85,8 @@ unsafe extern "C" {
         each: unsafe extern "C" fn(*const DlPhdrInfo, usize, *mut c_void) -> c_int,
         data: *mut c_void,
     ) -> c_int;
-    pub(crate) fn dladdr1(
-        address: *const c_void,
-        about: *mut DlInfo,
-        symbol: *mut *const ElfSymbol,
-        flags: c_int,
-    ) -> c_int;
     pub(crate) fn abort() -> !;
+    static environ: *const *const c_char;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
     pub(crate) fn readlink(path: *const c_char, to: *mut c_char, room: usize) -> isize;
@@ -82,7 +110,116 @@ unsafe extern "C" {
         destructor: Option<unsafe extern "C" fn(*mut c_void)>,
     ) -> c_int;
     pub(crate) fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
+    pub(crate) fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
+    pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int;
+    pub(crate) fn setsockopt(
+        fd: c_int,
+        level: c_int,
+        option: c_int,
+        value: *const c_void,
+        length: u32,
+    ) -> c_int;
+    pub(crate) fn connect(fd: c_int, to: *const SocketAddress, length: u32) -> c_int;
+    pub(crate) fn send(fd: c_int, from: *const c_void, length: usize, flags: c_int) -> isize;
+    pub(crate) fn recvmsg(fd: c_int, message: *mut Message, flags: c_int) -> isize;
 }
+
+/// `dladdr1`, which musl does not have: a library that needed it could not be loaded there, and
+/// would take every program with it that is to load it.
+///
+/// # Safety
+/// As glibc documents it.
+pub(crate) unsafe fn dladdr1(
+    address: *const c_void,
+    about: *mut DlInfo,
+    symbol: *mut *const ElfSymbol,
+    flags: c_int,
+) -> c_int {
+    type Function = unsafe extern "C" fn(
+        *const c_void,
+        *mut DlInfo,
+        *mut *const ElfSymbol,
+        c_int,
+    ) -> c_int;
+    // SAFETY: a C string; the function of this name has this type.
+    unsafe {
+        let found = dlsym(RTLD_DEFAULT, c"dladdr1".as_ptr());
+        if found.is_null() {
+            return 0;
+        }
+        core::mem::transmute::<*mut c_void, Function>(found)(address, about, symbol, flags)
+    }
+}
+
+/// The environment of this process as it is now.
+pub(crate) fn environment() -> *const *const c_char {
+    // SAFETY: the C library's own variable; who changes it meanwhile races with every reader of it.
+    unsafe { (&raw const environ).read() }
+}
+
+/// This thread's `errno`.
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the C library gives this thread's own.
+    unsafe { *__errno_location() }
+}
+
+/// Sets it.
+pub(crate) fn set_errno(value: c_int) {
+    // SAFETY: as above.
+    unsafe { *__errno_location() = value };
+}
+
+/// `struct sockaddr_un`.
+#[repr(C)]
+pub(crate) struct SocketAddress {
+    pub(crate) family: u16,
+    pub(crate) path: [u8; 108],
+}
+
+/// `struct iovec`.
+#[repr(C)]
+pub(crate) struct Piece {
+    pub(crate) start: *mut c_void,
+    pub(crate) length: usize,
+}
+
+/// `struct msghdr`.
+#[repr(C)]
+pub(crate) struct Message {
+    pub(crate) name: *mut c_void,
+    pub(crate) name_length: u32,
+    pub(crate) pieces: *mut Piece,
+    pub(crate) piece_count: usize,
+    pub(crate) control: *mut c_void,
+    pub(crate) control_length: usize,
+    pub(crate) flags: c_int,
+}
+
+/// `struct cmsghdr` with one descriptor in it.
+#[repr(C)]
+pub(crate) struct Handed {
+    pub(crate) length: usize,
+    pub(crate) level: c_int,
+    pub(crate) kind: c_int,
+    pub(crate) fd: c_int,
+}
+
+/// `struct stat`, of which only this much is looked at.
+#[repr(C)]
+pub(crate) struct FileAbout {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    links: u64,
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    group: u32,
+    padding: u32,
+    special: u64,
+    pub(crate) bytes: i64,
+    rest: [u64; 11],
+}
+
+const _: () = assert!(size_of::<FileAbout>() == 144);
 
 /// `MAP_FAILED`.
 pub(crate) fn map_failed(address: *mut c_void) -> bool {

@@ -11,7 +11,7 @@ mod record;
 mod session;
 mod writer;
 
-pub use process::{Process, ProcessState, Refusal};
+pub use process::{Execution, ExecutionState, Preload, Process, ProcessState, Refusal};
 pub use record::{Kind, RecordHeader, StackEnd, frame_word, split_frame_word, words};
 pub use session::{Geometry, MAGIC, SESSION_VARIABLE, Session, VERSION};
 pub use writer::{Writer, WriterState};

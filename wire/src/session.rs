@@ -20,8 +20,9 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"unfreeSM");
 /// Version of all layouts in this crate. The agent refuses any other.
 pub const VERSION: u32 = 1;
 
-/// Environment variable that tells the agent where the session is: `SIZE:PATH`, the size of
-/// the file in decimal and a path that can be opened.
+/// Environment variable that tells the agent where the session is: `SIZE:PID:FD:SECRET:SOCKET`, the
+/// size of the memory, whose descriptor of which number it is, and what to say at which socket
+/// to be handed it where that one cannot be opened.
 pub const SESSION_VARIABLE: &str = "UNFREED_SESSION";
 
 const PAGE: usize = 4096;

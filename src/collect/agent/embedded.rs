@@ -3,12 +3,10 @@
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
-
-use tempfile::TempDir;
+use std::path::{Path, PathBuf};
 
 use super::error::CollectError;
-use super::place::program_directory;
+use super::place::{ProgramDirectory, program_directory};
 
 #[cfg(unfreed_agent)]
 const AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libunfreed_agent.so"));
@@ -21,7 +19,7 @@ const NAME: &str = "libunfreed_agent.so";
 
 /// The agent as a file; gone when dropped.
 pub(super) struct AgentFile {
-    directory: TempDir,
+    directory: ProgramDirectory,
 }
 
 impl AgentFile {
@@ -34,17 +32,23 @@ impl AgentFile {
             // A target that gives up its privileges and then executes another program must still
             // be able to read the agent. It holds nothing secret, but nobody else may ever write
             // it: it is loaded with the target's privileges.
-            let readable = || Permissions::from_mode(0o755);
+            let readable = Permissions::from_mode(0o755);
+            let passable = Permissions::from_mode(0o711);
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
                 .open(directory.join(NAME))?;
             file.write_all(AGENT)?;
-            file.set_permissions(readable())?;
-            fs::set_permissions(directory, readable())
+            file.set_permissions(readable)?;
+            fs::set_permissions(directory, passable)
         })?;
         Ok(AgentFile { directory })
+    }
+
+    /// The directory that holds it, and whatever else the traced programs must see.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where it lies.

@@ -3,13 +3,19 @@
 //! Everything in it is written by the traced programs and is believed only after a check: a
 //! record that cannot be right costs the rest of its ring, which is counted, and nothing else.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
-use unfreed_wire::{Geometry, MAGIC, Process, Session, VERSION, Writer};
+use unfreed_wire::{Execution, Geometry, MAGIC, Process, Session, VERSION, Writer};
+
+use super::door::Door;
 
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
@@ -28,7 +34,7 @@ const GEOMETRY: Geometry = Geometry {
 
 /// A session that this process made.
 pub(super) struct SessionMemory {
-    file: File,
+    file: Arc<File>,
     map: MmapRaw,
 }
 
@@ -40,15 +46,22 @@ impl SessionMemory {
     pub(super) fn create() -> io::Result<SessionMemory> {
         // SAFETY: a valid name; the result is checked and owned by nobody else.
         let file = unsafe {
-            let fd = libc::memfd_create(c"unfreed-session".as_ptr(), libc::MFD_CLOEXEC);
+            let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+            let fd = libc::memfd_create(c"unfreed-session".as_ptr(), flags);
             if fd < 0 {
                 return Err(io::Error::last_os_error());
             }
             File::from_raw_fd(fd)
         };
         file.set_len(GEOMETRY.file_bytes() as u64)?;
+        // A traced program that cut it would end us at our next look.
+        const FIXED: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: a descriptor of ours; no memory is passed.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, FIXED) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
         let map = MmapOptions::new().map_raw(&file)?;
-        let session = SessionMemory { file, map };
+        let session = SessionMemory { file: Arc::new(file), map };
         let header = Session {
             magic: MAGIC,
             version: VERSION,
@@ -62,14 +75,36 @@ impl SessionMemory {
         Ok(session)
     }
 
-    /// What the agent is told: length and a path under which any process of this user can open it.
-    pub(super) fn variable(&self) -> String {
-        format!(
-            "{}:/proc/{}/fd/{}",
+    /// The memory itself, to be handed on.
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// The number of its file: what maps show of it.
+    pub(super) fn inode(&self) -> u64 {
+        self.file.metadata().map_or(0, |about| about.ino())
+    }
+
+    /// What the agent is told: length, the descriptor that any process of this user can open, and
+    /// for the others the door.
+    pub(super) fn variable(&self, door: Option<&Door>) -> OsString {
+        let secret = door.map_or("0".repeat(32), |door| door.secret().to_owned());
+        let mut variable = OsString::from(format!(
+            "{}:{}:{}:{secret}:",
             GEOMETRY.file_bytes(),
             std::process::id(),
-            self.file.as_raw_fd()
-        )
+            self.file.as_raw_fd(),
+        ));
+        variable.push(door.map_or(Path::new(""), Door::path));
+        variable
+    }
+
+    /// The notes of what is executed.
+    pub(super) fn executions(&self) -> impl Iterator<Item = &Execution> {
+        (0..Execution::COUNT).map(|index| {
+            // SAFETY: inside the header's page, aligned, atomics only.
+            unsafe { &*self.map.as_ptr().add(Execution::offset(index)).cast::<Execution>() }
+        })
     }
 
     /// Tells every agent that nobody reads any more.

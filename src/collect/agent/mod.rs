@@ -7,6 +7,7 @@
 
 mod clock;
 mod collector;
+mod door;
 mod drain;
 mod embedded;
 mod error;
@@ -19,12 +20,13 @@ mod record;
 mod rehearsal;
 mod session;
 mod signals;
+mod stale;
 mod target;
 mod translate;
 
 pub use error::CollectError;
 pub use obstacle::{Obstacle, obstacle};
-pub use place::program_directory;
+pub use place::{ProgramDirectory, program_directory};
 pub use rehearsal::Rehearsal;
 pub use session::{Session, Unwatched};
 pub use translate::{Identify, Sink};

@@ -101,6 +101,17 @@ fn privileged(path: &Path) -> Option<Obstacle> {
     None
 }
 
+/// What makes the loader ignore preloading for whoever is not already what it makes them. Whom the
+/// traced process was, nobody can say afterwards.
+pub(super) fn privileged_for_anybody(path: &Path) -> Option<Obstacle> {
+    match path.metadata().ok()?.permissions().mode() {
+        mode if mode & 0o4000 != 0 => Some(Obstacle::Privileged("setuid")),
+        mode if mode & 0o2000 != 0 => Some(Obstacle::Privileged("setgid")),
+        _ => has_file_capabilities(path)
+            .then_some(Obstacle::Privileged("given file capabilities")),
+    }
+}
+
 fn has_file_capabilities(path: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };

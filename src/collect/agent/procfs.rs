@@ -7,6 +7,49 @@ use std::path::PathBuf;
 
 use super::record::{ModuleSeen, ProcessBegan};
 
+/// The number by which we know a process that counts itself as `own`, in the pid namespace of this
+/// number (0: not known); it has mapped the memory with this inode. 0 where there is none such.
+pub(super) fn locate(own: u32, namespace: u64, inode: u64) -> u32 {
+    let here = namespace == 0 || namespace == own_namespace();
+    // One that cannot be looked at is gone, or another user's; one of ours that changed its
+    // namespace and then forked has a number that here belongs to somebody else.
+    if here && has_mapped(own, inode) != Some(false) {
+        return own;
+    }
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let candidates: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| inner_number(*pid) == Some(own))
+        .collect();
+    let certain = candidates.iter().find(|pid| has_mapped(**pid, inode) == Some(true));
+    let unreadable = || candidates.iter().find(|pid| has_mapped(**pid, inode).is_none());
+    certain.or_else(unreadable).copied().unwrap_or(0)
+}
+
+/// The pid namespace that we are in.
+fn own_namespace() -> u64 {
+    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
+
+/// What a process in a pid namespace below ours counts itself as.
+fn inner_number(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let numbers: Vec<&str> = line.split_whitespace().collect();
+    (numbers.len() > 1).then(|| numbers.last()?.parse().ok()).flatten()
+}
+
+/// Whether a process has mapped the session's memory; `None` where that cannot be known, or it has
+/// mapped nothing any more.
+pub(super) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
+    let map = fs::read_to_string(format!("/proc/{pid}/maps")).ok().filter(|map| !map.is_empty())?;
+    let inode = format!(" {inode} ");
+    Some(map.lines().any(|line| line.contains("/memfd:unfreed-session") && line.contains(&inode)))
+}
+
 /// What there is to know of a process; `program` is what it said itself. Empty where it said
 /// nothing and has already gone.
 pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::clock::{Clock, utc_offset_minutes};
 use super::collector::Collector;
+use super::door::Door;
 use super::embedded::AgentFile;
 use super::error::CollectError;
 use super::memory::SessionMemory;
@@ -27,6 +28,7 @@ pub struct Session {
     stdout: Stdio,
     agent: AgentFile,
     memory: SessionMemory,
+    door: Option<Door>,
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
@@ -55,13 +57,18 @@ impl Session {
         let agent = AgentFile::create()?;
         let memory =
             SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
+        let door = Door::open(agent.directory(), memory.file())
+            .map_err(|error| {
+                tracing::warn!("programs that become another user cannot be traced: {error}");
+            })
+            .ok();
         let marks = MarkListener::open()
             .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
             .ok();
         let (clock, started) = (measuring.finish(), SystemTime::now());
         let command = command.to_vec();
         let stdout = Stdio::inherit();
-        Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
+        Ok(Session { program, command, stdout, agent, memory, door, marks, clock, started })
     }
 
     /// Sends what the program writes to standard output elsewhere; else it goes to ours.
@@ -97,12 +104,13 @@ impl Session {
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
         let signals = Signals::take_over();
-        let Session { program, command, stdout, agent, memory, marks, clock, .. } = self;
-        let (agent_path, variable) = (agent.path(), memory.variable());
+        let Session { program, command, stdout, agent, memory, door, marks, clock, .. } = self;
+        let (agent_path, variable) = (agent.path(), memory.variable(door.as_ref()));
         let target = Target::start(&program, &command, stdout, &agent_path, &variable)?;
         let translator = Translator::new(clock, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks);
         let exit = collector.run(&signals, duration)?;
+        drop(door);
         Ok((exit, Unwatched { target: collector.into_target(), signals, _agent: agent }))
     }
 }

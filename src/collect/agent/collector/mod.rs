@@ -18,9 +18,11 @@ use super::translate::Translator;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
 
+mod executions;
 mod notices;
 mod processes;
 
+use executions::Executions;
 use notices::{Due, KINDS, losses, not_before, say_lost};
 use processes::{Traced, Untraced};
 
@@ -59,6 +61,7 @@ pub(super) struct Collector<'a> {
     due: Due,
     /// What ran and was not traced.
     untraced: Vec<Untraced>,
+    executions: Executions,
     /// Since when the next process has been about to register.
     registering_since: Option<Instant>,
     facts_said: bool,
@@ -85,6 +88,7 @@ impl<'a> Collector<'a> {
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
+            executions: Executions::default(),
             registering_since: None,
             facts_said: false,
             unregistered: 0,
@@ -217,6 +221,7 @@ impl<'a> Collector<'a> {
         for index in 0..self.processes.len() {
             self.read_all_of(index as u32, at);
         }
+        self.say_executions(true);
         let last = now();
         self.control(last, 0, Payload::Epoch);
         for index in 0..self.processes.len() {
@@ -232,8 +237,7 @@ impl<'a> Collector<'a> {
         let exit = self.target.ended().map_or(Exit::StillRunning, exit);
         // Of the program itself, or of everything, nothing was seen: then there is nothing to say.
         let target = self.target.pid();
-        let nothing =
-            self.untraced.len() == self.processes.iter().filter(|p| p.began != Stamp(0)).count();
+        let nothing = self.nothing_traced();
         if let Some(Untraced { program, why, .. }) =
             self.untraced.iter().find(|untraced| untraced.pid == target || nothing)
         {
