@@ -65,7 +65,8 @@ impl Text {
 /// the environment they were given, to show what they do in the list of processes.
 static PRELOAD: Text = Text::new();
 static SESSION: Text = Text::new();
-/// Length and owner of the agent's file.
+/// The agent's file: device and number, length, owner.
+static FILE: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static OWNER: AtomicU64 = AtomicU64::new(0);
 
@@ -94,6 +95,8 @@ pub(crate) unsafe fn remember(session: *const u8) {
     }
     PRELOAD.set([PRELOAD_VARIABLE, b"=", path]);
     if let Ok(about) = look() {
+        FILE[0].store(about.device, Relaxed);
+        FILE[1].store(about.inode, Relaxed);
         BYTES.store(about.bytes as u64, Relaxed);
         OWNER.store(about.owner as u64, Relaxed);
         SESSION.set([SESSION_VARIABLE.as_bytes(), b"=", session]);
@@ -131,15 +134,18 @@ fn look() -> Result<sys::FileAbout, c_int> {
 /// In a chroot anybody may have put a file there: one that somebody else may have written is not
 /// what this process would load by itself.
 fn visible() -> Preload {
-    const FILE: (u32, u32) = (0o170000, 0o100000);
+    const KIND: u32 = 0o170000;
+    const REGULAR: u32 = 0o100000;
     const OTHERS_WRITE: u32 = 0o022;
     match look() {
         Ok(about) => {
-            let trusted = about.owner == 0 || about.owner as u64 == OWNER.load(Relaxed);
-            let same = about.mode & FILE.0 == FILE.1
+            // The very file; in a user namespace its owner may have no name.
+            let same = about.device == FILE[0].load(Relaxed) && about.inode == FILE[1].load(Relaxed);
+            let copy = about.mode & KIND == REGULAR
+                && about.mode & OTHERS_WRITE == 0
                 && about.bytes as u64 == BYTES.load(Relaxed)
-                && about.mode & OTHERS_WRITE == 0;
-            if trusted && same { Preload::Asked } else { Preload::Invisible }
+                && (about.owner == 0 || about.owner as u64 == OWNER.load(Relaxed));
+            if same || copy { Preload::Asked } else { Preload::Invisible }
         }
         Err(sys::ENOENT | sys::EACCES | sys::ENOTDIR) => Preload::Invisible,
         Err(_) => Preload::NotKnown,

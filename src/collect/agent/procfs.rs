@@ -7,13 +7,12 @@ use std::path::PathBuf;
 
 use super::record::{ModuleSeen, ProcessBegan};
 
-/// The number by which we know a process that counts itself as `own`, in the pid namespace of this
-/// number (0: not known); it has mapped the memory with this inode. 0 where there is none such.
-pub(super) fn locate(own: u32, namespace: u64, inode: u64) -> u32 {
-    let here = namespace == 0 || namespace == own_namespace();
-    // One that cannot be looked at is gone, or another user's; one of ours that changed its
-    // namespace and then forked has a number that here belongs to somebody else.
-    if here && has_mapped(own, inode) != Some(false) {
+/// The number by which we know a process that has mapped the memory with this inode, and 0 where it
+/// is not to be found. It may be something else by now: what is certain of it is what it said.
+pub(super) fn locate(said: Said, inode: u64) -> u32 {
+    let own = said.own_pid;
+    let here = said.namespace == own_namespace();
+    if here && !said.forked || has_mapped(own, inode) == Some(true) {
         return own;
     }
     let Ok(entries) = fs::read_dir("/proc") else { return 0 };
@@ -23,8 +22,33 @@ pub(super) fn locate(own: u32, namespace: u64, inode: u64) -> u32 {
         .filter(|pid| inner_number(*pid) == Some(own))
         .collect();
     let certain = candidates.iter().find(|pid| has_mapped(**pid, inode) == Some(true));
-    let unreadable = || candidates.iter().find(|pid| has_mapped(**pid, inode).is_none());
-    certain.or_else(unreadable).copied().unwrap_or(0)
+    match (certain, candidates.as_slice()) {
+        (Some(pid), _) => *pid,
+        (None, [pid]) if !here => *pid,
+        // It may have ended, or executed something, since. The first process of a namespace counts
+        // itself as 1, which here is somebody who was there before us.
+        _ if (here || said.namespace == 0) && !is_older_than_us(own) => own,
+        _ => 0,
+    }
+}
+
+fn is_older_than_us(pid: u32) -> bool {
+    let began = |pid: &str| -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    };
+    began(&pid.to_string()).zip(began("self")).is_some_and(|(its, ours)| its < ours)
+}
+
+/// What a process said of its number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// As it counts itself.
+    pub(super) own_pid: u32,
+    /// In which namespace its image began; 0 where it does not know.
+    pub(super) namespace: u64,
+    /// Since when it may have been forked into another.
+    pub(super) forked: bool,
 }
 
 /// The pid namespace that we are in.

@@ -16,12 +16,9 @@ use unfreed_wire::{Execution, ExecutionState, Preload};
 use crate::collect::agent::clock::Stamp;
 use crate::collect::agent::memory::SessionMemory;
 use crate::collect::agent::obstacle::{obstacle, privileged_for_anybody};
-use crate::collect::agent::procfs;
 
 /// A program that was executed must have reported by then.
 pub(super) const REPORTS_WITHIN: Duration = Duration::from_secs(3);
-/// A process that is not there is one that has ended, or is counted in another namespace.
-const ENDED_WITHIN: Duration = Duration::from_secs(1);
 /// Of the same program, not traced for the same reason, so many processes are told of one by one.
 const TOLD_EACH: u64 = 8;
 
@@ -80,8 +77,9 @@ impl Executions {
     }
 
     /// An image of this process began then: what it was to execute before, it has.
-    pub(super) fn settle(&mut self, pid: u32, began: Stamp) {
-        self.waiting.retain(|it| it.pid != pid || it.stamp > began);
+    /// It is known by one number to itself and by another to us, and either may have been noted.
+    pub(super) fn settle(&mut self, pids: [u32; 2], began: Stamp) {
+        self.waiting.retain(|it| !pids.contains(&it.pid) || it.stamp > began);
     }
 
     /// What this process was to execute and certainly did not report from; its image before began
@@ -105,14 +103,12 @@ impl Executions {
         None
     }
 
-    /// Those of processes that never registered at all, or not since, where it is certain. At the
-    /// end of the watching it is so of all that are gone.
+    /// Those of processes that never registered at all, or not since, where it is certain: at the
+    /// end of the watching it is so of all.
     pub(super) fn overdue_elsewhere(&mut self, at_end: bool) -> Vec<Executes> {
-        let (overdue, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|it| {
-            let age = it.since.elapsed();
-            let gone = || !procfs::is_alive(it.pid);
-            age >= REPORTS_WITHIN || (at_end || age >= ENDED_WITHIN) && gone()
-        });
+        let (overdue, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|it| at_end || it.since.elapsed() >= REPORTS_WITHIN);
         self.waiting = waiting;
         overdue
     }
@@ -148,13 +144,12 @@ impl Executes {
         self.pid
     }
 
-    /// The program: what the process executes now, or, where it is gone, as it was named.
-    pub(super) fn program(&self, running: Option<PathBuf>) -> PathBuf {
-        match running {
-            Some(program) => program,
-            None if self.program.as_os_str().is_empty() => PathBuf::from("a program"),
-            None => self.program.clone(),
+    /// The program as it was named.
+    pub(super) fn program(&self) -> PathBuf {
+        if self.program.as_os_str().is_empty() {
+            return PathBuf::from("a program that was not named");
         }
+        self.program.clone()
     }
 
     /// Why the agent did not report from it.

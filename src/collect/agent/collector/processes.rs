@@ -14,7 +14,7 @@ use super::{Collector, STANDSTILL};
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::obstacle::obstacle;
-use crate::collect::agent::procfs;
+use crate::collect::agent::procfs::{self, Said};
 use crate::collect::agent::record::{Payload, ProcessBegan};
 use crate::collect::agent::target::exit;
 use crate::event::{Exit, Fact, FactKind};
@@ -89,13 +89,16 @@ impl Collector<'_> {
             registered;
         let pid = match registered.pid_namespace {
             _ if died => own_pid,
-            namespace => procfs::locate(own_pid, namespace, self.memory.inode()),
+            namespace => {
+                let said = Said { own_pid, namespace, forked: forked_from.is_some() };
+                procfs::locate(said, self.memory.inode())
+            }
         };
         if forked_from.is_none() && !died {
-            self.executions.settle(own_pid, stamp);
+            self.executions.settle([own_pid, pid], stamp);
         }
         let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
-        if let Some(replaced) = before.filter(|_| !died) {
+        if let Some(replaced) = before.filter(|_| !died && pid != 0) {
             self.processes[replaced].ended = true;
             self.control(stamp, replaced as u32, Payload::ProcessEnded(Exit::Replaced));
         }
@@ -147,7 +150,9 @@ impl Collector<'_> {
             process.look_what_it_executes();
             let (own_pid, began) = (process.own_pid, process.began);
             let mut wait = false;
-            let noted = self.executions.overdue(own_pid, began, ended.is_some(), &mut wait);
+            // One that cannot be found may well be there.
+            let gone = ended.is_some() && process.pid != 0;
+            let noted = self.executions.overdue(own_pid, began, gone, &mut wait);
             if wait {
                 continue;
             }
@@ -162,7 +167,7 @@ impl Collector<'_> {
                 // not known how it ended.
                 (Some(_), None) if ended.is_none() && !has_lost_agent(pid, inode) => None,
                 (Some(noted), seen) => {
-                    let program = noted.program(seen.map(|(_, program)| program));
+                    let program = seen.map_or_else(|| noted.program(), |(_, program)| program);
                     let why = noted.why(&program);
                     Some((program, why))
                 }
@@ -195,7 +200,7 @@ impl Collector<'_> {
         const LATELY: usize = 256;
         for process in self.processes.iter().rev().take(LATELY) {
             if process.executed {
-                self.executions.settle(process.own_pid, process.began);
+                self.executions.settle([process.own_pid, process.pid], process.began);
             }
         }
     }
@@ -207,14 +212,15 @@ impl Collector<'_> {
         }
         for executes in self.executions.overdue_elsewhere(at_end) {
             let pid = executes.pid();
-            let watched =
-                self.processes.iter().any(|process| process.own_pid == pid && !process.ended);
-            let running = procfs::program(pid).filter(|_| !watched);
-            if watched && procfs::is_alive(pid) {
+            let inode = self.memory.inode();
+            let watched = |process: &&Traced| process.own_pid == pid && !process.ended;
+            if let Some(process) = self.processes.iter().find(watched)
+                && procfs::has_mapped(process.pid, inode) == Some(true)
+            {
                 // It goes on as what it was.
                 continue;
             }
-            let program = executes.program(running);
+            let program = executes.program();
             let why = executes.why(&program);
             self.say_untraced(Untraced { pid, program, why });
         }
