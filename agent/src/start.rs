@@ -37,7 +37,9 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         if !stack_end.is_null() {
             unwind::FIRST_STACK_END.store(*stack_end, Relaxed);
         }
-        let session = find_variable(environment);
+        // musl gives constructors nothing, and has this set by now; glibc may not have.
+        let set = sys::environment();
+        let session = find_variable(if set.is_null() { environment } else { set });
         if let Some(value) = session {
             interpose::remember(value);
         }

@@ -90,7 +90,7 @@ pub struct Execution {
     pub pid: AtomicU32,
     /// A [`Preload`].
     pub preload: AtomicU32,
-    /// How many notes found no room before this one.
+    /// In the first note: how many found no room at all.
     pub missed: AtomicU32,
     /// Time stamp counter before the attempt.
     pub stamp: AtomicU64,

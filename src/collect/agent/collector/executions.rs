@@ -22,6 +22,9 @@ pub(super) const REPORTS_WITHIN: Duration = Duration::from_secs(3);
 /// Of the same program, not traced for the same reason, so many processes are told of one by one.
 const TOLD_EACH: u64 = 8;
 
+/// Where nothing speaks against its being traced.
+const UNKNOWN: &str = "the agent did not report from it";
+
 /// A note that is not settled yet.
 #[derive(Clone, Debug)]
 pub(super) struct Executes {
@@ -42,7 +45,7 @@ pub(super) struct Executions {
     /// Attempts that failed before it was read that they were made.
     failed: Vec<(u32, Stamp)>,
     told: HashMap<(PathBuf, String), u64>,
-    missed: u64,
+    missed: u32,
 }
 
 impl Executions {
@@ -55,7 +58,6 @@ impl Executions {
                 continue;
             }
             let (pid, stamp) = (note.pid.load(Relaxed), Stamp(note.stamp.load(Relaxed)));
-            self.missed = self.missed.saturating_add(note.missed.load(Relaxed).into());
             if state == about {
                 let preload = Preload::from_u32(note.preload.load(Relaxed));
                 let (program, since) = (program(note), Instant::now());
@@ -65,6 +67,7 @@ impl Executions {
             }
             note.state.store(ExecutionState::Free as u32, Release);
         }
+        self.missed = memory.executions().next().map_or(0, |first| first.missed.load(Relaxed));
         let waiting = &mut self.waiting;
         self.failed.retain(|(pid, stamp)| {
             let found = waiting.iter().position(|it| it.pid == *pid && it.stamp == *stamp);
@@ -132,8 +135,13 @@ impl Executions {
         more
     }
 
+    /// Whether it may be that it failed and this could not be noted: nothing else speaks for it.
+    pub(super) fn is_doubtful(&self, executes: &Executes, why: &str) -> bool {
+        self.missed > 0 && executes.preload == Preload::Asked && why == UNKNOWN
+    }
+
     /// How many attempts could not be noted: among them may be programs that were not traced.
-    pub(super) fn missed(&self) -> u64 {
+    pub(super) fn missed(&self) -> u32 {
         self.missed
     }
 }
@@ -173,7 +181,7 @@ pub(super) fn why_silent(program: &Path) -> String {
         .map(|(_, obstacle)| obstacle)
         .or_else(|| privileged_for_anybody(program))
         .map_or_else(
-            || String::from("the agent did not report from it"),
+            || String::from(UNKNOWN),
             |obstacle| obstacle.to_string(),
         )
 }

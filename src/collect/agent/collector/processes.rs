@@ -65,6 +65,8 @@ impl Collector<'_> {
     pub(super) fn register(&mut self, at: Stamp) -> Stamp {
         let mut whole = at;
         let mut new = Vec::new();
+        // Often: there is room for a few.
+        self.executions.read(&self.memory);
         for (index, entry) in self.memory.processes().skip(self.processes.len()) {
             let registered = read(index, entry);
             if registered.died {
@@ -169,7 +171,7 @@ impl Collector<'_> {
                 (Some(noted), seen) => {
                     let program = seen.map_or_else(|| noted.program(), |(_, program)| program);
                     let why = noted.why(&program);
-                    Some((program, why))
+                    (!self.executions.is_doubtful(&noted, &why)).then_some((program, why))
                 }
                 (None, seen) => seen.map(|(_, program)| {
                     let why = why_silent(&program);
@@ -222,7 +224,9 @@ impl Collector<'_> {
             }
             let program = executes.program();
             let why = executes.why(&program);
-            self.say_untraced(Untraced { pid, program, why });
+            if !self.executions.is_doubtful(&executes, &why) {
+                self.say_untraced(Untraced { pid, program, why });
+            }
         }
         if at_end {
             for (program, why, count) in self.executions.more() {
