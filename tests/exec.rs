@@ -59,6 +59,7 @@ fn every_way_to_execute_is_followed_into_every_environment() {
     let given = given.into_iter().chain(["posix_spawn", "posix_spawnp", "fork"]);
     let inherited = ["execv", "execvp", "execl", "execlp"];
     let all = given.clone().map(|how| (how, "stripped"));
+    let inherited = inherited.into_iter().chain(["system", "popen"]);
     let all = all.chain(given.chain(inherited).map(|how| (how, "cleared")));
     for (how, environment) in all.chain([("execve", "kept")]) {
         let bare = run(Command::new(&program).args([how, environment]), LIMIT).expect_code(0);
@@ -236,6 +237,35 @@ fn a_private_tmp_is_told_of() {
     assert!(!traced.finished.err().contains("ld.so"), "{}", traced.finished.err());
     let told = not_traced(&traced);
     assert!(matches!(told.as_slice(), [(_, why)] if why.contains("not to be seen")), "{told:?}");
+}
+
+#[test]
+fn a_program_that_changes_privileges_is_told_of() {
+    let elsewhere = programs::c("elsewhere");
+    if !allowed(&elsewhere, &["uid=65534"]) {
+        support::skip!("only root may become another user");
+    }
+    let place = Place::new();
+    let program = place.copy(&programs::c("exit3"));
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    let traced = in_place(&place, &elsewhere, &["fork", "uid=65534"], &program);
+    assert_eq!(traced.finished.code(), Some(3), "{}", traced.finished.err());
+    let told = not_traced(&traced);
+    assert!(matches!(told.as_slice(), [(_, why)] if why.contains("setuid")), "{told:?}");
+}
+
+#[test]
+fn a_program_of_another_c_library_is_told_of_and_runs() {
+    let compiler = support::require!("musl-gcc");
+    let place = Place::new();
+    let program = place.0.path().join("musl");
+    let source = support::compile::root().join("tests/programs/exit3.c");
+    run(Command::new(compiler).arg(source).arg("-o").arg(&program), LIMIT).expect_code(0);
+    let script = "\"$0\"; echo status=$?; exit 0";
+    let traced = record(&words(Path::new("/bin/sh"), &["-c", script, program.to_str().unwrap()]));
+    assert_eq!(traced.finished.out(), "allocated=10 freed=9\nstatus=3\n");
+    let told = not_traced(&traced);
+    assert!(matches!(told.as_slice(), [(_, why)] if why.contains("glibc")), "{told:?}");
 }
 
 #[test]

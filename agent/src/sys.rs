@@ -86,7 +86,7 @@ unsafe extern "C" {
         data: *mut c_void,
     ) -> c_int;
     pub(crate) fn abort() -> !;
-    static environ: *const *const c_char;
+    static mut environ: *const *const c_char;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
     pub(crate) fn readlink(path: *const c_char, to: *mut c_char, room: usize) -> isize;
@@ -155,6 +155,12 @@ pub(crate) unsafe fn dladdr1(
 pub(crate) fn environment() -> *const *const c_char {
     // SAFETY: the C library's own variable; who changes it meanwhile races with every reader of it.
     unsafe { (&raw const environ).read() }
+}
+
+/// Makes it another.
+pub(crate) fn set_environment(environment: *const *const c_char) {
+    // SAFETY: as above; the caller knows of no other thread.
+    unsafe { (&raw mut environ).write(environment) };
 }
 
 /// This thread's `errno`.

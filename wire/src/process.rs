@@ -142,6 +142,8 @@ pub enum Preload {
     TooLarge = 3,
     /// It could not be looked whether its file is to be seen.
     NotKnown = 4,
+    /// The environment is that of other threads, too, and could not be exchanged.
+    Shared = 5,
 }
 
 impl Preload {
@@ -152,6 +154,7 @@ impl Preload {
             1 => Preload::Invisible,
             2 => Preload::Declined,
             3 => Preload::TooLarge,
+            5 => Preload::Shared,
             _ => Preload::NotKnown,
         }
     }

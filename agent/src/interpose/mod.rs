@@ -10,6 +10,7 @@ mod cxx_missing;
 mod environment;
 mod exec;
 mod loader;
+mod shell;
 
 /// Defines a function that jumps to `$traced` with two more arguments: the stack pointer (which
 /// points to the return address) and rbp. `$sp` and `$bp` are the registers in which these go.
@@ -41,6 +42,7 @@ pub(crate) use environment::remember;
 pub(crate) fn prepare() {
     loader::prepare();
     exec::prepare();
+    shell::prepare();
 }
 
 /// Where our own `malloc` lies: the program's calls reach it only if the loader finds it first.

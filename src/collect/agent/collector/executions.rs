@@ -82,7 +82,7 @@ impl Executions {
     /// An image of this process began then: what it was to execute before, it has.
     /// It is known by one number to itself and by another to us, and either may have been noted.
     pub(super) fn settle(&mut self, pids: [u32; 2], began: Stamp) {
-        self.waiting.retain(|it| !pids.contains(&it.pid) || it.stamp > began);
+        self.waiting.retain(|it| it.pid == 0 || !pids.contains(&it.pid) || it.stamp > began);
     }
 
     /// What this process was to execute and certainly did not report from; its image before began
@@ -169,6 +169,10 @@ impl Executes {
             }
             Preload::Declined => "LD_PRELOAD is set to nothing in its environment",
             Preload::TooLarge => "its environment is too large to put the agent into",
+            Preload::Shared => {
+                "it was started by system or popen in a process with threads whose environment had \
+                 been cleaned"
+            }
             Preload::Asked | Preload::NotKnown => return why_silent(program),
         };
         String::from(reason)
