@@ -209,9 +209,9 @@ fn pid_namespace() -> u64 {
     unsafe {
         sys::readlink(c"/proc/self/ns/pid".as_ptr(), text.as_mut_ptr().cast(), text.len());
     }
-    text.iter().filter(|byte| byte.is_ascii_digit()).fold(0, |number: u64, digit| {
-        number.wrapping_mul(10).wrapping_add((digit - b'0').into())
-    })
+    text.iter()
+        .filter(|byte| byte.is_ascii_digit())
+        .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add((digit - b'0').into()))
 }
 
 /// Asks once for the path of this program, which nobody can once it has ended.

@@ -135,12 +135,8 @@ pub(crate) unsafe fn dladdr1(
     symbol: *mut *const ElfSymbol,
     flags: c_int,
 ) -> c_int {
-    type Function = unsafe extern "C" fn(
-        *const c_void,
-        *mut DlInfo,
-        *mut *const ElfSymbol,
-        c_int,
-    ) -> c_int;
+    type Function =
+        unsafe extern "C" fn(*const c_void, *mut DlInfo, *mut *const ElfSymbol, c_int) -> c_int;
     // SAFETY: a C string; the function of this name has this type.
     unsafe {
         let found = dlsym(RTLD_DEFAULT, c"dladdr1".as_ptr());

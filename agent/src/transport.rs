@@ -136,9 +136,8 @@ unsafe fn ask(secret: *const u8, path: *const u8) -> Option<c_int> {
             let size = size_of_val(&PATIENCE) as u32;
             sys::setsockopt(socket, sys::SOL_SOCKET, option, PATIENCE.as_ptr().cast(), size);
         }
-        let reached =
-            sys::connect(socket, &address, size_of::<sys::SocketAddress>() as u32) == 0
-                && sys::send(socket, secret.cast(), SECRET, sys::MSG_NOSIGNAL) == SECRET as isize;
+        let reached = sys::connect(socket, &address, size_of::<sys::SocketAddress>() as u32) == 0
+            && sys::send(socket, secret.cast(), SECRET, sys::MSG_NOSIGNAL) == SECRET as isize;
         let fd = if reached { receive(socket) } else { None };
         sys::close(socket);
         fd

@@ -46,9 +46,8 @@ impl Note {
     pub(super) fn failed(self) {
         let Some(place) = self.place else { return };
         let (about, filling) = (ExecutionState::About as u32, ExecutionState::Filling as u32);
-        let ours = || {
-            place.pid.load(Relaxed) == self.pid && place.stamp.load(Relaxed) == self.stamp
-        };
+        let ours =
+            || place.pid.load(Relaxed) == self.pid && place.stamp.load(Relaxed) == self.stamp;
         if ours() && place.state.compare_exchange(about, filling, AcqRel, Relaxed).is_ok() {
             // Another's by now, if it was read and taken again in between.
             let state = if ours() { ExecutionState::Free } else { ExecutionState::About };

@@ -140,7 +140,8 @@ fn visible() -> Preload {
     match look() {
         Ok(about) => {
             // The very file; in a user namespace its owner may have no name.
-            let same = about.device == FILE[0].load(Relaxed) && about.inode == FILE[1].load(Relaxed);
+            let same =
+                about.device == FILE[0].load(Relaxed) && about.inode == FILE[1].load(Relaxed);
             let copy = about.mode & KIND == REGULAR
                 && about.mode & OTHERS_WRITE == 0
                 && about.bytes as u64 == BYTES.load(Relaxed)

@@ -169,8 +169,9 @@ pub unsafe extern "C" fn execveat(
     unsafe {
         attempt(path, environment, |environment| match EXECVEAT.get::<ExecAt>() {
             Some(real) => real(directory, path, words, environment, flags),
-            None => sys::syscall(sys::SYS_EXECVEAT, directory, path, words, environment, flags)
-                as c_int,
+            None => {
+                sys::syscall(sys::SYS_EXECVEAT, directory, path, words, environment, flags) as c_int
+            }
         })
     }
 }

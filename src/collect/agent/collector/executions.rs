@@ -184,10 +184,7 @@ pub(super) fn why_silent(program: &Path) -> String {
     obstacle(program)
         .map(|(_, obstacle)| obstacle)
         .or_else(|| privileged_for_anybody(program))
-        .map_or_else(
-            || String::from(UNKNOWN),
-            |obstacle| obstacle.to_string(),
-        )
+        .map_or_else(|| String::from(UNKNOWN), |obstacle| obstacle.to_string())
 }
 
 fn program(note: &Execution) -> PathBuf {
