@@ -22,6 +22,8 @@ mod define;
 #[cfg(feature = "preload")]
 mod interpose;
 #[cfg(feature = "preload")]
+mod limit;
+#[cfg(feature = "preload")]
 mod real;
 #[cfg(feature = "preload")]
 mod record;
@@ -41,6 +43,8 @@ mod tally;
 mod thread;
 #[cfg(feature = "preload")]
 mod tid;
+#[cfg(feature = "preload")]
+mod transport;
 #[cfg(feature = "preload")]
 mod young;
 

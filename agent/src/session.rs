@@ -5,16 +5,18 @@
 //! parent's memory, page included, and rightly goes on in its parent's name until it execs.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::{
     Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Telling,
     VERSION, Writer,
 };
 
+use crate::limit::has_room_for;
 use crate::sys;
 use crate::tally::Tallies;
 use crate::thread::Thread;
+use crate::transport::{self, Memory};
 use crate::unwind::Trail;
 use crate::young::{Place, Young};
 
@@ -22,6 +24,9 @@ static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
 static TRAILS: AtomicPtr<Trail> = AtomicPtr::new(null_mut());
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
+static PID_NAMESPACE: AtomicU64 = AtomicU64::new(0);
+/// The same, also where this process is not traced: what it executes is noted all the same.
+static NOTES: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
 /// Lies alone in a page that a fork wipes.
 struct Identity {
@@ -66,6 +71,20 @@ fn register_child(base: *mut u8) -> Option<Joined> {
         return None;
     }
     register(base, forked_from, Refusal::None)
+}
+
+/// The header of the session, while somebody reads it, whether or not this process is traced in it.
+pub(crate) fn header() -> Option<*mut Session> {
+    let session = NOTES.load(Acquire).cast::<Session>();
+    // SAFETY: null or a mapping that is never undone.
+    let open = !session.is_null() && unsafe { (*session).pulse.clock.load(Relaxed) } != CLOSED;
+    open.then_some(session)
+}
+
+/// A moment after all before it, and before all after it.
+pub(crate) fn moment() -> u64 {
+    // SAFETY: as in `header`.
+    header().map_or(0, |session| unsafe { (*session).moments.fetch_add(1, AcqRel) + 1 })
 }
 
 impl Joined {
@@ -183,52 +202,69 @@ impl Joined {
     }
 }
 
-/// Maps the session that `UNFREED_SESSION` names (`SIZE:PATH`) and registers this process. Does
-/// nothing where that cannot be done: the collector notices that nobody registered.
+/// Maps the session that `UNFREED_SESSION` names and registers this process. Does nothing where that
+/// cannot be done: the collector notices that nobody registered.
 ///
 /// # Safety
 /// `value` points to a string that ends with 0.
 pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
-    let mut length = 0usize;
-    let mut at = value;
-    // SAFETY: reads up to the first byte that is no digit, at the latest the final 0.
+    // SAFETY: the caller's; then calls on what they gave.
     unsafe {
-        while (*at).is_ascii_digit() {
-            length = length.saturating_mul(10).saturating_add((*at - b'0') as usize);
-            at = at.add(1);
+        let Some(Memory { fd, length }) = transport::open(value) else { return };
+        let map = |length| {
+            let base = sys::mmap(null_mut(), length, sys::PROT_READ_WRITE, sys::MAP_SHARED, fd, 0);
+            (!sys::map_failed(base)).then_some(base)
+        };
+        let head = map(HEAD);
+        let geometry = head.and_then(|head| geometry(head.cast(), length));
+        let (mut refusal, mut rest) = (refusal, None);
+        if let Some(geometry) = geometry {
+            let private = geometry.writers as usize * TRAIL_BYTES;
+            let room = has_room_for(length + private, private);
+            if !room && refusal == Refusal::None {
+                refusal = Refusal::AddressSpace;
+            }
+            // To say that there is no room, the table of processes will do.
+            rest = map(if room { length } else { geometry.writer_offset(0) });
         }
-        if *at != b':' || length < size_of::<Session>() {
-            return;
+        if let Some(head) = head {
+            sys::munmap(head, HEAD);
         }
-        let fd = sys::open(at.add(1).cast(), sys::O_RDWR | sys::O_CLOEXEC);
-        if fd < 0 {
-            return;
-        }
-        let base = sys::mmap(null_mut(), length, sys::PROT_READ_WRITE, sys::MAP_SHARED, fd, 0);
         sys::close(fd);
-        if sys::map_failed(base) {
-            return;
-        }
+        let (Some(base), Some(geometry)) = (rest, geometry) else { return };
+        let trails = if refusal == Refusal::AddressSpace {
+            Some(null_mut())
+        } else {
+            trails(geometry.writers)
+        };
         // What only passes through need not be in the program's core dumps.
         sys::madvise(base, length, sys::MADV_DONTDUMP);
-        let session = base.cast::<Session>();
-        let fits = (*session).magic == MAGIC
-            && (*session).version == VERSION
-            && (*session).geometry.is_valid()
-            && (*session).geometry.file_bytes() == length;
-        let room = || Some((wiped_on_fork()?, trails((*session).geometry.writers)?));
-        let Some((identity, trails)) = fits.then(room).flatten() else {
-            sys::munmap(base, length);
-            return;
-        };
+        let (Some(identity), Some(trails)) = (wiped_on_fork(), trails) else { return };
         IDENTITY.store(identity, Relaxed);
         TRAILS.store(trails, Relaxed);
+        PID_NAMESPACE.store(pid_namespace(), Relaxed);
         // So that the collector's barriers reach this process's threads, and its children's.
         sys::syscall(sys::SYS_MEMBARRIER, sys::MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0);
         if register(base.cast(), 0, refusal).is_some() {
             BASE.store(base.cast(), Release);
         }
+        NOTES.store(base.cast(), Release);
     }
+}
+
+/// Bytes of the file that hold its header.
+const HEAD: usize = 4096;
+
+/// Where everything lies, if this is the header of a session of this length.
+///
+/// # Safety
+/// `session` is mapped.
+unsafe fn geometry(session: *const Session, length: usize) -> Option<Geometry> {
+    // SAFETY: the caller's; these never change.
+    let (magic, version, geometry) =
+        unsafe { ((*session).magic, (*session).version, (*session).geometry) };
+    (magic == MAGIC && version == VERSION && geometry.is_valid() && geometry.file_bytes() == length)
+        .then_some(geometry)
 }
 
 /// Room for every writer's last walk, of which only what is used takes memory.
@@ -274,11 +310,13 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     let joined = Joined { base, process: index + 1 };
     let entry = joined.entry();
     entry.pid.store(own_pid(), Relaxed);
+    entry.pid_namespace.store(PID_NAMESPACE.load(Relaxed), Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
     if forked_from == 0 {
         note_program(entry);
     }
+    entry.moment.store(session.moments.fetch_add(1, AcqRel) + 1, Relaxed);
     entry.began.store(crate::clock::process_stamp(joined), Relaxed);
     let refused = refusal != Refusal::None;
     let state = if refused { ProcessState::Refused } else { ProcessState::Ready };
@@ -288,19 +326,25 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     (!refused).then_some(joined)
 }
 
-/// This process's number as the collector's `/proc` has it, through which the session was found: in a
-/// pid namespace the process itself would be told another.
-fn own_pid() -> u32 {
-    let mut text = [0u8; 16];
-    // SAFETY: a C string, and as much room as it is told; getpid has no effect.
-    let (length, otherwise) = unsafe {
-        (sys::readlink(c"/proc/self".as_ptr(), text.as_mut_ptr().cast(), text.len()), sys::getpid())
-    };
-    let digits = text.get(..length.max(0) as usize).unwrap_or_default();
-    let number = digits.iter().try_fold(0u32, |number, digit| {
-        digit.is_ascii_digit().then(|| number.wrapping_mul(10).wrapping_add((digit - b'0').into()))
-    });
-    number.filter(|number| *number != 0).unwrap_or(otherwise as u32)
+/// The only system call that a forked child makes: what else there is to know its parent knows. A
+/// filter of system calls that the parent has set meanwhile may allow nothing more.
+pub(crate) fn own_pid() -> u32 {
+    // SAFETY: has no effect.
+    unsafe { sys::getpid() as u32 }
+}
+
+/// The number of the pid namespace that this process is in, in which the collector may not be: it
+/// then looks for the process by its number there. 0 where it cannot be known.
+fn pid_namespace() -> u64 {
+    // `pid:[4026531836]`
+    let mut text = [0u8; 32];
+    // SAFETY: a C string, and as much room as it is told.
+    unsafe {
+        sys::readlink(c"/proc/self/ns/pid".as_ptr(), text.as_mut_ptr().cast(), text.len());
+    }
+    text.iter()
+        .filter(|byte| byte.is_ascii_digit())
+        .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add((digit - b'0').into()))
 }
 
 /// Asks once for the path of this program, which nobody can once it has ended.

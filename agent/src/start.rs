@@ -27,16 +27,21 @@ unsafe extern "C" fn start(_: c_int, _: *const *const c_char, environment: *cons
         let ends =
             if stack_end.is_null() { [c"exit", c"pthread_exit"].map(find_next) } else { [0; 2] };
         unwind::prepare(ends);
-        let environment = if stack_end.is_null() { sys::environment() } else { environment };
         let stack_end = if stack_end.is_null() { first_stack_end() } else { *stack_end };
         unwind::FIRST_STACK_END.store(stack_end, Relaxed);
+        // musl gives constructors nothing, and has this set by now; glibc may not have.
+        let set = sys::environment();
+        let session = find_variable(if set.is_null() { environment } else { set });
+        if let Some(value) = session {
+            interpose::remember(value);
+        }
         // All of it now: later, whoever calls us may hold the loader's lock.
         let complete = real::prepare();
         real::cxx::prepare();
         interpose::prepare();
         let ours = sys::dlsym(sys::RTLD_DEFAULT, c"malloc".as_ptr());
         real::end_look_ups();
-        let Some(value) = find_variable(environment) else { return };
+        let Some(value) = session else { return };
         let refusal = if !unwind::usable() {
             Refusal::NoFindObject
         } else if !complete {

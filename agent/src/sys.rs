@@ -5,7 +5,27 @@ use core::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 
 use crate::weak::weak;
 
+pub(crate) const RLIMIT_DATA: c_int = 2;
+pub(crate) const RLIMIT_AS: c_int = 9;
+pub(crate) const O_RDONLY: c_int = 0;
 pub(crate) const O_RDWR: c_int = 2;
+pub(crate) const O_NOCTTY: c_int = 0o400;
+pub(crate) const O_NONBLOCK: c_int = 0o4000;
+pub(crate) const SEEK_END: c_int = 2;
+pub(crate) const AF_UNIX: u16 = 1;
+pub(crate) const SOCK_STREAM_CLOEXEC: c_int = 1 | 0o2000000;
+pub(crate) const SOL_SOCKET: c_int = 1;
+pub(crate) const SO_RCVTIMEO: c_int = 20;
+pub(crate) const SO_SNDTIMEO: c_int = 21;
+pub(crate) const SCM_RIGHTS: c_int = 1;
+pub(crate) const MSG_NOSIGNAL: c_int = 0x4000;
+pub(crate) const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
+pub(crate) const SYS_EXECVE: c_long = 59;
+pub(crate) const SYS_EXECVEAT: c_long = 322;
+pub(crate) const ENOENT: c_int = 2;
+pub(crate) const EACCES: c_int = 13;
+pub(crate) const ENOTDIR: c_int = 20;
+pub(crate) const ENOSYS: c_int = 38;
 pub(crate) const O_CLOEXEC: c_int = 0o2000000;
 pub(crate) const PROT_READ_WRITE: c_int = 1 | 2;
 pub(crate) const MAP_SHARED: c_int = 1;
@@ -29,6 +49,21 @@ pub(crate) const EINVAL: c_int = 22;
 #[repr(C)]
 pub(crate) struct DlInfo([usize; 4]);
 
+impl DlInfo {
+    /// The name of the file, as the loader was told it.
+    ///
+    /// # Safety
+    /// Filled in by `dladdr1`, about a module that stays.
+    pub(crate) unsafe fn file(&self) -> &'static [u8] {
+        let name = self.0[0] as *const c_char;
+        if name.is_null() {
+            return &[];
+        }
+        // SAFETY: the loader's own text.
+        unsafe { core::ffi::CStr::from_ptr(name).to_bytes() }
+    }
+}
+
 /// `Elf64_Sym`.
 #[repr(C)]
 pub(crate) struct ElfSymbol {
@@ -42,8 +77,11 @@ pub(crate) struct ElfSymbol {
 
 unsafe extern "C" {
     pub(crate) fn abort() -> !;
+    static mut environ: *const *const c_char;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub(crate) fn close(fd: c_int) -> c_int;
+    pub(crate) fn read(fd: c_int, to: *mut c_void, room: usize) -> isize;
+    pub(crate) fn getrlimit(which: c_int, limit: *mut c_void) -> c_int;
     pub(crate) fn readlink(path: *const c_char, to: *mut c_char, room: usize) -> isize;
     pub(crate) fn mmap(
         at: *mut c_void,
@@ -66,13 +104,24 @@ unsafe extern "C" {
         destructor: Option<unsafe extern "C" fn(*mut c_void)>,
     ) -> c_int;
     pub(crate) fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
+    pub(crate) fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
+    pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int;
+    pub(crate) fn setsockopt(
+        fd: c_int,
+        level: c_int,
+        option: c_int,
+        value: *const c_void,
+        length: u32,
+    ) -> c_int;
+    pub(crate) fn connect(fd: c_int, to: *const SocketAddress, length: u32) -> c_int;
+    pub(crate) fn send(fd: c_int, from: *const c_void, length: usize, flags: c_int) -> isize;
+    pub(crate) fn recvmsg(fd: c_int, message: *mut Message, flags: c_int) -> isize;
 }
 
-type DlAddr1 =
+pub(crate) type DlAddr1 =
     unsafe extern "C" fn(*const c_void, *mut DlInfo, *mut *const ElfSymbol, c_int) -> c_int;
 
 weak!("dladdr1", unfreed_agent_dladdr1: Option<DlAddr1>);
-weak!("__environ", unfreed_agent_environ: *const *const *const c_char);
 
 /// glibc's `dladdr1`.
 pub(crate) fn dladdr1() -> Option<DlAddr1> {
@@ -80,14 +129,81 @@ pub(crate) fn dladdr1() -> Option<DlAddr1> {
     unsafe { (&raw const unfreed_agent_dladdr1).read_volatile() }
 }
 
-/// The environment as the C library knows it; null where it does not yet.
+/// The environment of this process as it is now.
 pub(crate) fn environment() -> *const *const c_char {
-    // SAFETY: filled in by the loader; the C library's own variable.
-    unsafe {
-        let environment = (&raw const unfreed_agent_environ).read_volatile();
-        if environment.is_null() { core::ptr::null() } else { *environment }
-    }
+    // SAFETY: the C library's own variable; who changes it meanwhile races with every reader of it.
+    unsafe { (&raw const environ).read() }
 }
+
+/// Makes it another.
+pub(crate) fn set_environment(environment: *const *const c_char) {
+    // SAFETY: as above; the caller knows of no other thread.
+    unsafe { (&raw mut environ).write(environment) };
+}
+
+/// This thread's `errno`.
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the C library gives this thread's own.
+    unsafe { *__errno_location() }
+}
+
+/// Sets it.
+pub(crate) fn set_errno(value: c_int) {
+    // SAFETY: as above.
+    unsafe { *__errno_location() = value };
+}
+
+/// `struct sockaddr_un`.
+#[repr(C)]
+pub(crate) struct SocketAddress {
+    pub(crate) family: u16,
+    pub(crate) path: [u8; 108],
+}
+
+/// `struct iovec`.
+#[repr(C)]
+pub(crate) struct Piece {
+    pub(crate) start: *mut c_void,
+    pub(crate) length: usize,
+}
+
+/// `struct msghdr`.
+#[repr(C)]
+pub(crate) struct Message {
+    pub(crate) name: *mut c_void,
+    pub(crate) name_length: u32,
+    pub(crate) pieces: *mut Piece,
+    pub(crate) piece_count: usize,
+    pub(crate) control: *mut c_void,
+    pub(crate) control_length: usize,
+    pub(crate) flags: c_int,
+}
+
+/// `struct cmsghdr` with one descriptor in it.
+#[repr(C)]
+pub(crate) struct Handed {
+    pub(crate) length: usize,
+    pub(crate) level: c_int,
+    pub(crate) kind: c_int,
+    pub(crate) fd: c_int,
+}
+
+/// `struct stat`, of which only this much is looked at.
+#[repr(C)]
+pub(crate) struct FileAbout {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    links: u64,
+    pub(crate) mode: u32,
+    pub(crate) owner: u32,
+    group: u32,
+    padding: u32,
+    special: u64,
+    pub(crate) bytes: i64,
+    rest: [u64; 11],
+}
+
+const _: () = assert!(size_of::<FileAbout>() == 144);
 
 /// `MAP_FAILED`.
 pub(crate) fn map_failed(address: *mut c_void) -> bool {

@@ -37,12 +37,17 @@ pub fn record(command: &[OsString]) -> Traced {
     record_with(&[], command, &[])
 }
 
+/// The same with more in the environment.
+pub fn record_in(command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
+    record_with(&[], command, environment)
+}
+
 /// Records a command to its end, every event by itself.
 pub fn record_every_event(command: &[OsString]) -> Traced {
     record_with(&["--every-event"], command, &[])
 }
 
-/// The same with more in the environment.
+/// The same, with more in the environment.
 pub fn record_every_event_in(command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
     record_with(&["--every-event"], command, environment)
 }

@@ -13,7 +13,7 @@ mod tally;
 mod writer;
 mod young;
 
-pub use process::{Process, ProcessState, Refusal};
+pub use process::{Execution, ExecutionState, Preload, Process, ProcessState, Refusal};
 pub use record::{Kind, RecordHeader, StackEnd, frame_word, split_frame_word, words};
 pub use session::{
     CLOSED, Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, TRAIL_BYTES, Telling, VERSION,

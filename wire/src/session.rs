@@ -22,8 +22,9 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"unfreeSM");
 /// Version of all layouts in this crate. The agent refuses any other.
 pub const VERSION: u32 = 2;
 
-/// Environment variable that tells the agent where the session is: `SIZE:PATH`, the size of
-/// the file in decimal and a path that can be opened.
+/// Environment variable that tells the agent where the session is: `SIZE:PID:FD:SECRET:SOCKET`, the
+/// size of the memory, whose descriptor of which number it is, and what to say at which socket
+/// to be handed it where that one cannot be opened; or `SIZE:PATH`.
 pub const SESSION_VARIABLE: &str = "UNFREED_SESSION";
 
 const PAGE: usize = 4096;
@@ -42,6 +43,8 @@ pub struct Session {
     pub max_depth: u32,
     /// Where everything lies.
     pub geometry: Geometry,
+    /// Counts attempts to execute something, and the beginnings of images between them.
+    pub moments: AtomicU64,
     /// How many processes have asked for an entry; may exceed what there is.
     pub claimed_processes: AtomicU32,
     /// One more than the highest index of a writer ever claimed.

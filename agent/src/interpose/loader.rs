@@ -14,7 +14,7 @@ static DLCLOSE: Real = Real::new(c"dlclose");
 static UNLOADED: AtomicU64 = AtomicU64::new(0);
 
 /// Looks the real function up.
-pub(crate) fn prepare() {
+pub(super) fn prepare() {
     DLCLOSE.prepare();
 }
 

@@ -3,10 +3,14 @@
 //! Each begins with a few instructions of assembly that hand on, beside the arguments, the stack
 //! pointer and rbp as they were at the call: the walk starts there, with no frame of ours in it.
 
+mod announce;
 mod c;
 mod cxx;
 mod cxx_missing;
+mod environment;
+mod exec;
 mod loader;
+mod shell;
 
 /// Defines a function that jumps to `$traced` with two more arguments: the stack pointer (which
 /// points to the return address) and rbp. `$sp` and `$bp` are the registers in which these go.
@@ -32,7 +36,14 @@ macro_rules! entry {
 }
 use entry;
 
-pub(crate) use loader::prepare;
+pub(crate) use environment::remember;
+
+/// Looks up the real functions of the loader's and the kernel's stand-ins.
+pub(crate) fn prepare() {
+    loader::prepare();
+    exec::prepare();
+    shell::prepare();
+}
 
 /// Where our own `malloc` lies: the program's calls reach it only if the loader finds it first.
 pub(crate) fn own_malloc() -> *mut core::ffi::c_void {

@@ -7,8 +7,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tempfile::TempDir;
-use unfreed::collect::agent::program_directory;
+use unfreed::collect::agent::{ProgramDirectory, program_directory};
 
 use crate::cli::fail::{Failure, Told};
 
@@ -36,7 +35,7 @@ pub const DELIVERED: &str = "delivered 6000 messages";
 
 /// The programs, as files; gone when dropped.
 pub struct Files {
-    directory: TempDir,
+    directory: ProgramDirectory,
 }
 
 impl Files {

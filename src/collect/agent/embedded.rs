@@ -5,10 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::error::CollectError;
-use super::place::program_directory;
+use super::place::{ProgramDirectory, program_directory};
 
 #[cfg(unfreed_agent)]
 const AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libunfreed_agent.so"));
@@ -42,7 +40,7 @@ pub fn write_agent(directory: &Path) -> io::Result<()> {
 
 /// The agent as a file; gone when dropped.
 pub(super) struct AgentFile {
-    directory: TempDir,
+    directory: ProgramDirectory,
 }
 
 impl AgentFile {
@@ -53,9 +51,16 @@ impl AgentFile {
         }
         let directory = program_directory(|directory| {
             write_agent(directory)?;
-            fs::set_permissions(directory, Permissions::from_mode(0o755))
+            // A target that gives up its privileges and then executes another program must still
+            // be able to read the agent.
+            fs::set_permissions(directory, Permissions::from_mode(0o711))
         })?;
         Ok(AgentFile { directory })
+    }
+
+    /// The directory that holds it, and whatever else the traced programs must see.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where it lies.

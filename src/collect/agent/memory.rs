@@ -3,19 +3,23 @@
 //! Everything in it is written by the traced programs and is believed only after a check: a
 //! record that cannot be right costs the rest of its ring, which is counted, and nothing else.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally, Telling,
-    VERSION, Writer,
+    Bucket, CLOSED, Execution, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally,
+    Telling, VERSION, Writer,
 };
 
 use super::clock::{Stamp, now};
-
+use super::door::Door;
 use super::sigbus::Guard;
 
 /// Most frames recorded of a stack.
@@ -26,18 +30,18 @@ const MAX_DEPTH: u32 = 192;
 /// that locks all its memory (`mlockall`) gets all of it: see [`MostMemory`].
 const GEOMETRY: Geometry = Geometry {
     processes: 4096,
-    writers: 1024,
+    writers: 512,
     large: 8,
     young_buckets: 1 << 14,
     large_bytes: 4 << 20,
-    small_bytes: 32 << 10,
+    small_bytes: 128 << 10,
     large_tallies: 2048,
-    small_tallies: 64,
+    small_tallies: 128,
 };
 
 /// A session that this process made.
 pub(super) struct SessionMemory {
-    file: File,
+    file: Arc<File>,
     _guard: Guard,
     map: MmapRaw,
     telling: Telling,
@@ -75,12 +79,20 @@ impl SessionMemory {
     pub(super) fn create() -> io::Result<SessionMemory> {
         // SAFETY: a valid name; the result is checked and owned by nobody else.
         let file = unsafe {
-            let fd = libc::memfd_create(c"unfreed-session".as_ptr(), libc::MFD_CLOEXEC);
+            let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+            let fd = libc::memfd_create(c"unfreed-session".as_ptr(), flags);
             if fd < 0 {
                 return Err(io::Error::last_os_error());
             }
             File::from_raw_fd(fd)
         };
+        file.set_len(GEOMETRY.file_bytes() as u64)?;
+        // A traced program that cut it would end us at our next look.
+        const FIXED: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: a descriptor of ours; no memory is passed.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, FIXED) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
         SessionMemory::on(file)
     }
 
@@ -91,12 +103,14 @@ impl SessionMemory {
         let map = MmapOptions::new().map_raw(&file)?;
         let start = map.as_ptr() as usize;
         let guard = Guard::over(start..start + map.len());
-        let session = SessionMemory { file, _guard: guard, map, telling: Telling::Survivors };
+        let session =
+            SessionMemory { file: Arc::new(file), _guard: guard, map, telling: Telling::Survivors };
         let header = Session {
             magic: MAGIC,
             version: VERSION,
             max_depth: MAX_DEPTH,
             geometry: GEOMETRY,
+            moments: AtomicU64::new(0),
             claimed_processes: AtomicU32::new(0),
             claimed_writers: AtomicU32::new(0),
             telling: Telling::Survivors as u32,
@@ -109,14 +123,36 @@ impl SessionMemory {
         Ok(session)
     }
 
-    /// What the agent is told: length and a path under which any process of this user can open it.
-    pub(super) fn variable(&self) -> String {
-        format!(
-            "{}:/proc/{}/fd/{}",
+    /// The memory itself, to be handed on.
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// The number of its file: what maps show of it.
+    pub(super) fn inode(&self) -> u64 {
+        self.file.metadata().map_or(0, |about| about.ino())
+    }
+
+    /// What the agent is told: length, the descriptor that any process of this user can open, and
+    /// for the others the door.
+    pub(super) fn variable(&self, door: Option<&Door>) -> OsString {
+        let secret = door.map_or("0".repeat(32), |door| door.secret().to_owned());
+        let mut variable = OsString::from(format!(
+            "{}:{}:{}:{secret}:",
             GEOMETRY.file_bytes(),
             std::process::id(),
-            self.file.as_raw_fd()
-        )
+            self.file.as_raw_fd(),
+        ));
+        variable.push(door.map_or(Path::new(""), Door::path));
+        variable
+    }
+
+    /// The notes of what is executed.
+    pub(super) fn executions(&self) -> impl Iterator<Item = &Execution> {
+        (0..Execution::COUNT).map(|index| {
+            // SAFETY: inside the header's page, aligned, atomics only.
+            unsafe { &*self.map.as_ptr().add(Execution::offset(index)).cast::<Execution>() }
+        })
     }
 
     /// Tells every agent that nobody reads any more.

@@ -9,6 +9,7 @@
 
 mod clock;
 mod collector;
+mod door;
 mod drain;
 mod embedded;
 mod error;
@@ -22,6 +23,7 @@ mod rehearsal;
 mod session;
 mod sigbus;
 mod signals;
+mod stale;
 mod tallies;
 mod target;
 mod told;
@@ -32,7 +34,7 @@ pub use embedded::{AGENT_NAME, write_agent};
 pub use error::CollectError;
 pub use memory::MostMemory;
 pub use obstacle::{Obstacle, obstacle};
-pub use place::program_directory;
+pub use place::{ProgramDirectory, program_directory};
 pub use rehearsal::Rehearsal;
 pub use session::{Session, Unwatched};
 pub use target::Elsewhere;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use unfreed_symbols::ProgramShape;
@@ -74,7 +74,12 @@ pub fn obstacle(path: &Path) -> Option<(PathBuf, Obstacle)> {
     let mut path = path.to_owned();
     // The kernel follows no more interpreters than this either.
     for _ in 0..5 {
-        let file = fs::File::open(&path).ok()?;
+        // A traced process says what it executes, and may lie: nothing here waits for a pipe.
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(&path).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
         // SAFETY: only read; a program file that is being truncated meanwhile cannot be run either.
         let bytes = unsafe { memmap2::Mmap::map(&file) }.ok()?;
         if let Some(script) = bytes.strip_prefix(b"#!") {
@@ -104,6 +109,16 @@ fn privileged(path: &Path) -> Option<Obstacle> {
         return Some(Obstacle::Privileged("given file capabilities"));
     }
     None
+}
+
+/// What makes the loader ignore preloading for whoever is not already what it makes them. Whom the
+/// traced process was, nobody can say afterwards.
+pub(super) fn privileged_for_anybody(path: &Path) -> Option<Obstacle> {
+    match path.metadata().ok()?.permissions().mode() {
+        mode if mode & 0o4000 != 0 => Some(Obstacle::Privileged("setuid")),
+        mode if mode & 0o2000 != 0 => Some(Obstacle::Privileged("setgid")),
+        _ => has_file_capabilities(path).then_some(Obstacle::Privileged("given file capabilities")),
+    }
 }
 
 fn has_file_capabilities(path: &Path) -> bool {

@@ -7,6 +7,73 @@ use std::path::{Path, PathBuf};
 
 use super::record::{ModuleSeen, ProcessBegan};
 
+/// The number by which we know a process that has mapped the memory with this inode, and 0 where it
+/// is not to be found. It may be something else by now: what is certain of it is what it said.
+pub(super) fn locate(said: Said, inode: u64) -> u32 {
+    let own = said.own_pid;
+    let here = said.namespace == own_namespace();
+    if here && !said.forked || has_mapped(own, inode) == Some(true) {
+        return own;
+    }
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let candidates: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| inner_number(*pid) == Some(own))
+        .collect();
+    let certain = candidates.iter().find(|pid| has_mapped(**pid, inode) == Some(true));
+    match (certain, candidates.as_slice()) {
+        (Some(pid), _) => *pid,
+        (None, [pid]) if !here => *pid,
+        // It may have ended, or executed something, since. The first process of a namespace counts
+        // itself as 1, which here is somebody who was there before us.
+        _ if (here || said.namespace == 0) && !is_older_than_us(own) => own,
+        _ => 0,
+    }
+}
+
+fn is_older_than_us(pid: u32) -> bool {
+    let began = |pid: &str| -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    };
+    began(&pid.to_string()).zip(began("self")).is_some_and(|(its, ours)| its < ours)
+}
+
+/// What a process said of its number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// As it counts itself.
+    pub(super) own_pid: u32,
+    /// In which namespace its image began; 0 where it does not know.
+    pub(super) namespace: u64,
+    /// Since when it may have been forked into another.
+    pub(super) forked: bool,
+}
+
+/// The pid namespace that we are in.
+fn own_namespace() -> u64 {
+    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
+}
+
+/// What a process in a pid namespace below ours counts itself as.
+fn inner_number(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let numbers: Vec<&str> = line.split_whitespace().collect();
+    (numbers.len() > 1).then(|| numbers.last()?.parse().ok()).flatten()
+}
+
+/// Whether a process has mapped the session's memory; `None` where that cannot be known, or it has
+/// mapped nothing any more.
+pub(super) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
+    let map = fs::read_to_string(format!("/proc/{pid}/maps")).ok().filter(|map| !map.is_empty())?;
+    let inode = format!(" {inode} ");
+    Some(map.lines().any(|line| line.contains("/memfd:unfreed-session") && line.contains(&inode)))
+}
+
 /// What there is to know of a process; `program` is what it said itself. Empty where it said
 /// nothing and has already gone.
 pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {

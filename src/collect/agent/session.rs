@@ -10,6 +10,7 @@ use unfreed_wire::Telling;
 
 use super::clock::{Clock, utc_offset_minutes};
 use super::collector::Collector;
+use super::door::Door;
 use super::embedded::{AgentFile, has_agent};
 use super::error::CollectError;
 use super::memory::SessionMemory;
@@ -28,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(4);
 pub struct Session {
     starts: Starts,
     memory: SessionMemory,
+    door: Option<Door>,
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
@@ -64,11 +66,16 @@ impl Session {
         let agent = AgentFile::create()?;
         let memory =
             SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;
+        let door = Door::open(agent.directory(), memory.file())
+            .map_err(|error| {
+                tracing::warn!("programs that become another user cannot be traced: {error}");
+            })
+            .ok();
         let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let (command, stdout) = (command.to_vec(), Stdio::inherit());
         let starts = Starts::Here { program, command, stdout, agent };
-        Ok(Session { starts, memory, marks, clock, started, signals: None })
+        Ok(Session { starts, memory, door, marks, clock, started, signals: None })
     }
 
     /// Prepares to watch a program that somebody else starts. From now on no signal that asks to
@@ -90,7 +97,7 @@ impl Session {
         let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let starts = Starts::Elsewhere(elsewhere);
-        Ok(Session { starts, memory, marks, clock, started, signals })
+        Ok(Session { starts, memory, door: None, marks, clock, started, signals })
     }
 
     /// Sends what the program writes to standard output elsewhere; else it goes to ours.
@@ -130,11 +137,11 @@ impl Session {
         identify: Identify<'_>,
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
-        let Session { starts, memory, marks, clock, signals, .. } = self;
+        let Session { starts, memory, door, marks, clock, signals, .. } = self;
         let signals = signals.unwrap_or_else(Signals::take_over);
         let (target, agent) = match starts {
             Starts::Here { program, command, stdout, agent } => {
-                let (path, variable) = (agent.path(), memory.variable());
+                let (path, variable) = (agent.path(), memory.variable(door.as_ref()));
                 (Target::start(&program, &command, stdout, &path, &variable)?, Some(agent))
             }
             Starts::Elsewhere(mut elsewhere) => {
@@ -146,6 +153,7 @@ impl Session {
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
         let exit = collector.run(&signals, duration)?;
+        drop(door);
         if struck() {
             return Err(CollectError::CutShort);
         }

@@ -1,9 +1,11 @@
 //! Signals while a target runs: the terminal's go to the target by themselves, and must not end
-//! us before it; those sent to us alone are passed on.
+//! us before it; those that another process sends to us are passed on.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// Which have come, and which of them from another process.
 static SEEN: AtomicU32 = AtomicU32::new(0);
+static SENT: AtomicU32 = AtomicU32::new(0);
 
 /// Whether we were started with SIGPIPE ignored, as services often are.
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -47,13 +49,16 @@ pub(super) fn as_without_us(blocked: &libc::sigset_t) {
     }
 }
 
-/// Signals that the terminal sends to the whole foreground group.
+/// Signals that the terminal sends to the whole foreground group, but others may send to us alone.
 const FROM_TERMINAL: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];
 /// Signals that somebody sends to us and means for the target.
 const TO_PASS_ON: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
 
-extern "C" fn note(signal: libc::c_int) {
+extern "C" fn note(signal: libc::c_int, about: *const libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the system's own, for a handler that asked for it.
+    let from_process = !about.is_null() && unsafe { (*about).si_code } <= 0;
     if let Ok(signal @ 0..32) = u32::try_from(signal) {
+        SENT.fetch_or(u32::from(from_process) << signal, Ordering::Relaxed);
         SEEN.fetch_or(1 << signal, Ordering::Relaxed);
     }
 }
@@ -68,6 +73,7 @@ impl Signals {
     /// them too, as under `nohup`.
     pub(super) fn take_over() -> Signals {
         SEEN.store(0, Ordering::Relaxed);
+        SENT.store(0, Ordering::Relaxed);
         let mut old = Vec::new();
         for signal in FROM_TERMINAL.into_iter().chain(TO_PASS_ON) {
             // SAFETY: both structures are valid; the handler only touches an atomic.
@@ -79,8 +85,8 @@ impl Signals {
                     continue;
                 }
                 let mut ours = std::mem::zeroed::<libc::sigaction>();
-                ours.sa_sigaction = note as extern "C" fn(libc::c_int) as usize;
-                ours.sa_flags = libc::SA_RESTART;
+                ours.sa_sigaction = note as *const () as usize;
+                ours.sa_flags = libc::SA_RESTART | libc::SA_SIGINFO;
                 if libc::sigaction(signal, &ours, std::ptr::null_mut()) == 0 {
                     old.push((signal, before));
                 }
@@ -89,11 +95,16 @@ impl Signals {
         Signals { old }
     }
 
-    /// The signals to pass on that came since the last call, and whether the terminal asked to end.
+    /// The signals to pass on that came since the last call, and whether somebody asked to end.
     pub(super) fn take(&self) -> (Vec<libc::c_int>, bool) {
         let seen = SEEN.swap(0, Ordering::Relaxed);
-        let was = |signal: &libc::c_int| seen & (1 << *signal) != 0;
-        (TO_PASS_ON.into_iter().filter(was).collect(), FROM_TERMINAL.iter().any(was))
+        let sent = SENT.swap(0, Ordering::Relaxed);
+        let is_in = |set: u32| move |signal: &libc::c_int| set & (1 << *signal) != 0;
+        // What the terminal sends has reached the target by itself, and twice may mean something
+        // else. Who sends to the whole group by hand is passed on nevertheless: it looks the same.
+        let sent = FROM_TERMINAL.into_iter().filter(is_in(sent));
+        let passed_on = TO_PASS_ON.into_iter().filter(is_in(seen)).chain(sent).collect();
+        (passed_on, FROM_TERMINAL.iter().any(is_in(seen)))
     }
 }
 

@@ -39,7 +39,7 @@ impl Target {
         command: &[OsString],
         stdout: Stdio,
         agent: &Path,
-        session: &str,
+        session: &OsStr,
     ) -> Result<Target, CollectError> {
         let (name, arguments) = command.split_first().ok_or_else(|| CollectError::NotFound {
             command: String::from("no command"),

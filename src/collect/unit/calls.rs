@@ -7,16 +7,18 @@
 use super::properties::Properties;
 
 /// What the agent calls as it starts, and again in a forked child, in the order of the alphabet.
-pub(super) const NEEDED: [&str; 10] = [
+pub(super) const NEEDED: [&str; 12] = [
     "brk",
     "close",
     "getpid",
     "gettid",
+    "lseek",
     "madvise",
     "membarrier",
     "mmap",
     "munmap",
     "openat",
+    "prlimit64",
     "readlink",
 ];
 

@@ -22,10 +22,12 @@ use super::translate::Translator;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
 
+mod executions;
 mod notices;
 mod processes;
 mod young;
 
+use executions::Executions;
 use notices::{Due, KINDS, losses, not_before, say_lost};
 use processes::{Traced, Untraced};
 use young::YoungWatch;
@@ -74,6 +76,7 @@ pub(super) struct Collector<'a> {
     due: Due,
     /// What ran and was not traced.
     untraced: Vec<Untraced>,
+    executions: Executions,
     /// Since when the next process has been about to register.
     registering_since: Option<Instant>,
     facts_said: bool,
@@ -105,6 +108,7 @@ impl<'a> Collector<'a> {
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
+            executions: Executions::default(),
             registering_since: None,
             facts_said: false,
             unregistered: 0,
@@ -275,6 +279,7 @@ impl<'a> Collector<'a> {
             self.read_all_of(index as u32, at);
         }
         self.take_all_young();
+        self.say_executions(true);
         let last = now();
         self.tell_tallies(last, |_| true);
         self.control(last, 0, Payload::Epoch);
@@ -290,8 +295,7 @@ impl<'a> Collector<'a> {
         let exit = self.target.ended().map_or(Exit::StillRunning, exit);
         // Of the program itself, or of everything, nothing was seen: then there is nothing to say.
         let target = self.target.pid();
-        let nothing =
-            self.untraced.len() == self.processes.iter().filter(|p| p.began != Stamp(0)).count();
+        let nothing = self.nothing_traced();
         if let Some(Untraced { program, why, .. }) =
             self.untraced.iter().find(|untraced| untraced.pid == target || nothing)
         {

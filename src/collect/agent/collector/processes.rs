@@ -5,26 +5,33 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use unfreed_wire::{Process, ProcessState, Refusal, WriterState};
 
+use super::executions::Moment;
+use super::executions::{REPORTS_WITHIN, why_silent};
 use super::{Collector, STANDSTILL};
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::obstacle::obstacle;
-use crate::collect::agent::procfs;
+use crate::collect::agent::procfs::{self, Said};
 use crate::collect::agent::record::{Payload, ProcessBegan};
 use crate::collect::agent::target::exit;
 use crate::event::{Exit, Fact, FactKind};
 
-/// A program that was executed must have reported by then.
-const REPORTS_WITHIN: Duration = Duration::from_secs(3);
-
 /// What the collector remembers of a process.
 pub(super) struct Traced {
     pub(super) pid: u32,
+    /// As it counts itself, in a pid namespace perhaps.
+    own_pid: u32,
     pub(super) began: Stamp,
+    /// When its image began, among what all processes executed.
+    moment: Moment,
+    /// It said that it cannot be traced.
+    refused: bool,
+    /// Its image began by exec.
+    executed: bool,
     name: String,
     program: String,
     pub(super) ended: bool,
@@ -44,9 +51,11 @@ pub(super) struct Untraced {
 /// An entry of the table of processes, as it was found.
 struct Registered {
     index: u32,
-    pid: u32,
+    own_pid: u32,
+    pid_namespace: u64,
     forked_from: Option<u32>,
     stamp: Stamp,
+    moment: Moment,
     /// Why it is not traced, if so.
     refusal: Option<Refusal>,
     program: Option<PathBuf>,
@@ -60,6 +69,8 @@ impl Collector<'_> {
     pub(super) fn register(&mut self, at: Stamp) -> Stamp {
         let mut whole = at;
         let mut new = Vec::new();
+        // Often: there is room for a few.
+        self.executions.read(&self.memory);
         for (index, entry) in self.memory.processes().skip(self.processes.len()) {
             let registered = read(index, entry);
             if registered.died {
@@ -80,9 +91,20 @@ impl Collector<'_> {
     }
 
     fn take_note(&mut self, registered: Registered) {
-        let Registered { index, pid, forked_from, stamp, refusal, program, died } = registered;
+        let Registered { index, own_pid, forked_from, stamp, moment, refusal, .. } = registered;
+        let (program, died) = (registered.program, registered.died);
+        let pid = match registered.pid_namespace {
+            _ if died => own_pid,
+            namespace => {
+                let said = Said { own_pid, namespace, forked: forked_from.is_some() };
+                procfs::locate(said, self.memory.inode())
+            }
+        };
+        if forked_from.is_none() && !died {
+            self.executions.settle([own_pid, pid], moment);
+        }
         let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
-        if let Some(replaced) = before.filter(|_| !died) {
+        if let Some(replaced) = before.filter(|_| !died && pid != 0) {
             self.processes[replaced].ended = true;
             // It did no more when the next one began, but that was by the same coarse clock.
             self.settle(replaced as u32, stamp);
@@ -98,7 +120,11 @@ impl Collector<'_> {
         let why = why_untraced(&process, refusal);
         self.processes.push(Traced {
             pid,
+            own_pid,
             began: stamp,
+            moment,
+            refused: why.is_some(),
+            executed: forked_from.is_none() && !died,
             name: process.name.clone(),
             program: process.program.clone(),
             ended: died || why.is_some(),
@@ -120,6 +146,7 @@ impl Collector<'_> {
 
     /// Looks which processes have ended.
     pub(super) fn watch_ends(&mut self, at: Stamp) {
+        self.read_executions();
         let target = (self.target.pid(), self.target.ended());
         for index in 0..self.processes.len() {
             if self.processes[index].ended {
@@ -131,49 +158,131 @@ impl Collector<'_> {
                 _ => (!procfs::is_alive(process.pid)).then_some(Exit::Unknown),
             };
             process.look_what_it_executes();
-            let executes = process
+            let (own_pid, began) = (process.own_pid, process.moment);
+            let mut wait = false;
+            // One that cannot be found may well be there.
+            let gone = ended.is_some() && process.pid != 0;
+            let noted = self.executions.overdue(own_pid, began, gone, &mut wait);
+            if wait {
+                continue;
+            }
+            let inode = self.memory.inode();
+            let process = &mut self.processes[index];
+            let seen = process
                 .executes
                 .take_if(|(since, _)| ended.is_some() || since.elapsed() >= REPORTS_WITHIN);
+            let pid = process.pid;
+            let executes = match (noted, seen) {
+                // The same program again, with the agent or without; or an attempt of which it is
+                // not known how it ended.
+                (Some(_), None) if ended.is_none() && !has_lost_agent(pid, inode) => None,
+                (Some(noted), seen) => {
+                    let program = seen.map_or_else(|| noted.program(), |(_, program)| program);
+                    let why = noted.why(&program);
+                    (!self.executions.is_doubtful(&noted, &why)).then_some((program, why))
+                }
+                (None, seen) => seen.map(|(_, program)| {
+                    let why = why_silent(&program);
+                    (program, why)
+                }),
+            };
             if ended.is_none() && executes.is_none() {
                 continue;
             }
             process.ended = true;
-            let pid = process.pid;
             // What its threads had published by now must come before its end.
             self.settle(index as u32, at);
             let exit =
                 if executes.is_some() { Exit::Replaced } else { ended.unwrap_or(Exit::Unknown) };
             self.control(now(), index as u32, Payload::ProcessEnded(exit));
-            if let Some((_, program)) = executes {
-                let why = obstacle(&program).map_or_else(
-                    || String::from("the agent did not report from it"),
-                    |(_, obstacle)| obstacle.to_string(),
-                );
+            if let Some((program, why)) = executes {
                 self.say_untraced(Untraced { pid, program, why });
             }
         }
+        self.say_executions(false);
         self.release_threads_gone();
+    }
+
+    /// Takes note of what processes are about to execute.
+    fn read_executions(&mut self) {
+        self.executions.read(&self.memory);
+        // A note may be read after the image that it was about has registered.
+        const LATELY: usize = 256;
+        for process in self.processes.iter().rev().take(LATELY) {
+            if process.executed {
+                self.executions.settle([process.own_pid, process.pid], process.moment);
+            }
+        }
+    }
+
+    /// Says what was executed, by processes that are not being watched, and did not report.
+    pub(super) fn say_executions(&mut self, at_end: bool) {
+        if at_end {
+            self.read_executions();
+        }
+        for executes in self.executions.overdue_elsewhere(at_end) {
+            let pid = executes.pid();
+            let inode = self.memory.inode();
+            let watched = |process: &&Traced| process.own_pid == pid && !process.ended;
+            if let Some(process) = self.processes.iter().find(watched)
+                && procfs::has_mapped(process.pid, inode) == Some(true)
+            {
+                // It goes on as what it was.
+                continue;
+            }
+            let program = executes.program();
+            let why = executes.why(&program);
+            if !self.executions.is_doubtful(&executes, &why) {
+                self.say_untraced(Untraced { pid, program, why });
+            }
+        }
+        if at_end {
+            for (program, why, count) in self.executions.more() {
+                let processes = if count == 1 { "process" } else { "processes" };
+                let subject = format!("{} ({count} more {processes})", program.display());
+                self.say_not_traced(subject, why);
+            }
+            let missed = self.executions.missed();
+            if missed > 0 {
+                tracing::warn!(
+                    "{missed} executions of programs could not be noted: any that was not traced and \
+                     lived for a moment was not noticed"
+                );
+            }
+        }
+    }
+
+    /// Whether of everything that ran nothing was traced.
+    pub(super) fn nothing_traced(&self) -> bool {
+        let mut whole = self.processes.iter().filter(|process| process.began != Stamp(0));
+        whole.all(|process| process.refused)
     }
 
     /// What such a process does is not seen, and that must be said beside every conclusion.
     fn say_untraced(&mut self, untraced: Untraced) {
         let Untraced { pid, program, why } = &untraced;
-        tracing::warn!("{} (process {pid}) is not traced: {why}", program.display());
-        let fact = Fact {
-            kind: FactKind::NotTraced,
-            subject: format!("{} (process {pid})", program.display()),
-            value: Some(why.clone()),
-        };
-        self.control(now(), 0, Payload::Fact(Box::new(fact)));
+        if self.executions.is_to_tell(program, why) {
+            self.say_not_traced(format!("{} (process {pid})", program.display()), why.clone());
+        } else if *pid != self.target.pid() {
+            return;
+        }
         self.untraced.push(untraced);
     }
 
     /// Tells all that is known of a process that has ended.
     fn settle(&mut self, process: u32, at: Stamp) {
+        // It may have come and gone since the last round.
+        self.know_writers();
         self.read_all_of(process, at);
         self.take_young_of(&|other| other == process);
         self.read_tallies();
         self.tell_tallies(now(), |other| other == process);
+    }
+
+    fn say_not_traced(&mut self, subject: String, why: String) {
+        tracing::warn!("{subject} is not traced: {why}");
+        let fact = Fact { kind: FactKind::NotTraced, subject, value: Some(why) };
+        self.control(now(), 0, Payload::Fact(Box::new(fact)));
     }
 
     /// Reads what a process's threads have published.
@@ -217,6 +326,11 @@ impl Collector<'_> {
     }
 }
 
+/// Whether a process certainly has the session's memory no more.
+fn has_lost_agent(pid: u32, inode: u64) -> bool {
+    procfs::has_mapped(pid, inode) == Some(false)
+}
+
 impl Traced {
     /// The path of its program.
     pub(super) fn program(&self) -> &str {
@@ -240,9 +354,11 @@ fn read(index: u32, entry: &Process) -> Registered {
     let refused = state == ProcessState::Refused as u32;
     Registered {
         index,
-        pid: entry.pid.load(Relaxed),
+        own_pid: entry.pid.load(Relaxed),
+        pid_namespace: entry.pid_namespace.load(Relaxed),
         forked_from: entry.forked_from.load(Relaxed).checked_sub(1),
         stamp: Stamp(entry.began.load(Relaxed)),
+        moment: Moment(entry.moment.load(Relaxed)),
         refusal: refused.then(|| Refusal::from_u32(entry.refusal.load(Relaxed))),
         program: program(entry),
         died: state == ProcessState::Free as u32,
@@ -266,6 +382,10 @@ fn reason(refusal: Refusal) -> &'static str {
             "its C library is neither glibc 2.35 or later nor a musl that the agent knows"
         }
         Refusal::NoAllocator => "its malloc could not be found",
+        Refusal::AddressSpace => {
+            "it limits its address space or its memory (RLIMIT_AS, RLIMIT_DATA) to less than it and the \
+             trace need"
+        }
         Refusal::OwnAllocator => {
             "another malloc, its own or an earlier preloaded one, comes before the agent's"
         }
