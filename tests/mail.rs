@@ -262,6 +262,36 @@ fn daemons_with_an_emptied_environment_are_said_not_to_be_traced() {
     assert_eq!(stopped.dovecot.code(), Some(0), "{}", stopped.dovecot.err());
 }
 
+/// The goal in place of the test before: nothing has to be configured for every daemon to be traced.
+#[test]
+#[ignore = "the agent does not follow a program that empties the environment before it executes another"]
+fn daemons_with_an_emptied_environment_are_traced() {
+    if let Some(why) = missing() {
+        support::skip!("{why}");
+    }
+    let reports = tempfile::tempdir().unwrap();
+    let (postfix, dovecot) = (reports.path().join("postfix"), reports.path().join("dovecot"));
+    let servers = MailServers::start(&Setup {
+        postfix_prefix: &tracer(&postfix),
+        dovecot_prefix: &tracer(&dovecot),
+        dovecot_conf: DOVECOT_NO_LIMIT,
+        ..Setup::default()
+    });
+    deliver(&servers, FEW, Duration::ZERO);
+    let stopped = servers.stop();
+    assert_quiet(&stopped);
+    let (postfix, dovecot) = (read(&postfix), read(&dovecot));
+    println!("{postfix:#}\n{dovecot:#}");
+    assert_among(&POSTFIX_DAEMONS, &traced(&postfix));
+    assert_among(&DOVECOT_DAEMONS, &traced(&dovecot));
+    for report in [&postfix, &dovecot] {
+        assert_eq!(array(report, "not_traced"), [] as [Value; 0]);
+        assert_eq!(array(report, "suspects"), [] as [Value; 0]);
+        assert_nothing_lost(report);
+    }
+    assert_eq!((stopped.postfix.code(), stopped.dovecot.code()), (Some(0), Some(0)));
+}
+
 /// Dovecot gives each service 256 MiB of addresses, if not told otherwise.
 #[test]
 #[ignore = "the agent leaves too few of 256 MiB of addresses: imap-login cannot load its libraries"]

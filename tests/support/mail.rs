@@ -224,7 +224,9 @@ impl Drop for Directory {
             if left.is_empty() {
                 return;
             }
-            left.iter().for_each(|(pid, _)| drop(signal::send(*pid, Signal::Kill)));
+            for (pid, _) in left {
+                signal::send(pid, Signal::Kill);
+            }
             thread::sleep(POLL);
         }
     }
