@@ -1,5 +1,5 @@
 //! What the end-to-end tests need around unfreed: compiled test programs, processes with a time
-//! limit, a broker with its load, and the independent unwinder's records.
+//! limit, a broker and mail servers with their load, and the independent unwinder's records.
 //!
 //! Used as `mod support;` from an integration test. It knows nothing of unfreed's own types, so
 //! that it can contradict them. Everything here panics with a message that says what was expected:
@@ -10,6 +10,8 @@
 
 pub mod broker;
 pub mod compile;
+pub mod imap;
+pub mod mail;
 pub mod mqtt;
 pub mod oracle;
 pub mod peak;
@@ -18,5 +20,6 @@ pub mod procfs;
 pub mod programs;
 pub mod signal;
 pub mod skip;
+pub mod smtp;
 
 pub(crate) use skip::{require, skip};

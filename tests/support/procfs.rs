@@ -2,6 +2,7 @@
 //! Reads `/proc` only; changes nothing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Resident bytes of a process (`VmRSS`); `None` where it is gone.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
@@ -26,6 +27,20 @@ pub fn family(root: u32) -> Vec<u32> {
         next += 1;
     }
     family
+}
+
+/// Every process whose working directory is this one or below it, with its program; needs the right to
+/// look, as root has.
+pub fn working_below(directory: &Path) -> Vec<(u32, PathBuf)> {
+    fs::read_dir("/proc")
+        .expect("/proc is mounted")
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at.starts_with(directory))
+        })
+        .map(|pid| (pid, fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default()))
+        .collect()
 }
 
 /// The one process of this family that listens on a loopback TCP port.

@@ -96,6 +96,12 @@ pub fn has_mosquitto_headers() -> bool {
     PathBuf::from("/usr/include/mosquitto_plugin.h").exists()
 }
 
+/// Dovecot's mail plug-in `keep`. It lies alone in its directory, which can be `mail_plugin_dir`.
+pub fn keep_plugin() -> PathBuf {
+    let name = "lib10_keep_plugin.so";
+    Compile::new(Language::C, name, &["tests/programs/mail/keep_plugin.c"]).shared(name).build()
+}
+
 /// Which archiver plug-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archiver {
