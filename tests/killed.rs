@@ -209,3 +209,55 @@ fn a_killed_target_leaves_a_whole_trace() {
     assert_eq!(report["faults"], json!([]));
     assert_eq!(assert_found(&report), MESSAGES);
 }
+
+#[test]
+fn a_target_that_kills_its_recorder_goes_on_as_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let command = [programs::script("start.sh"), programs::c("outlive")].map(OsString::from);
+    let finished = run(&mut record(&trace, &command), LIMIT);
+    assert_eq!(finished.signal(), Some(9), "{}", finished.err());
+    assert_eq!(finished.out(), "child=4 executed=5\nscript=done status=9\n", "{}", finished.err());
+    assert_eq!(finished.err(), "", "the loader or the agent complained");
+    let report = analyze(&trace);
+    assert_eq!(report["suspects"], json!([]));
+}
+
+#[test]
+fn what_was_done_until_a_kill_is_seen_to_the_last_block() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let mut command = record(&trace, &[programs::c("self_kill").into()]);
+    let finished = run(&mut command, LIMIT).expect_code(0);
+    assert_eq!(finished.out(), "");
+    let report = analyze(&trace);
+    assert_eq!(report["target"][0]["exit"], json!({"signal": 9}));
+    assert_eq!(report["faults"], json!([]));
+    assert_eq!(report["losses"], json!({"events": 0, "frees": 0, "stacks": 0, "bytes": 0}));
+    let bytes = report["totals"]["live_bytes"].as_u64().unwrap();
+    let blocks = report["totals"]["live_blocks"].as_u64().unwrap();
+    // Beside them there is what the C library keeps for each thread.
+    const BLOCKS: u64 = 4 * 5_000 + 1;
+    assert!((BLOCKS..BLOCKS + 20).contains(&blocks), "{blocks}");
+    assert!((20_000 * 61 + 62..20_000 * 61 + 16_384).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_limit_on_file_sizes_does_not_disturb_the_target() {
+    support::require!("c++");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    // In blocks of 512 bytes.
+    let script = "ulimit -f 256; exec \"$@\"";
+    let recording = record(&trace, &server());
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, "sh"]).arg(recording.get_program()).args(recording.get_args());
+    let finished = run(&mut command, LIMIT);
+    assert_eq!(finished.out(), COUNTS, "{}", finished.err());
+    assert_eq!(finished.code(), Some(2), "it could not record all of it: {}", finished.err());
+    let told = finished.err().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(trace.to_str().unwrap()), "{told}");
+    assert!(told.contains(" events lost"), "{told}");
+    let report = analyze(&trace);
+    assert!(report["totals"]["allocations"].as_u64().unwrap() > 1_000, "{report:#}");
+}
