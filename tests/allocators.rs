@@ -70,6 +70,10 @@ fn programs_linked_with_another_allocator_are_recorded_exactly() {
             (Language::Cxx, "throwing_new", &[(48, 300)]),
         ];
         for (language, name, sizes) in cases {
+            // Debian's is compiled as C: where there is no memory it ends the program.
+            if (allocator, name) == (Allocator::Mimalloc, "throwing_new") {
+                continue;
+            }
             let program = allocator.link(language, name);
             assert!(needs(&program, &allocator.file()), "{program:?} is not linked with it");
             let traced = of(&program, &[]);

@@ -243,21 +243,26 @@ fn what_was_done_until_a_kill_is_seen_to_the_last_block() {
 }
 
 #[test]
-fn a_limit_on_file_sizes_does_not_disturb_the_target() {
-    support::require!("c++");
+fn a_limit_on_file_sizes_is_told_before_the_program_runs() {
     let directory = tempfile::tempdir().unwrap();
-    let trace = directory.path().join("trace");
-    // In blocks of 512 bytes.
-    let script = "ulimit -f 256; exec \"$@\"";
-    let recording = record(&trace, &server());
+    let recording = record(&directory.path().join("trace"), &[programs::c("exit3").into()]);
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", script, "sh"]).arg(recording.get_program()).args(recording.get_args());
+    // In blocks of 512 bytes: neither the session nor a longer trace has room.
+    command.args(["-c", "ulimit -f 2048; exec \"$@\"", "sh"]);
+    command.arg(recording.get_program()).args(recording.get_args());
     let finished = run(&mut command, LIMIT);
-    assert_eq!(finished.out(), COUNTS, "{}", finished.err());
-    assert_eq!(finished.code(), Some(2), "it could not record all of it: {}", finished.err());
-    let told = finished.err().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains(trace.to_str().unwrap()), "{told}");
-    assert!(told.contains(" events lost"), "{told}");
-    let report = analyze(&trace);
-    assert!(report["totals"]["allocations"].as_u64().unwrap() > 1_000, "{report:#}");
+    assert_eq!(finished.code(), Some(2), "{:?} {}", finished.status, finished.err());
+    assert_eq!(finished.out(), "", "the program did not run");
+    assert!(finished.err().contains("File too large"), "{}", finished.err());
+}
+
+#[test]
+fn a_program_is_ended_by_its_limit_on_file_sizes_as_without_us() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    let script = format!("ulimit -f 8; head -c 65536 /dev/zero > {}; echo $?", file.display());
+    let command = ["/bin/sh", "-c", &script].map(OsString::from);
+    let finished = run(&mut record(&directory.path().join("trace"), &command), LIMIT);
+    let told = finished.err();
+    assert_eq!(finished.expect_code(0).out(), "153\n", "{told}");
 }

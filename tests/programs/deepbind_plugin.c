@@ -5,11 +5,14 @@ static void *own[10];
 
 void *give(void) { return malloc(48); }
 
-void take(void **blocks, int count, int leaks) {
+/* Frees these, and allocates as many as are to be kept for ever; if none, 10 until the next call. */
+void take(void **blocks, int count, int keep) {
     for (int i = 0; i < 10; i++) {
-        if (!leaks) free(own[i]);
+        free(own[i]);
         own[i] = NULL;
     }
     for (int i = 0; i < count; i++) free(blocks[i]);
-    for (int i = 0; i < 10 && count > 0; i++) own[i] = malloc(80);
+    if (count == 0) return;
+    for (int i = 0; i < keep; i++) blocks[i] = malloc(80);
+    for (int i = 0; i < 10 && keep == 0; i++) own[i] = malloc(80);
 }

@@ -11,7 +11,7 @@ use super::embedded::AgentFile;
 use super::error::CollectError;
 use super::memory::SessionMemory;
 use super::obstacle::obstacle;
-use super::signals::Signals;
+use super::signals::{Signals, survive_limits};
 use super::target::{Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
@@ -51,6 +51,7 @@ impl Session {
         if let Some((path, obstacle)) = obstacle(&program) {
             return Err(CollectError::Obstacle { path, obstacle });
         }
+        survive_limits();
         let measuring = Clock::measure()?;
         let agent = AgentFile::create()?;
         let memory =
