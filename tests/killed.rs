@@ -86,7 +86,8 @@ fn a_killed_recorder_leaves_a_readable_trace_and_the_target_alone() {
     // The script outlives the recorder and tells how the server ended.
     let mut command = vec![OsString::from(programs::script("start.sh"))];
     command.extend(server());
-    let running = Running::start(&mut record(&trace, &command));
+    // What a killed recorder leaves behind is gone with the directory.
+    let running = Running::start(record(&trace, &command).env("TMPDIR", directory.path()));
     running.wait_for("warm-up done\n", LIMIT);
     wait_until("three seconds of trace", || reaches(&trace) > 3.0);
     running.signal(Signal::Kill);
@@ -215,7 +216,7 @@ fn a_target_that_kills_its_recorder_goes_on_as_without_it() {
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
     let command = [programs::script("start.sh"), programs::c("outlive")].map(OsString::from);
-    let finished = run(&mut record(&trace, &command), LIMIT);
+    let finished = run(record(&trace, &command).env("TMPDIR", directory.path()), LIMIT);
     assert_eq!(finished.signal(), Some(9), "{}", finished.err());
     assert_eq!(finished.out(), "child=4 executed=5\nscript=done status=9\n", "{}", finished.err());
     assert_eq!(finished.err(), "", "the loader or the agent complained");

@@ -101,6 +101,21 @@ fn library_that_binds_deep_frees_and_allocates() {
 }
 
 #[test]
+fn allocators_free_each_name_s_blocks() {
+    for allocator in programs::Allocator::ALL {
+        if !allocator.is_installed() {
+            skip!("{allocator:?} is not installed");
+        }
+        let [allocate, free] = allocator.own_names();
+        let program = allocator.link(support::compile::Language::C, "own_names");
+        for what in ["freed", "allocated"] {
+            let arguments = [allocate, free, what, "100", "0"];
+            check(bare(&program, &arguments), 0, "rounds=100\n");
+        }
+    }
+}
+
+#[test]
 fn program_kills_itself() {
     assert_eq!(bare(&programs::c("self_kill"), &[]).signal(), Some(9));
 }

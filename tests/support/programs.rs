@@ -52,6 +52,15 @@ impl Allocator {
         }
     }
 
+    /// Functions of its own that allocate and free, beside those of C.
+    pub fn own_names(self) -> [&'static str; 2] {
+        match self {
+            Allocator::Jemalloc => ["mallocx", "dallocx"],
+            Allocator::Tcmalloc => ["tc_malloc", "tc_free"],
+            Allocator::Mimalloc => ["mi_malloc", "mi_free"],
+        }
+    }
+
     /// What its library's file name begins with.
     pub fn file(self) -> String {
         format!("lib{}.so", self.library())
