@@ -56,6 +56,9 @@ fn needs(program: &Path, library: &str) -> bool {
     file.windows(library.len()).any(|window| window == library.as_bytes())
 }
 
+/// A program, and how many blocks of which size it keeps.
+type Case = (Language, &'static str, &'static [(u64, usize)]);
+
 #[test]
 fn programs_linked_with_another_allocator_are_recorded_exactly() {
     support::require!("c++");
@@ -63,7 +66,7 @@ fn programs_linked_with_another_allocator_are_recorded_exactly() {
         support::skip!("jemalloc, tcmalloc and mimalloc are not all installed");
     };
     for allocator in allocators {
-        let cases: [(Language, &str, &[(u64, usize)]); 4] = [
+        let cases: [Case; 4] = [
             (Language::C, "handoff", &[]),
             (Language::C, "realloc_threads", &[(4700, 1)]),
             (Language::Cxx, "functions_new", &[(101, 1), (102, 1), (104, 1), (106, 1), (108, 1)]),
