@@ -14,14 +14,8 @@ use std::process::Command;
 use support::process::{LIMIT, Running, run};
 use support::programs;
 use support::signal::Signal;
-use traced::{Traced, UNFREED, record, record_every_event};
-use unfreed::event::{Exit, Function, Lost, StackId, What};
-
-fn of(program: &Path, arguments: &[&str]) -> Traced {
-    let mut command = vec![OsString::from(program)];
-    command.extend(arguments.iter().map(OsString::from));
-    record(&command)
-}
+use traced::{Traced, UNFREED, of, record_every_event};
+use unfreed::event::{Exit, Function, Lost, What};
 
 /// The same with every event told by itself.
 fn every_event_of(program: &Path, arguments: &[&str]) -> Traced {
@@ -91,47 +85,6 @@ fn standard_streams_are_the_program_s_own() {
 }
 
 #[test]
-fn exceptions_pass_through_new_and_leave_nothing_set() {
-    let traced = of(&programs::cxx("throwing_new"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    assert_eq!(traced.live_of_size(0, 48), 300);
-    assert_eq!(traced.replay(0).unmatched, 0);
-    traced.assert_whole();
-}
-
-#[test]
-fn a_block_freed_on_another_thread_is_freed() {
-    let traced = of(&programs::c("handoff"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    let replay = traced.replay(0);
-    assert_eq!(replay.unmatched, 0);
-    // The program's own 100, its output's buffer, and what the C library keeps for threads.
-    assert!((100..120).contains(&replay.live.len()), "{} live", replay.live.len());
-}
-
-#[test]
-fn plug_ins_at_one_address_keep_their_own_frames() {
-    let (alpha, beta) = (programs::reload_plugin("alpha"), programs::reload_plugin("beta"));
-    let arguments = [alpha.to_str().unwrap(), beta.to_str().unwrap()];
-    let traced = of(&programs::c("reload"), &arguments);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    assert!(traced.finished.count("same") > 0, "the case was not reached");
-    traced.assert_whole();
-    let names: std::collections::HashMap<_, _> =
-        traced.modules().map(|module| (module.id, module.identity.name.clone())).collect();
-    let mut kept = std::collections::HashMap::new();
-    for alloc in traced.replay(0).live.values().filter(|alloc| alloc.size.0 == 209) {
-        let (frames, root) = traced.frames(alloc.stack);
-        assert_eq!(root, StackId::COMPLETE);
-        let module = frames[0].module.map(|id| names[&id].clone()).unwrap_or_default();
-        *kept.entry(module).or_insert(0) += 1;
-    }
-    assert_eq!(kept.get("libalpha.so"), Some(&50), "{kept:?}");
-    assert_eq!(kept.get("libbeta.so"), Some(&50), "{kept:?}");
-}
-
-#[test]
 fn every_function_of_c_is_recorded() {
     let traced = every_event_of(&programs::c("functions"), &[]);
     assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
@@ -195,109 +148,12 @@ fn a_realloc_that_fails_leaves_the_block() {
 }
 
 #[test]
-fn jumps_out_of_the_allocator_leave_nothing_set() {
-    for then in ["above", "below"] {
-        let traced = of(&programs::c("sigjump"), &[then]);
-        assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-        assert_eq!(traced.live_of_size(0, 72), 200, "then {then}");
-    }
-}
-
-#[test]
-fn jumps_out_of_a_signal_handler_leave_nothing_set() {
-    let traced = of(&programs::c("alarm_jump"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    for (size, count) in [(40, 50), (41, 50), (16_000, 50)] {
-        assert_eq!(traced.live_of_size(0, size), count, "size {size}");
-    }
-}
-
-#[test]
-fn forked_children_are_processes_of_their_own() {
-    let traced = of(&programs::c("fork"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    assert_eq!(traced.processes().len(), 3);
-    assert_eq!((traced.live_of_size(0, 100), traced.live_of_size(0, 200)), (10, 10));
-    for child in [1, 2] {
-        let (_, process) = traced.processes()[child as usize];
-        assert!(!process.from_start, "a child's inherited blocks are older than its trace");
-        // It frees ten blocks that it inherited.
-        assert!(traced.replay(child).unmatched >= 10);
-    }
-}
-
-#[test]
-fn a_vforked_child_does_not_disturb_its_parent() {
-    let traced = of(&programs::c("vfork_exec"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    assert_eq!((traced.live_of_size(0, 100), traced.live_of_size(0, 200)), (8, 8));
-    let (executed, _) = *traced.processes().last().unwrap();
-    assert_eq!(traced.live_of_size(executed.0, 500), 7);
-}
-
-#[test]
 fn a_program_is_followed_through_a_script() {
     let program = programs::c("exit3");
     let traced = of(&programs::script("start.sh"), &[program.to_str().unwrap()]);
     assert_eq!(traced.finished.code(), Some(3), "{}", traced.finished.err());
     let (id, _) = *traced.processes().iter().find(|(_, process)| process.name == "exit3").unwrap();
     assert_eq!(traced.live_of_size(id.0, 109), 1);
-}
-
-#[test]
-fn alternate_signal_stacks_are_walked() {
-    let traced = of(&programs::c("altstack"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    assert_eq!((traced.live_of_size(0, 100), traced.live_of_size(0, 60)), (50, 50));
-    for alloc in traced.replay(0).live.values().filter(|alloc| alloc.size.0 == 100) {
-        let (frames, root) = traced.frames(alloc.stack);
-        assert_eq!(root, StackId::COMPLETE, "cut after {} frames", frames.len());
-    }
-}
-
-#[test]
-fn a_deep_stack_is_cut_and_says_so() {
-    let traced = of(&programs::c("deep"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    let kept: Vec<_> =
-        traced.replay(0).live.values().filter(|alloc| alloc.size.0 == 24).copied().collect();
-    assert_eq!(kept.len(), 30);
-    assert!(kept.iter().any(|alloc| traced.frames(alloc.stack).1 == StackId::TRUNCATED));
-}
-
-#[test]
-fn a_coroutine_s_stack_is_not_read_past_its_end() {
-    let traced = of(&programs::c("coroutine"), &[]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    assert_eq!(traced.live_of_size(0, 50), 1);
-}
-
-#[test]
-fn a_process_is_traced_after_its_first_thread_has_left() {
-    // Not as the program that we started, whose end the system tells us, but below it.
-    let program = programs::c("leaderless");
-    let command = ["/bin/sh", "-c", "\"$0\"; exit 0", program.to_str().unwrap()];
-    let traced = record(&command.map(OsString::from));
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    traced.assert_whole();
-    let processes = traced.processes();
-    let (id, _) = processes.iter().find(|(_, process)| process.name == "leaderless").unwrap();
-    assert_eq!(traced.live_of_size(id.0, 48), 200);
-}
-
-#[test]
-fn nothing_of_ours_waits_for_the_loader() {
-    let plugin = programs::constructor_plugin();
-    let traced = of(&programs::c("host"), &[plugin.to_str().unwrap()]);
-    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
-    assert_eq!(traced.finished.out(), "loaded=1 refused=40\n");
-    traced.assert_whole();
-    assert_eq!(traced.replay(0).unmatched, 0);
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn a_killed_recorder_leaves_a_readable_trace_and_the_target_alone() {
     // The script outlives the recorder and tells how the server ended.
     let mut command = vec![OsString::from(programs::script("start.sh"))];
     command.extend(server());
-    let running = Running::start(&mut record(&trace, &command));
+    // What a killed recorder leaves behind is gone with the directory.
+    let running = Running::start(record(&trace, &command).env("TMPDIR", directory.path()));
     running.wait_for("warm-up done\n", LIMIT);
     wait_until("three seconds of trace", || reaches(&trace) > 3.0);
     running.signal(Signal::Kill);
@@ -208,4 +209,61 @@ fn a_killed_target_leaves_a_whole_trace() {
     let report = analyze(&trace);
     assert_eq!(report["faults"], json!([]));
     assert_eq!(assert_found(&report), MESSAGES);
+}
+
+#[test]
+fn a_target_that_kills_its_recorder_goes_on_as_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let command = [programs::script("start.sh"), programs::c("outlive")].map(OsString::from);
+    let finished = run(record(&trace, &command).env("TMPDIR", directory.path()), LIMIT);
+    assert_eq!(finished.signal(), Some(9), "{}", finished.err());
+    assert_eq!(finished.out(), "child=4 executed=5\nscript=done status=9\n", "{}", finished.err());
+    assert_eq!(finished.err(), "", "the loader or the agent complained");
+    let report = analyze(&trace);
+    assert_eq!(report["suspects"], json!([]));
+}
+
+#[test]
+fn what_was_done_until_a_kill_is_seen_to_the_last_block() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let mut command = record(&trace, &[programs::c("self_kill").into()]);
+    let finished = run(&mut command, LIMIT).expect_code(0);
+    assert_eq!(finished.out(), "");
+    let report = analyze(&trace);
+    assert_eq!(report["target"][0]["exit"], json!({"signal": 9}));
+    assert_eq!(report["faults"], json!([]));
+    assert_eq!(report["losses"], json!({"events": 0, "frees": 0, "stacks": 0, "bytes": 0}));
+    let bytes = report["totals"]["live_bytes"].as_u64().unwrap();
+    let blocks = report["totals"]["live_blocks"].as_u64().unwrap();
+    // Beside them there is what the C library keeps for each thread.
+    const BLOCKS: u64 = 4 * 5_000 + 1;
+    assert!((BLOCKS..BLOCKS + 20).contains(&blocks), "{blocks}");
+    assert!((20_000 * 61 + 62..20_000 * 61 + 16_384).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_limit_on_file_sizes_is_told_before_the_program_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let recording = record(&directory.path().join("trace"), &[programs::c("exit3").into()]);
+    let mut command = Command::new("/bin/sh");
+    // In blocks of 512 bytes: neither the session nor a longer trace has room.
+    command.args(["-c", "ulimit -f 2048; exec \"$@\"", "sh"]);
+    command.arg(recording.get_program()).args(recording.get_args());
+    let finished = run(&mut command, LIMIT);
+    assert_eq!(finished.code(), Some(2), "{:?} {}", finished.status, finished.err());
+    assert_eq!(finished.out(), "", "the program did not run");
+    assert!(finished.err().contains("File too large"), "{}", finished.err());
+}
+
+#[test]
+fn a_program_is_ended_by_its_limit_on_file_sizes_as_without_us() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    let script = format!("ulimit -f 8; head -c 65536 /dev/zero > {}; echo $?", file.display());
+    let command = ["/bin/sh", "-c", &script].map(OsString::from);
+    let finished = run(&mut record(&directory.path().join("trace"), &command), LIMIT);
+    let told = finished.err();
+    assert_eq!(finished.expect_code(0).out(), "153\n", "{told}");
 }

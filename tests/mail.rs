@@ -230,41 +230,8 @@ fn every_daemon_is_traced_where_the_servers_import_the_agent() {
     assert!(most >= Some(MESSAGES as u64 / 2), "{most:?}");
 }
 
-/// As the servers are configured by default the daemons are not traced, which is said and harms
-/// nothing.
+/// Nothing has to be configured for every daemon to be traced.
 #[test]
-fn daemons_with_an_emptied_environment_are_said_not_to_be_traced() {
-    if let Some(why) = missing() {
-        support::skip!("{why}");
-    }
-    let reports = tempfile::tempdir().unwrap();
-    let (postfix, dovecot) = (reports.path().join("postfix"), reports.path().join("dovecot"));
-    let servers = MailServers::start(&Setup {
-        postfix_prefix: &tracer(&postfix),
-        dovecot_prefix: &tracer(&dovecot),
-        ..Setup::default()
-    });
-    deliver(&servers, FEW, Duration::ZERO);
-    let stopped = servers.stop();
-    assert_quiet(&stopped);
-
-    // `postfix` becomes a shell script with nothing of the environment: there is no report.
-    assert_eq!(stopped.postfix.code(), Some(2), "{}", stopped.postfix.err());
-    assert!(stopped.postfix.err().contains("ran and was not traced"), "{}", stopped.postfix.err());
-    assert!(!postfix.exists());
-
-    // Dovecot's master is traced, and sees off all others.
-    let dovecot = read(&dovecot);
-    println!("{dovecot:#}");
-    assert_nothing_lost(&dovecot);
-    assert_eq!(traced(&dovecot), BTreeSet::from(["doveconf", "dovecot"]));
-    assert_among(&["anvil", "auth", "config", "imap", "lmtp", "log"], &not_traced(&dovecot));
-    assert_eq!(stopped.dovecot.code(), Some(0), "{}", stopped.dovecot.err());
-}
-
-/// The goal in place of the test before: nothing has to be configured for every daemon to be traced.
-#[test]
-#[ignore = "the agent does not follow a program that empties the environment before it executes another"]
 fn daemons_with_an_emptied_environment_are_traced() {
     if let Some(why) = missing() {
         support::skip!("{why}");
@@ -294,7 +261,6 @@ fn daemons_with_an_emptied_environment_are_traced() {
 
 /// Dovecot gives each service 256 MiB of addresses, if not told otherwise.
 #[test]
-#[ignore = "the agent leaves too few of 256 MiB of addresses: imap-login cannot load its libraries"]
 fn daemons_with_few_addresses_work_as_untraced() {
     if let Some(why) = missing() {
         support::skip!("{why}");

@@ -83,6 +83,55 @@ fn segv_kills() {
 }
 
 #[test]
+fn every_instruction_is_stepped_to() {
+    let program = programs::jump_safe("step");
+    for action in ["above", "below", "allocate"] {
+        for stack in ["own", "low", "high"] {
+            let finished = bare(&program, &[action, stack, "7"]).expect_code(0);
+            let (rounds, acted) = (finished.count("rounds"), finished.count("acted"));
+            assert!(rounds > 20, "{rounds}");
+            assert_eq!(acted, if action == "allocate" { rounds } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn children_and_threads_without_number_end() {
+    assert_eq!(bare(&programs::c("many_forks"), &[]).expect_code(0).count("children"), 1000);
+    let threads = bare(&programs::c("many_threads"), &["at-once"]).expect_code(0).count("threads");
+    assert!((1_000..=10_000).contains(&threads), "{threads}");
+}
+
+#[test]
+fn library_that_binds_deep_frees_and_allocates() {
+    let plug_in = programs::plug_in("deepbind_plugin", "deep");
+    for what in ["gives", "takes", "leaks", "swaps"] {
+        let arguments = [plug_in.to_str().unwrap(), what, "500", "0"];
+        check(bare(&programs::c("deepbind"), &arguments), 0, "rounds=500\n");
+    }
+}
+
+#[test]
+fn allocators_free_each_name_s_blocks() {
+    for allocator in programs::Allocator::ALL {
+        if !allocator.is_installed() {
+            skip!("{allocator:?} is not installed");
+        }
+        let [allocate, free] = allocator.own_names();
+        let program = allocator.link(support::compile::Language::C, "own_names");
+        for what in ["freed", "allocated"] {
+            let arguments = [allocate, free, what, "100", "0"];
+            check(bare(&program, &arguments), 0, "rounds=100\n");
+        }
+    }
+}
+
+#[test]
+fn program_kills_itself() {
+    assert_eq!(bare(&programs::c("self_kill"), &[]).signal(), Some(9));
+}
+
+#[test]
 fn hurry_frees_everything_once() {
     check(bare(&programs::c("hurry"), &[]), 0, "born=1000000 freed=1000000\n");
 }

@@ -19,6 +19,77 @@ pub fn cxx(name: &str) -> PathBuf {
         .build()
 }
 
+/// A small C program linked with the allocator that may be left anywhere.
+pub fn jump_safe(name: &str) -> PathBuf {
+    let library = "libjump_safe_malloc.so";
+    let built = Compile::new(Language::C, library, &["tests/programs/jump_safe_malloc.c"])
+        .shared(library)
+        .build();
+    let beside = built.parent().expect("a file in a directory").to_str().expect("plain").to_owned();
+    Compile::new(Language::C, name, &[&format!("tests/programs/{name}.c")])
+        .flags(&["-pthread", "-Wl,--no-as-needed", &format!("-Wl,-rpath,{beside}")])
+        .flags(&[built.to_str().expect("plain")])
+        .build()
+}
+
+/// An allocator that programs are linked with instead of using the C library's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocator {
+    Jemalloc,
+    Tcmalloc,
+    Mimalloc,
+}
+
+impl Allocator {
+    pub const ALL: [Allocator; 3] = [Allocator::Jemalloc, Allocator::Tcmalloc, Allocator::Mimalloc];
+
+    /// Its library's name for the linker.
+    fn library(self) -> &'static str {
+        match self {
+            Allocator::Jemalloc => "jemalloc",
+            Allocator::Tcmalloc => "tcmalloc_minimal",
+            Allocator::Mimalloc => "mimalloc",
+        }
+    }
+
+    /// Functions of its own that allocate and free, beside those of C.
+    pub fn own_names(self) -> [&'static str; 2] {
+        match self {
+            Allocator::Jemalloc => ["mallocx", "dallocx"],
+            Allocator::Tcmalloc => ["tc_malloc", "tc_free"],
+            Allocator::Mimalloc => ["mi_malloc", "mi_free"],
+        }
+    }
+
+    /// What its library's file name begins with.
+    pub fn file(self) -> String {
+        format!("lib{}.so", self.library())
+    }
+
+    /// Whether its development files are there.
+    pub fn is_installed(self) -> bool {
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+            .iter()
+            .any(|directory| PathBuf::from(directory).join(self.file()).exists())
+    }
+
+    /// A small program linked with it.
+    pub fn link(self, language: Language, name: &str) -> PathBuf {
+        let ending = if language == Language::C { "c" } else { "cpp" };
+        let output = format!("{name}_{}", self.library());
+        Compile::new(language, &output, &[&format!("tests/programs/{name}.{ending}")])
+            .flags(&["-pthread", "-ldl", "-Wl,--no-as-needed"])
+            .flags(&[&format!("-l{}", self.library())])
+            .build()
+    }
+}
+
+/// A plug-in of one source, `tests/programs/SOURCE.c`, under a name of its own.
+pub fn plug_in(source: &str, name: &str) -> PathBuf {
+    let file = format!("lib{name}.so");
+    Compile::new(Language::C, &file, &[&format!("tests/programs/{source}.c")]).shared(&file).build()
+}
+
 /// A script or a Python program as it is.
 pub fn script(name: &str) -> PathBuf {
     root().join("tests/programs").join(name)
@@ -137,9 +208,25 @@ impl Archiver {
 
 /// A command that runs the message server with this plug-in.
 pub fn server(plug_in: Archiver, messages: u64, threads: u32) -> Command {
+    server_linked(plug_in, messages, threads, &[])
+}
+
+/// The same with the server linked with an allocator.
+pub fn server_with(
+    allocator: Allocator,
+    plug_in: Archiver,
+    messages: u64,
+    threads: u32,
+) -> Command {
+    let library = format!("-l{}", allocator.library());
+    server_linked(plug_in, messages, threads, &["-Wl,--no-as-needed", &library])
+}
+
+fn server_linked(plug_in: Archiver, messages: u64, threads: u32, flags: &[&str]) -> Command {
     let program = Compile::new(Language::Cxx, "server", &["tests/programs/server/server.cpp"])
         .header("tests/programs/server/archiver.h")
         .flags(&["-pthread", "-ldl"])
+        .flags(flags)
         .build();
     let mut command = Command::new(program);
     command

@@ -15,7 +15,9 @@ use unfreed::event::{
     Address, Alloc, Event, Exit, Frame, Function, Lost, Module, Process, ProcessId, StackId,
     StackNode, What,
 };
+use unfreed::ledger::Ledger;
 use unfreed::read::trace::Reader;
+use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, judge};
 
 use crate::support::process::{Finished, LIMIT, run};
 
@@ -30,6 +32,24 @@ pub struct Traced {
     pub file: PathBuf,
     nodes: Vec<StackNode>,
     _directory: tempfile::TempDir,
+}
+
+/// Records a program with these arguments.
+pub fn of(program: &Path, arguments: &[&str]) -> Traced {
+    let mut command = vec![OsString::from(program)];
+    command.extend(arguments.iter().map(OsString::from));
+    record(&command)
+}
+
+/// Runs a program bare and records it: it must do the same, and end with 0.
+#[track_caller]
+pub fn as_bare(program: &Path, arguments: &[&str]) -> Traced {
+    let bare = run(Command::new(program).args(arguments), LIMIT).expect_code(0);
+    let traced = of(program, arguments);
+    assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
+    assert_eq!(traced.finished.out(), bare.out());
+    assert_eq!(traced.finished.err(), bare.err());
+    traced
 }
 
 /// Records a command to its end; the exit status is the target's.
@@ -127,6 +147,27 @@ impl Traced {
         lost
     }
 
+    /// How much of one kind was lost.
+    pub fn lost_of(&self, what: Lost) -> u64 {
+        self.lost().get(&what).copied().unwrap_or(0)
+    }
+
+    /// All events, folded.
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        self.events.iter().for_each(|event| ledger.apply(event));
+        ledger
+    }
+
+    /// Fails if a verdict accuses anybody: no site, no over-release, not even one that was let off.
+    #[track_caller]
+    pub fn assert_accuses_nobody(&self) {
+        let assessment = judge(&self.ledger());
+        assert!(assessment.suspects(DEFAULT_MIN_CONFIDENCE).is_empty(), "{assessment:#?}");
+        assert_eq!(assessment.over_releases, []);
+        assert_eq!(assessment.over_releases_unjudged, 0);
+    }
+
     /// Replays one process's events with a map of its own.
     pub fn replay(&self, process: u32) -> Replay {
         let mut replay = Replay::default();
@@ -161,6 +202,25 @@ impl Traced {
     /// Blocks of this size that live at the end of a process.
     pub fn live_of_size(&self, process: u32, size: u64) -> usize {
         self.replay(process).live.values().filter(|alloc| alloc.size.0 == size).count()
+    }
+
+    /// The same over all processes.
+    pub fn live_anywhere(&self, size: u64) -> u64 {
+        let mut live = HashMap::new();
+        for event in &self.events {
+            match event.what {
+                What::Alloc(alloc) => {
+                    live.insert((event.process, alloc.address), alloc.size.0);
+                }
+                What::Realloc(realloc) => {
+                    live.remove(&(event.process, realloc.old));
+                    live.insert((event.process, realloc.new), realloc.size.0);
+                }
+                What::Free(free) => drop(live.remove(&(event.process, free.address))),
+                _ => {}
+            }
+        }
+        live.values().filter(|of| **of == size).count() as u64
     }
 
     /// Allocations of this size by this function.

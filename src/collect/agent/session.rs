@@ -16,7 +16,7 @@ use super::error::CollectError;
 use super::memory::SessionMemory;
 use super::obstacle::obstacle;
 use super::sigbus::struck;
-use super::signals::Signals;
+use super::signals::{Signals, survive_limits};
 use super::target::{Elsewhere, Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
@@ -63,6 +63,7 @@ impl Session {
         if let Some((path, obstacle)) = obstacle(&program) {
             return Err(CollectError::Obstacle { path, obstacle });
         }
+        survive_limits();
         let agent = AgentFile::create()?;
         let memory =
             SessionMemory::create().map_err(CollectError::system("cannot make shared memory"))?;

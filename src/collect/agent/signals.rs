@@ -1,5 +1,6 @@
 //! Signals while a target runs: the terminal's go to the target by themselves, and must not end
-//! us before it; those that another process sends to us are passed on.
+//! us before it; those that another process sends to us are passed on. A limit on the size of files is an
+//! error to us, and stays the end of a target.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -27,6 +28,18 @@ static LOOK: extern "C" fn() = {
     look
 };
 
+/// Whether it is us who ignore SIGXFSZ.
+static TOO_LARGE: AtomicBool = AtomicBool::new(false);
+
+/// From now on a file that may not grow is an error, not our end without a word.
+pub(super) fn survive_limits() {
+    // SAFETY: ignoring a signal has no other effect on this process.
+    let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    if before == libc::SIG_DFL {
+        TOO_LARGE.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The signals that this thread blocks, for a program to be started with.
 pub(super) fn blocked() -> libc::sigset_t {
     // SAFETY: only asks; zeroed is a valid, empty set.
@@ -40,10 +53,13 @@ pub(super) fn blocked() -> libc::sigset_t {
 /// Gives a program being started what it would have had without us. Runs between fork and exec:
 /// system calls only.
 pub(super) fn as_without_us(blocked: &libc::sigset_t) {
-    // SAFETY: both calls may be made there, and take valid arguments.
+    // SAFETY: all of these may be called there, and take valid arguments.
     unsafe {
         if PIPE_IGNORED.load(Ordering::Relaxed) {
             libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        }
+        if TOO_LARGE.load(Ordering::Relaxed) {
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
         }
         libc::sigprocmask(libc::SIG_SETMASK, blocked, std::ptr::null_mut());
     }

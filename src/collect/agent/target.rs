@@ -59,7 +59,7 @@ impl Target {
             .env("LD_PRELOAD", preload)
             .env(unfreed_wire::SESSION_VARIABLE, session);
         let blocked = blocked();
-        // SAFETY: the closure makes two system calls and nothing else.
+        // SAFETY: the closure makes a few system calls and nothing else.
         unsafe {
             command.pre_exec(move || {
                 as_without_us(&blocked);

@@ -54,7 +54,9 @@ impl Collector<'_> {
                 self.due.modules = elapsed + MODULES_EVERY;
             }
             for index in 0..self.processes.len() {
-                if self.processes[index].ended {
+                let process = &self.processes[index];
+                // Of one that began after this moment nothing can be said before its beginning.
+                if process.ended || process.began > at {
                     continue;
                 }
                 if modules_due {
