@@ -197,6 +197,12 @@ impl SessionMemory {
         })
     }
 
+    /// Whether a process has asked for the entry with this index.
+    pub(super) fn is_process(&self, index: u32) -> bool {
+        let claimed = self.header().claimed_processes.load(Ordering::Acquire);
+        index < claimed.min(GEOMETRY.processes)
+    }
+
     /// How many processes found no entry left.
     pub(super) fn unregistered(&self) -> u32 {
         let claimed = self.header().claimed_processes.load(Ordering::Acquire);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::record::{ModuleSeen, ProcessBegan};
 
@@ -12,7 +13,9 @@ use super::record::{ModuleSeen, ProcessBegan};
 pub(super) fn locate(said: Said, inode: u64) -> u32 {
     let own = said.own_pid;
     let here = said.namespace == own_namespace();
-    if here && !said.forked || has_mapped(own, inode) == Some(true) {
+    // The first process of a new namespace counts itself as 1, whoever made it.
+    let among_ours = |parent| own != 1 && namespace_of_children(parent) == Some(own_namespace());
+    if here && said.forked_by.is_none_or(among_ours) || has_mapped(own, inode) == Some(true) {
         return own;
     }
     let Ok(entries) = fs::read_dir("/proc") else { return 0 };
@@ -47,15 +50,25 @@ pub(super) struct Said {
     pub(super) own_pid: u32,
     /// In which namespace its image began; 0 where it does not know.
     pub(super) namespace: u64,
-    /// Since when it may have been forked into another.
-    pub(super) forked: bool,
+    /// By whom it was forked, perhaps into another.
+    pub(super) forked_by: Option<u32>,
 }
 
 /// The pid namespace that we are in.
 fn own_namespace() -> u64 {
-    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    static OWN: OnceLock<u64> = OnceLock::new();
+    *OWN.get_or_init(|| namespace("/proc/self/ns/pid").unwrap_or(0))
+}
+
+/// The pid namespace that the children of a process begin in.
+fn namespace_of_children(pid: u32) -> Option<u64> {
+    namespace(&format!("/proc/{pid}/ns/pid_for_children"))
+}
+
+fn namespace(link: &str) -> Option<u64> {
+    let link = fs::read_link(link).ok()?;
     let digits: String = link.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or(0)
+    digits.parse().ok()
 }
 
 /// What a process in a pid namespace below ours counts itself as.

@@ -69,6 +69,8 @@ pub(super) struct Collector<'a> {
     young: YoungWatch,
     told: Told,
     processes: Vec<Traced>,
+    /// Those found to have ended, whose end has not been told.
+    ending: Vec<(u32, Exit)>,
     target: Target,
     marks: Option<MarkListener>,
     watermark: Stamp,
@@ -102,6 +104,7 @@ impl<'a> Collector<'a> {
             told: Told::new(memory.telling()),
             memory,
             processes: Vec::new(),
+            ending: Vec::new(),
             target,
             marks,
             watermark: Stamp(0),
@@ -166,6 +169,7 @@ impl<'a> Collector<'a> {
         let at = self.memory.publish(now()).before(BEFORE_CLOCK);
         barrier();
         let mut watermark = self.register(at).min(self.young.promised());
+        self.merge_young();
         let mut most = 0;
         let full = self.merge.weight() >= MOST_WAITING;
         self.know_writers();
@@ -274,11 +278,10 @@ impl<'a> Collector<'a> {
         let at = now();
         // A short-lived program may have come and gone since the last pass.
         self.register(at);
-        self.know_writers();
-        for index in 0..self.processes.len() {
-            self.read_all_of(index as u32, at);
-        }
+        self.watch_ends(at);
+        self.read_all_of(&|_| true, at);
         self.take_all_young();
+        self.merge_young();
         self.say_executions(true);
         let last = now();
         self.tell_tallies(last, |_| true);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::time::Instant;
 
+use rustc_hash::FxHashSet;
 use unfreed_wire::{Process, ProcessState, Refusal, WriterState};
 
 use super::executions::Moment;
@@ -96,7 +97,9 @@ impl Collector<'_> {
         let pid = match registered.pid_namespace {
             _ if died => own_pid,
             namespace => {
-                let said = Said { own_pid, namespace, forked: forked_from.is_some() };
+                let parent = forked_from.map(|n| self.processes.get(n as usize));
+                let forked_by = parent.map(|parent| parent.map_or(0, |parent| parent.pid));
+                let said = Said { own_pid, namespace, forked_by };
                 procfs::locate(said, self.memory.inode())
             }
         };
@@ -106,9 +109,7 @@ impl Collector<'_> {
         let before = self.processes.iter().rposition(|other| other.pid == pid && !other.ended);
         if let Some(replaced) = before.filter(|_| !died && pid != 0) {
             self.processes[replaced].ended = true;
-            // It did no more when the next one began, but that was by the same coarse clock.
-            self.settle(replaced as u32, stamp);
-            self.control(now(), replaced as u32, Payload::ProcessEnded(Exit::Replaced));
+            self.ending.push((replaced as u32, Exit::Replaced));
         }
         let mut process = procfs::describe(pid, program);
         process.forked_from = forked_from;
@@ -137,7 +138,10 @@ impl Collector<'_> {
         } else if !died {
             let first = self.processes.iter().filter(|process| !process.ended).count() == 1;
             self.control(stamp, index, Payload::ProcessBegan(Box::new(process)));
-            self.note_modules(index as usize, stamp);
+            // A child has its parent's.
+            if forked_from.is_none() {
+                self.note_modules(index as usize, stamp);
+            }
             if first && !std::mem::replace(&mut self.facts_said, true) {
                 self.say_facts(stamp, index);
             }
@@ -190,15 +194,14 @@ impl Collector<'_> {
                 continue;
             }
             process.ended = true;
-            // What its threads had published by now must come before its end.
-            self.settle(index as u32, at);
             let exit =
                 if executes.is_some() { Exit::Replaced } else { ended.unwrap_or(Exit::Unknown) };
-            self.control(now(), index as u32, Payload::ProcessEnded(exit));
+            self.ending.push((index as u32, exit));
             if let Some((program, why)) = executes {
                 self.say_untraced(Untraced { pid, program, why });
             }
         }
+        self.settle_ended(at);
         self.say_executions(false);
         self.release_threads_gone();
     }
@@ -269,14 +272,23 @@ impl Collector<'_> {
         self.untraced.push(untraced);
     }
 
-    /// Tells all that is known of a process that has ended.
-    fn settle(&mut self, process: u32, at: Stamp) {
-        // It may have come and gone since the last round.
-        self.know_writers();
-        self.read_all_of(process, at);
-        self.take_young_of(&|other| other == process);
-        self.read_tallies();
-        self.tell_tallies(now(), |other| other == process);
+    /// Tells all that is known of the processes that were found to have ended, and then their ends:
+    /// together, as it takes a look at the whole table of young blocks.
+    fn settle_ended(&mut self, at: Stamp) {
+        let ending = std::mem::take(&mut self.ending);
+        if ending.is_empty() {
+            return;
+        }
+        let of: FxHashSet<u32> = ending.iter().map(|(process, _)| *process).collect();
+        self.read_all_of(&|process| of.contains(&process), at);
+        self.take_young_of(&|process| of.contains(&process));
+        self.merge_young();
+        // By the coarse clock a process may have done its last after the next image began.
+        let last = now();
+        self.tell_tallies(last, |process| of.contains(&process));
+        for (process, exit) in ending {
+            self.control(last, process, Payload::ProcessEnded(exit));
+        }
     }
 
     fn say_not_traced(&mut self, subject: String, why: String) {
@@ -285,13 +297,17 @@ impl Collector<'_> {
         self.control(now(), 0, Payload::Fact(Box::new(fact)));
     }
 
-    /// Reads what a process's threads have published.
-    pub(super) fn read_all_of(&mut self, process: u32, at: Stamp) {
+    /// Reads what the threads of these processes have published and counted.
+    pub(super) fn read_all_of(&mut self, of: &dyn Fn(u32) -> bool, at: Stamp) {
+        // They may have come and gone since the last round.
+        self.know_writers();
         for n in 0..self.writers.len() {
             let index = WriterIndex(n as u32);
             let writer = self.memory.writer(index);
             let state = writer.state.load(Acquire);
-            if state != WriterState::Free as u32 && writer.process.load(Relaxed) == process {
+            let process = writer.process.load(Relaxed);
+            if state != WriterState::Free as u32 && of(process) {
+                self.tallies.read(&self.memory, index, process);
                 self.read(index, state, at, &mut Stamp(u64::MAX));
             }
         }

@@ -20,6 +20,8 @@ pub(super) struct YoungWatch {
     looked: Option<Instant>,
     /// Whether it was found empty.
     empty: bool,
+    /// What was taken from it and waits for its process to be known.
+    taken: Vec<Record>,
     /// The sum of what the writers had counted of themselves.
     activity: u64,
     /// Since when what is in the tallies has been counted.
@@ -29,7 +31,8 @@ pub(super) struct YoungWatch {
 impl YoungWatch {
     pub(super) fn new(began: Stamp) -> YoungWatch {
         let (promised, counted_since) = (Stamp(0), began);
-        YoungWatch { promised, looked: None, empty: true, activity: 0, counted_since }
+        let taken = Vec::new();
+        YoungWatch { promised, looked: None, empty: true, taken, activity: 0, counted_since }
     }
 
     pub(super) fn promised(&self) -> Stamp {
@@ -77,19 +80,28 @@ impl Collector<'_> {
     }
 
     fn tell_young(&mut self, taken: Taken) {
-        // After all rings: at the same time, what a ring says comes first.
-        let lane = Lane(self.memory.lanes());
-        let known = self.processes.len();
-        for record in taken.records {
-            if (record.origin.process as usize) < known {
-                self.merge.push(lane, record);
-            }
-        }
+        self.young.taken.extend(taken.records);
         for process in taken.abandoned {
-            if (process as usize) < known {
+            if (process as usize) < self.processes.len() {
                 let (stamp, origin) = (self.watermark, Origin { process, tid: 0 });
                 let payload = Payload::Lost { what: Lost::Events, count: 1 };
                 self.merge.push(Lane(0), Record { stamp, origin, payload });
+            }
+        }
+    }
+
+    /// Puts what was taken among the other records: after the processes that have registered by now
+    /// are known.
+    pub(super) fn merge_young(&mut self) {
+        // After all rings: at the same time, what a ring says comes first.
+        let lane = Lane(self.memory.lanes());
+        let known = self.processes.len();
+        for record in std::mem::take(&mut self.young.taken) {
+            if (record.origin.process as usize) < known {
+                self.merge.push(lane, record);
+            } else if self.memory.is_process(record.origin.process) {
+                // It is still registering.
+                self.young.taken.push(record);
             }
         }
     }
@@ -109,6 +121,8 @@ impl Collector<'_> {
     /// Tells what has been counted in the processes for which `of` holds.
     pub(super) fn tell_tallies(&mut self, stamp: Stamp, of: impl Fn(u32) -> bool) {
         let interval = self.interval();
+        let known = self.processes.len();
+        let of = |process: u32| (process as usize) < known && of(process);
         for (process, stack, counted) in self.tallies.take(of) {
             let lifetimes = interval.lifetimes(&counted);
             let Interval { since, resolution } = interval;
