@@ -5,7 +5,7 @@
 //! parent's memory, page included, and rightly goes on in its parent's name until it execs.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::{
     Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, VERSION, Writer,
@@ -20,6 +20,8 @@ static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
 static TRAILS: AtomicPtr<Trail> = AtomicPtr::new(null_mut());
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
+/// Libraries loaded so far that call the C library's allocator past us; a forked child has them too.
+static LIBRARIES_UNSEEN: AtomicU64 = AtomicU64::new(0);
 
 /// Lies alone in a page that a fork wipes.
 struct Identity {
@@ -64,6 +66,15 @@ fn register_child(base: *mut u8) -> Option<Joined> {
         return None;
     }
     register(base, forked_from, Refusal::None)
+}
+
+/// Counts a library whose allocations and frees will not be seen.
+#[cold]
+pub(crate) fn note_unseen_library() {
+    let count = LIBRARIES_UNSEEN.fetch_add(1, Relaxed) + 1;
+    if let Some(session) = joined() {
+        session.entry().libraries_unseen.fetch_max(count, Relaxed);
+    }
 }
 
 impl Joined {
@@ -240,6 +251,7 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     entry.pid.store(own_pid(), Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
+    entry.libraries_unseen.store(LIBRARIES_UNSEEN.load(Relaxed), Relaxed);
     if forked_from == 0 {
         note_program(entry);
     }

@@ -17,7 +17,8 @@ pub(super) struct Tombstone {
     pub(super) freed: Time,
     pub(super) site: SiteId,
     pub(super) stack: StackId,
-    /// The free may have been another block's: see [`super::blocks::Block::tainted`].
+    /// The free may have been another block's: see [`super::blocks::Block::tainted`]. Or nobody
+    /// knows whose it was, and the site means nothing.
     pub(super) tainted: bool,
 }
 
@@ -50,6 +51,12 @@ impl Tombstones {
 
     pub(super) fn find(&self, address: Address) -> Option<&Tombstone> {
         let found = self.places.get(self.place(address))?;
+        (found.address == address && address != EMPTY.address).then_some(found)
+    }
+
+    pub(super) fn find_mut(&mut self, address: Address) -> Option<&mut Tombstone> {
+        let place = self.place(address);
+        let found = self.places.get_mut(place)?;
         (found.address == address && address != EMPTY.address).then_some(found)
     }
 

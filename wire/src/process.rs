@@ -19,7 +19,9 @@ pub struct Process {
     pub lost_allocations: AtomicU64,
     /// Frees not recorded because no writer was free.
     pub lost_frees: AtomicU64,
-    reserved: [u64; 2],
+    /// Libraries loaded so that they call the C library's allocator past the agent.
+    pub libraries_unseen: AtomicU64,
+    reserved: u64,
     /// Path of its program, padded with 0: a process may be gone before anybody can ask the system.
     /// All 0 in a forked child, which has its parent's, and where it was not to be known.
     pub program: [AtomicU64; Process::PROGRAM_WORDS],

@@ -28,7 +28,7 @@ pub(super) struct Traced {
     name: String,
     program: String,
     pub(super) ended: bool,
-    pub(super) lost: [u64; 3],
+    pub(super) lost: [u64; 4],
     /// Another program that it was seen to execute, which has not reported.
     executes: Option<(Instant, PathBuf)>,
 }
@@ -102,7 +102,7 @@ impl Collector<'_> {
             name: process.name.clone(),
             program: process.program.clone(),
             ended: died || why.is_some(),
-            lost: [0; 3],
+            lost: [0; 4],
             executes: None,
         });
         if let Some(why) = why {
