@@ -372,10 +372,12 @@ fn a_block_that_was_told_before_it_was_freed_twice_is_found_too() {
 
 #[test]
 fn a_pointer_that_realloc_took_away_is_not_to_be_freed() {
-    let moved = second_frees(&["moved"]);
-    assert_eq!(moved.suspects.iter().map(|suspect| suspect.0).sum::<u64>(), 30);
-    let (_, function, _, second_free) = &moved.suspects[0];
-    assert_eq!((function.as_str(), second_free[0].as_str()), ("allocate_some", "second_owner"));
+    for mode in ["moved", "old-moved"] {
+        let moved = second_frees(&[mode]);
+        assert_eq!(moved.suspects.iter().map(|suspect| suspect.0).sum::<u64>(), 30, "{mode}");
+        let (_, function, _, second_free) = &moved.suspects[0];
+        assert_eq!((function.as_str(), second_free[0].as_str()), ("allocate_some", "second_owner"));
+    }
 }
 
 #[test]

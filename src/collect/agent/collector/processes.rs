@@ -91,6 +91,8 @@ impl Collector<'_> {
         let mut process = procfs::describe(pid, program);
         process.forked_from = forked_from;
         if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
+            // Which may have ended since, so that the system names another.
+            process.parent = parent.pid;
             // A child is its parent's image, whatever it has executed since.
             process.name = parent.name.clone();
             process.program = parent.program.clone();
