@@ -100,6 +100,9 @@ pub enum What {
     Alloc(Alloc),
     /// A block was released.
     Free(Free),
+    /// What is known of an earlier free at an address. Said directly before the [`What::Free`]
+    /// that frees the address again, by a source that had only counted the block freed before.
+    FreedBefore(Box<FreedBefore>),
     /// A block changed its size in place (`old == new`), or a source knows only that it moved.
     Realloc(Realloc),
     /// Defines the next stack node; ids count up from [`StackId::FIRST`].
@@ -228,6 +231,20 @@ pub struct Free {
     pub function: Function,
     /// The heap it was freed to.
     pub heap: HeapId,
+}
+
+/// An earlier free at an address that is about to be freed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreedBefore {
+    /// The address. A block may live there all the same, of which the free was not that one.
+    pub address: Address,
+    /// The stack that had allocated the block freed before; [`StackId::NOT_TAKEN`] where the
+    /// source did not see it allocated.
+    pub site: StackId,
+    /// Where it was freed, as far as is known: mostly the caller alone.
+    pub stack: StackId,
+    /// When.
+    pub freed: Time,
 }
 
 /// A block changed its size.
@@ -366,6 +383,9 @@ pub enum Lost {
     Events = 3,
     /// Bytes of a recording that could not be read or written.
     Bytes = 4,
+    /// Libraries whose allocations and frees the source does not see: they were loaded so that they
+    /// find the C library's functions before its own (`RTLD_DEEPBIND`).
+    Libraries = 5,
 }
 
 /// A mark set by the user.

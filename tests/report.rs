@@ -13,7 +13,7 @@ use unfreed::fixes::Status;
 use unfreed::report::diff::{DiffReport, Lack, Outcome};
 use unfreed::report::json;
 use unfreed::report::model::{
-    Dismissed, Fault, Losses, Module, NotTraced, Report, SeenFrom, Target, Unmeasured,
+    Dismissed, Fault, Losses, Module, NotTraced, Report, SeenFrom, Target, Unjudged, Unmeasured,
 };
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::{render, render_diff, safe};
@@ -106,7 +106,8 @@ fn losses_and_faults_stand_beside_the_conclusion() {
         })
         .collect();
     let losses = Losses { events: 1_234, frees: 12, stacks: 3, bytes: 65_536 };
-    let report = Report { losses, faults, ..nothing() };
+    let mut report = Report { losses, faults, ..nothing() };
+    report.totals.libraries_unseen = 1;
     golden("losses", &report);
     let text = render(&report, Style { detail: Detail::Brief, ..Style::default() });
     assert!(text.contains("Lost: 1,234 events"), "even in brief: {text}");
@@ -190,9 +191,19 @@ fn what_is_freed_too_often_is_not_said_to_accumulate() {
 fn second_frees_that_accuse_nobody_stand_beside_the_conclusion() {
     for detail in [Detail::Brief, Detail::Normal] {
         let style = Style { width: 120, detail, ..Style::default() };
-        let dismissed = Dismissed { over_releases_unjudged: 2, ..nothing().dismissed };
+        let unjudged_by =
+            Unjudged { lost: 2, libraries: 1, allocated_unseen: 3, given_out_alive: 4 };
+        let dismissed =
+            Dismissed { over_releases_unjudged: 10, unjudged_by, ..nothing().dismissed };
         let text = render(&Report { dismissed, ..nothing() }, style);
-        assert!(text.contains("2 second frees accuse nobody: what was lost"), "{text}");
+        for says in [
+            "2 second frees accuse nobody: what was lost",
+            "1 second free accuses nobody: a library allocates unseen",
+            "3 second frees accuse nobody: their process frees blocks that nobody",
+            "4 second frees accuse nobody: their process was given addresses",
+        ] {
+            assert!(text.contains(says), "{text}");
+        }
         assert!(!render(&nothing(), style).contains("accuse"));
     }
 }

@@ -205,7 +205,8 @@ pub fn reallocating(
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
     let ring = claim::open(unsafe { &mut *thread }, session);
-    let given_up = ring.as_ref().map(|ring| told.then(|| GivenUp::take(ring, old)));
+    let from = return_address(registers);
+    let given_up = ring.as_ref().map(|ring| told.then(|| GivenUp::take(ring, old, from)));
     let new = real();
     // SAFETY: as above.
     unsafe { (*thread).unwrap_entry() };
@@ -214,14 +215,14 @@ pub fn reallocating(
             match given_up {
                 Some(given_up) if session.samples() => {
                     if !new.is_null() || size == 0 {
-                        given_up.freed(&ring, function);
+                        given_up.freed(&ring, function, registers);
                     }
                     sample_alloc(&ring, thread, new, size, function, registers);
                 }
                 Some(given_up) if !new.is_null() => {
                     given_up.resized(&ring, new, size, function, registers);
                 }
-                Some(given_up) if size == 0 => given_up.freed(&ring, function),
+                Some(given_up) if size == 0 => given_up.freed(&ring, function, registers),
                 Some(given_up) => given_up.kept(&ring),
                 None => sample_alloc(&ring, thread, new, size, function, registers),
             }
@@ -268,20 +269,30 @@ struct GivenUp {
     place: Option<Place>,
     /// The block, if it was young.
     young: Option<Block>,
+    /// What was freed there before, if it was.
+    earlier: Option<Block>,
     stamp: u64,
+    /// Where `realloc` was called from.
+    from: u64,
 }
 
 impl GivenUp {
     #[inline(always)]
-    fn take(ring: &Ring, address: *mut u8) -> GivenUp {
+    fn take(ring: &Ring, address: *mut u8, from: u64) -> GivenUp {
         let now = stamp(ring.session);
         let place = ring.young().place(address as u64, ring.session.process);
-        match place.map(|place| ring.young().take(place, now, None)) {
-            Some(Found::Young(block)) => GivenUp { address, place, young: Some(block), stamp: now },
-            _ => {
+        match place.map(|place| ring.young().take(place, now, from)) {
+            Some(Found::Young(block)) => {
+                GivenUp { address, place, young: Some(block), earlier: None, stamp: now, from }
+            }
+            found => {
                 let stamp = told_stamp(ring, place, now);
                 give_back(ring.session, place);
-                GivenUp { address, place, young: None, stamp }
+                let earlier = match found {
+                    Some(Found::FreedBefore(earlier)) => Some(earlier),
+                    _ => None,
+                };
+                GivenUp { address, place, young: None, earlier, stamp, from }
             }
         }
     }
@@ -297,7 +308,7 @@ impl GivenUp {
         registers: Registers,
     ) {
         if self.young.is_some() || new != self.address {
-            self.freed(ring, function);
+            self.freed(ring, function, registers);
             return record_alloc(ring, new, size, function, registers);
         }
         let hash = stack_hash(ring, registers);
@@ -319,11 +330,18 @@ impl GivenUp {
 
     /// It is no more.
     #[inline(always)]
-    fn freed(&self, ring: &Ring, function: Function) {
-        match self.young {
-            Some(block) => count_young(ring, block, self.stamp),
-            None => tell_free(ring, self.stamp, self.address, function),
+    fn freed(&self, ring: &Ring, function: Function, registers: Registers) {
+        if let Some(block) = self.young {
+            return count_young(ring, block, self.stamp);
         }
+        if let Some(earlier) = self.earlier {
+            return tell_again(ring, self.stamp, self.address, function, earlier, registers);
+        }
+        // Only now that it moved: of a block that stays, a tombstone would be wrong.
+        if let Some(place) = self.place {
+            ring.young().bury(place, self.stamp, self.from);
+        }
+        tell_free(ring, self.stamp, self.address, function);
     }
 
     /// The program keeps it after all.
@@ -424,7 +442,7 @@ fn append_free(
     let from = return_address(registers);
     match ring.young().place(block as u64, session.process) {
         None => tell_free(&ring, told_stamp(&ring, None, now), block, function),
-        Some(place) => match ring.young().take(place, now, Some(from)) {
+        Some(place) => match ring.young().take(place, now, from) {
             Found::Young(young) => count_young(&ring, young, now),
             Found::FreedBefore(earlier) => {
                 let stamp = told_stamp(&ring, Some(place), now);

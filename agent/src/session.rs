@@ -27,6 +27,8 @@ static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
 static PID_NAMESPACE: AtomicU64 = AtomicU64::new(0);
 /// The same, also where this process is not traced: what it executes is noted all the same.
 static NOTES: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+/// Libraries loaded so far that call the C library's allocator past us; a forked child has them too.
+static LIBRARIES_UNSEEN: AtomicU64 = AtomicU64::new(0);
 
 /// Lies alone in a page that a fork wipes.
 struct Identity {
@@ -85,6 +87,15 @@ pub(crate) fn header() -> Option<*mut Session> {
 pub(crate) fn moment() -> u64 {
     // SAFETY: as in `header`.
     header().map_or(0, |session| unsafe { (*session).moments.fetch_add(1, AcqRel) + 1 })
+}
+
+/// Counts a library whose allocations and frees will not be seen.
+#[cold]
+pub(crate) fn note_unseen_library() {
+    let count = LIBRARIES_UNSEEN.fetch_add(1, Relaxed) + 1;
+    if let Some(session) = joined() {
+        session.entry().libraries_unseen.fetch_max(count, Relaxed);
+    }
 }
 
 impl Joined {
@@ -313,6 +324,7 @@ fn register(base: *mut u8, forked_from: u32, refusal: Refusal) -> Option<Joined>
     entry.pid_namespace.store(PID_NAMESPACE.load(Relaxed), Relaxed);
     entry.forked_from.store(forked_from, Relaxed);
     entry.refusal.store(refusal as u32, Relaxed);
+    entry.libraries_unseen.store(LIBRARIES_UNSEEN.load(Relaxed), Relaxed);
     if forked_from == 0 {
         note_program(entry);
     }

@@ -121,10 +121,10 @@ impl Young {
         false
     }
 
-    /// Takes the block at an address out of the table and leaves a tombstone, if `from` says where
-    /// it is being freed from.
+    /// Takes the block at an address out of the table and leaves a tombstone that says where it is
+    /// being freed from.
     #[inline(always)]
-    pub(crate) fn take(self, place: Place, now: u64, from: Option<u64>) -> Found {
+    pub(crate) fn take(self, place: Place, now: u64, from: u64) -> Found {
         let Place { bucket, key, .. } = place;
         let mut freed = None;
         for (way, word) in bucket.keys.iter().enumerate() {
@@ -135,10 +135,7 @@ impl Young {
             match seen.state() {
                 State::Live(function) if swap(word, seen, key.changing()) => {
                     let block = get(bucket, way, function);
-                    match from {
-                        Some(from) => bury(bucket, way, key, now, from),
-                        None => word.store(Key::EMPTY.0, Release),
-                    }
+                    bury(bucket, way, key, now, from);
                     return Found::Young(block);
                 }
                 State::Freed => freed = Some((word, seen, get(bucket, way, 0))),

@@ -52,6 +52,7 @@ fn stack_of(what: &What) -> Option<StackId> {
         What::Alloc(alloc) => Some(alloc.stack),
         What::Free(free) => Some(free.stack),
         What::Realloc(realloc) => Some(realloc.stack),
+        What::FreedBefore(before) => Some(before.site.max(before.stack)),
         What::Stack(node) => Some(node.caller),
         What::HeapCreate(create) => Some(create.stack),
         What::Tally(tally) => Some(tally.stack),

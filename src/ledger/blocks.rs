@@ -98,6 +98,12 @@ impl Blocks {
         }
     }
 
+    /// The block at this address.
+    pub(super) fn get(&self, address: Address) -> Option<&Block> {
+        let hash = hash(address);
+        self.shards[shard(hash)].find(hash, |b| b.address == address)
+    }
+
     /// Takes the block at this address out.
     #[inline]
     pub(super) fn remove(&mut self, address: Address) -> Option<Block> {

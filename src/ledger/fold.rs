@@ -8,9 +8,12 @@ use super::processes::{Image, LostCounts, OverRelease, OverReleases};
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Event, Exit, Free, HeapId, Lost, ProcessId, Realloc, Snapshot, StackId, Tally,
-    Time, What,
+    Address, Alloc, Event, Exit, Free, FreedBefore, HeapId, Lost, Process, ProcessId, Realloc,
+    Snapshot, StackId, Tally, Time, What,
 };
+
+/// How many forks back an inherited block is looked for.
+const GENERATIONS: usize = 16;
 
 impl Ledger {
     /// Folds the next event. Events come in time order; a time that goes backwards counts as the
@@ -49,9 +52,8 @@ impl Ledger {
                 self.image_mut(event.process).mappings.map(module);
             }
             What::ModuleUnload(base) => self.image_mut(event.process).mappings.unmap(*base),
-            What::Process(process) => {
-                self.image_mut(event.process).process = Some(process.as_ref().clone());
-            }
+            What::Process(process) => self.process(event.process, process),
+            What::FreedBefore(before) => self.freed_before(event.process, before),
             What::ProcessExit(exit) => {
                 let image = self.image_mut(event.process);
                 image.exit = Some(*exit);
@@ -102,7 +104,7 @@ impl Ledger {
         let heap = image.heaps.number(alloc.heap);
         let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
         if let Some(old) = old {
-            image.frees_unseen += 1;
+            image.given_out_alive(alloc.address);
             let site = &mut self.sites[old.site.0 as usize];
             site.died(&image.grid, epoch, &old, None);
         }
@@ -121,8 +123,10 @@ impl Ledger {
         let Some(block) = image.blocks.remove(free.address) else {
             image.epoch(now).1.unmatched += 1;
             let stack = self.stacks.resolve(free.stack);
-            let lossy = self.lost_anywhere.and(image.lost).allocations_missing();
-            unmatched(image, lossy, now, free.address, stack);
+            let lossy = self.lost_anywhere.and(image.lost).allocations_unseen();
+            if !unmatched(image, lossy, now, free.address, stack) {
+                self.foreign(at, free.address);
+            }
             return;
         };
         let (epoch, activity) = image.epoch(now);
@@ -147,6 +151,76 @@ impl Ledger {
         let Realloc { old, new, size, stack, function, heap } = *realloc;
         self.free(process, &Free { address: old, stack, function, heap });
         self.alloc(process, &Alloc { address: new, size, stack, function, heap });
+    }
+
+    fn process(&mut self, id: ProcessId, process: &Process) {
+        let at = self.image_index(id);
+        let parent = |image: &Image| {
+            let pid = image.process.as_ref().map(|process| process.pid);
+            image.id != id && image.ended.is_none() && pid == Some(process.parent)
+        };
+        // What began with its image has inherited nothing.
+        let forked = !process.from_start && process.parent != 0;
+        let forked_from = forked.then(|| self.images.iter().rposition(parent)).flatten();
+        let image = &mut self.images[at];
+        image.forked_from = forked_from.or(image.forked_from);
+        image.process = Some(process.clone());
+    }
+
+    /// What a source says of a block that it had only counted, as a tombstone of it would have
+    /// said. What was seen one by one counts for more, where it is as recent.
+    fn freed_before(&mut self, process: ProcessId, before: &FreedBefore) {
+        let FreedBefore { address, site, stack, freed } = *before;
+        let (site, stack) = (self.stacks.resolve(site), self.stacks.resolve(stack));
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        // Somebody was given the address since: the free that follows is of that block.
+        if address == Address(0) || image.blocks.get(address).is_some() {
+            return;
+        }
+        let unknown = site == StackId::NOT_TAKEN;
+        match image.tombstones.find_mut(address) {
+            Some(known) if unknown || known.freed >= freed => {
+                if known.stack == StackId::NOT_TAKEN {
+                    known.stack = stack;
+                }
+            }
+            _ => {
+                let site = match unknown {
+                    true => SiteId(u32::MAX),
+                    false => site_of(image, &mut self.sites, site, freed),
+                };
+                image.tombstones.bury(Tombstone { address, freed, site, stack, tainted: unknown });
+            }
+        }
+    }
+
+    /// A free of an address where nothing is known to have been: the block is older than what is
+    /// seen of the process, or was allocated unseen.
+    #[cold]
+    fn foreign(&mut self, at: usize, address: Address) {
+        if !self.is_inherited(at, address) {
+            self.images[at].frees_foreign += 1;
+        }
+    }
+
+    /// Whether a block at this address may be older than the image: its parent had it at the fork.
+    /// Of a process whose parent is not known, nobody can say.
+    fn is_inherited(&self, at: usize, address: Address) -> bool {
+        let mut child = &self.images[at];
+        for _ in 0..GENERATIONS {
+            let Some(parent) = child.forked_from.and_then(|parent| self.images.get(parent)) else {
+                return !child.from_start();
+            };
+            let forked = child.began;
+            let lives = parent.blocks.get(address).is_some_and(|block| block.born <= forked);
+            let freed = || parent.tombstones.find(address).is_some_and(|t| t.freed >= forked);
+            if lives || freed() {
+                return true;
+            }
+            child = parent;
+        }
+        false
     }
 
     fn destroy(&mut self, process: ProcessId, heap: HeapId) {
@@ -235,15 +309,16 @@ fn site_of(image: &mut Image, sites: &mut Vec<Site>, stack: StackId, first: Time
 
 /// A free of an address at which nothing lives. If a block was freed there before and nothing that
 /// was lost so far can have been allocated there since, that block was freed twice. A loss may be
-/// told late: the judge looks again.
+/// told late: the judge looks again. Whether any free is remembered there.
 #[cold]
-fn unmatched(image: &mut Image, lossy: bool, now: Time, address: Address, stack: StackId) {
+fn unmatched(image: &mut Image, lossy: bool, now: Time, address: Address, stack: StackId) -> bool {
     image.frees_unmatched += 1;
-    let Some(tombstone) = image.tombstones.find(address) else { return };
+    let Some(tombstone) = image.tombstones.find(address).copied() else { return false };
     if lossy || tombstone.tainted {
         image.frees_unexplained += 1;
-        return;
+        return true;
     }
+    image.released_again(address);
     let key = OverRelease { site: tombstone.site, stack };
     let new = OverReleases {
         count: 0,
@@ -257,4 +332,5 @@ fn unmatched(image: &mut Image, lossy: bool, now: Time, address: Address, stack:
     seen.last = now;
     seen.first_free = tombstone.stack;
     seen.apart = Time(now.0.saturating_sub(tombstone.freed.0));
+    true
 }

@@ -12,8 +12,8 @@ use super::modules::{Mapping, Mappings};
 use super::series::Series;
 use super::sites::SiteId;
 use super::teardown::Teardown;
-use super::tombstones::Tombstones;
-use crate::event::{Exit, HeapId, Lost, Metric, Process, ProcessId, StackId, Time};
+use super::tombstones::{Tombstones, WINDOW};
+use crate::event::{Address, Exit, HeapId, Lost, Metric, Process, ProcessId, StackId, Time};
 
 /// How busy a process was in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct LostCounts {
     pub events: u64,
     /// Bytes of the recording.
     pub bytes: u64,
+    /// Libraries that allocate and free unseen.
+    pub libraries: u64,
 }
 
 impl LostCounts {
@@ -49,6 +51,7 @@ impl LostCounts {
             Lost::Stacks => &mut self.stacks,
             Lost::Events => &mut self.events,
             Lost::Bytes => &mut self.bytes,
+            Lost::Libraries => &mut self.libraries,
         };
         *sum = sum.saturating_add(count);
     }
@@ -61,12 +64,18 @@ impl LostCounts {
             stacks: self.stacks.saturating_add(other.stacks),
             events: self.events.saturating_add(other.events),
             bytes: self.bytes.saturating_add(other.bytes),
+            libraries: self.libraries.saturating_add(other.libraries),
         }
     }
 
     /// Whether an allocation may be missing.
     pub fn allocations_missing(&self) -> bool {
         self.allocations > 0 || self.events > 0 || self.bytes > 0
+    }
+
+    /// Whether an allocation may be missing, or may never have been in sight.
+    pub fn allocations_unseen(&self) -> bool {
+        self.allocations_missing() || self.libraries > 0
     }
 
     /// How many frees may be missing, as far as was counted.
@@ -120,8 +129,18 @@ pub struct Image {
     pub frees_unseen: u64,
     /// Frees of blocks whose allocation was not seen.
     pub frees_unmatched: u64,
-    /// Second frees that lost events or an unseen free may explain; part of `frees_unmatched`.
+    /// Second frees that lost events, an unseen free or an unseen allocation may explain; part of
+    /// `frees_unmatched`.
     pub frees_unexplained: u64,
+    /// Frees of blocks that were allocated unseen: nothing is known to have lived there, here or in
+    /// the process this one was forked from. Part of `frees_unmatched`. Not counted where blocks
+    /// may be older than the trace.
+    pub frees_foreign: u64,
+    /// Of `frees_unseen`, those whose address had been freed once too often before: the allocator
+    /// gave it out twice for that.
+    pub given_twice: u64,
+    /// Where in the ledger the image is that this one was forked from.
+    pub(super) forked_from: Option<usize>,
     /// What was lost of this process alone; [`super::Ledger::lost_in`] has all that concerns it.
     pub lost: LostCounts,
     /// Where the process's epochs lie.
@@ -133,6 +152,8 @@ pub struct Image {
     pub(super) teardown: Teardown,
     pub(super) sites: FxHashMap<StackId, SiteId>,
     pub(super) over: BTreeMap<OverRelease, OverReleases>,
+    /// Addresses that were freed too often, and how often more than they were given out since.
+    released: FxHashMap<Address, u32>,
     pub(super) mappings: Mappings,
     pub(super) heaps: Heaps,
     pub(super) samples: BTreeMap<Metric, Series<Time, u64>>,
@@ -152,6 +173,9 @@ impl Image {
             frees_unseen: 0,
             frees_unmatched: 0,
             frees_unexplained: 0,
+            frees_foreign: 0,
+            given_twice: 0,
+            forked_from: None,
             lost: LostCounts::default(),
             grid,
             activity: [Activity::default(); EPOCHS],
@@ -161,6 +185,7 @@ impl Image {
             teardown: Teardown::default(),
             sites: FxHashMap::default(),
             over: BTreeMap::new(),
+            released: FxHashMap::default(),
             mappings: Mappings::default(),
             heaps: Heaps::default(),
             samples: BTreeMap::new(),
@@ -187,6 +212,27 @@ impl Image {
             into.allocations = into.allocations.saturating_add(activity.allocations);
             into.frees = into.frees.saturating_add(activity.frees);
             into.unmatched = into.unmatched.saturating_add(activity.unmatched);
+        }
+    }
+
+    /// Remembers that an address was freed once too often, while there is room.
+    pub(super) fn released_again(&mut self, address: Address) {
+        if self.released.len() < WINDOW || self.released.contains_key(&address) {
+            let times = self.released.entry(address).or_default();
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// Counts an address that was given out while its block seemed to live.
+    #[cold]
+    pub(super) fn given_out_alive(&mut self, address: Address) {
+        self.frees_unseen += 1;
+        if let Some(times) = self.released.get_mut(&address) {
+            self.given_twice += 1;
+            *times -= 1;
+            if *times == 0 {
+                self.released.remove(&address);
+            }
         }
     }
 

@@ -147,6 +147,7 @@ impl<'a> Assembler<'a> {
             over_release: Some(OverRelease {
                 count: over.count,
                 first_free: freed(over.first_free),
+                first_free_complete: self.witness.complete(over.first_free),
                 second_free: freed(over.second_free),
             }),
             ..self.suspect(common)
@@ -283,12 +284,14 @@ fn totals(ledger: &Ledger) -> Totals {
         live_bytes: totals.live_bytes.0,
         frees_unmatched: totals.frees_unmatched,
         frees_unseen: totals.frees_unseen,
+        libraries_unseen: ledger.lost().libraries,
     }
 }
 
 fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
     let mut dismissed = Dismissed {
-        over_releases_unjudged: assessment.over_releases_unjudged,
+        over_releases_unjudged: assessment.over_releases_unjudged.sum(),
+        unjudged_by: assessment.over_releases_unjudged,
         ..Dismissed::default()
     };
     for site in &assessment.sites {

@@ -6,7 +6,7 @@ use unfreed_symbols::Found;
 
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
-pub use crate::verdict::{Held, Unmeasured};
+pub use crate::verdict::{Held, Unjudged, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -147,6 +147,9 @@ pub struct Totals {
     pub frees_unmatched: u64,
     /// Blocks that must have been freed unseen: their address was given out again.
     pub frees_unseen: u64,
+    /// Libraries whose allocations and frees are not seen at all, over all processes.
+    #[serde(default)]
+    pub libraries_unseen: u64,
 }
 
 /// A module, as the JSON names it.
@@ -238,8 +241,11 @@ pub struct Suspect {
 pub struct OverRelease {
     /// How often that happened at this site and place.
     pub count: u64,
-    /// The stack of the first free; empty where none was taken.
+    /// The stack of the first free, which is suspected; empty where none was taken.
     pub first_free: Vec<StackFrame>,
+    /// Whether that stack reaches the outermost caller; if not, mostly one frame is known.
+    #[serde(default)]
+    pub first_free_complete: bool,
     /// The stack of the second free; empty where none was taken.
     pub second_free: Vec<StackFrame>,
 }
@@ -302,6 +308,9 @@ pub struct Dismissed {
     pub below_bound_over_release: u64,
     /// Second frees that accuse nobody, because what was lost or not seen may explain them.
     pub over_releases_unjudged: u64,
+    /// The same by the reason.
+    #[serde(default)]
+    pub unjudged_by: Unjudged,
 }
 
 /// Sites whose verdict would be decided by the same thing.

@@ -154,6 +154,29 @@ pub struct OverReleaseSuspect {
     pub explanation: String,
 }
 
+/// Second frees that accuse nobody, since an allocation at their address, or the free of another block
+/// there, may not have been seen: how many, by what shows that in their process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unjudged {
+    /// Allocations, or events that may be allocations, were lost.
+    pub lost: u64,
+    /// A library was loaded so that it allocates unseen.
+    pub libraries: u64,
+    /// A block was freed that nobody was seen to allocate.
+    pub allocated_unseen: u64,
+    /// An address was given out while its block seemed to live.
+    pub given_out_alive: u64,
+}
+
+impl Unjudged {
+    /// All of them.
+    pub fn sum(&self) -> u64 {
+        [self.lost, self.libraries, self.allocated_unseen, self.given_out_alive]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+}
+
 /// Every site and every over-release, judged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Assessment {
@@ -161,9 +184,8 @@ pub struct Assessment {
     pub sites: Vec<Judged>,
     /// What was freed twice, in order of process, site and stack.
     pub over_releases: Vec<OverReleaseSuspect>,
-    /// Second frees that accuse nobody: an allocation at their address, or the free of another
-    /// block there, may be among what was lost or not seen in their process.
-    pub over_releases_unjudged: u64,
+    /// Second frees that accuse nobody.
+    pub over_releases_unjudged: Unjudged,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
     /// blocks of the size that is usual in the process; the largest over the processes that could
     /// be measured. `None` where nothing could be seen, or not of what allocated most.

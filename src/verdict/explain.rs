@@ -110,7 +110,7 @@ fn per_thousand(part: u64, whole: u64) -> String {
 }
 
 /// Digits in groups of three.
-fn group(number: u64) -> String {
+pub(super) fn group(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (n, digit) in digits.chars().enumerate() {

@@ -16,7 +16,8 @@ mod survivors;
 mod teardown;
 
 pub use assessment::{
-    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Unmeasured, Verdict,
+    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Unjudged, Unmeasured,
+    Verdict,
 };
 
 use std::collections::BTreeMap;

@@ -1,26 +1,62 @@
-//! Blocks that were freed twice. A process of which allocations may be missing, at whatever time
-//! that was told, has none: what was lost may have been allocated between the two frees. Such
-//! pairs are counted. The others get their confidence: less where frees were seen out of order,
-//! less for a process whose beginning was not seen.
+//! Blocks that were freed twice. What looks like a second free is the first one of another block
+//! wherever an allocation at the address went unseen. So a process accuses nobody if it shows, at
+//! whatever time, that it has such blocks: an allocation was lost; a library allocates past the
+//! source; a block was freed that nobody was seen to allocate; an address was given out while its
+//! block seemed to live. Second frees there are counted, by the reason. The others get their
+//! confidence: less for a process whose beginning was not seen.
 
-use super::assessment::{Evidence, OverReleaseSuspect};
+use super::assessment::{Evidence, OverReleaseSuspect, Unjudged};
 use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
 
 /// The suspects, and how many second frees were set aside.
-pub(super) fn judge(ledger: &Ledger) -> (Vec<OverReleaseSuspect>, u64) {
+pub(super) fn judge(ledger: &Ledger) -> (Vec<OverReleaseSuspect>, Unjudged) {
     let mut suspects = Vec::new();
-    let mut aside: u64 = 0;
+    let mut aside = Unjudged::default();
     for image in ledger.images() {
-        aside = aside.saturating_add(image.frees_unexplained);
-        if ledger.lost_in(image).allocations_missing() {
-            let seen = image.over_releases().map(|(_, seen)| seen.count);
-            aside = seen.fold(aside, u64::saturating_add);
-        } else {
-            let seen = image.over_releases();
-            suspects.extend(seen.filter_map(|(place, seen)| suspect(ledger, image, *place, *seen)));
+        let doubt = doubt(ledger, image);
+        let mut unjudged = image.frees_unexplained;
+        for (place, seen) in image.over_releases() {
+            match doubt {
+                None => suspects.extend(suspect(ledger, image, *place, *seen)),
+                Some(_) => unjudged = unjudged.saturating_add(seen.count),
+            }
         }
+        let sum = match doubt.unwrap_or(Doubt::GivenOutAlive) {
+            Doubt::Lost => &mut aside.lost,
+            Doubt::Libraries => &mut aside.libraries,
+            Doubt::AllocatedUnseen => &mut aside.allocated_unseen,
+            Doubt::GivenOutAlive => &mut aside.given_out_alive,
+        };
+        *sum = sum.saturating_add(unjudged);
     }
     (suspects, aside)
+}
+
+/// Why a process can accuse nobody.
+#[derive(Clone, Copy)]
+enum Doubt {
+    Lost,
+    Libraries,
+    AllocatedUnseen,
+    GivenOutAlive,
+}
+
+fn doubt(ledger: &Ledger, image: &Image) -> Option<Doubt> {
+    let lost = ledger.lost_in(image);
+    // A lost free makes its block look alive, and a block that was freed too often is given out
+    // twice: neither speaks of blocks that are never seen.
+    let explained = image.given_twice.saturating_add(lost.frees_missing());
+    if lost.allocations_missing() {
+        Some(Doubt::Lost)
+    } else if lost.libraries > 0 {
+        Some(Doubt::Libraries)
+    } else if image.frees_foreign > 0 {
+        Some(Doubt::AllocatedUnseen)
+    } else if image.frees_unseen > explained {
+        Some(Doubt::GivenOutAlive)
+    } else {
+        None
+    }
 }
 
 fn suspect(
@@ -33,12 +69,6 @@ fn suspect(
     let mut confidence = if seen.count > 1 { 0.95 } else { 0.9 };
     if !image.from_start() {
         confidence -= 0.1;
-    }
-    // Addresses given out while their block still seemed alive: frees were missed or came late,
-    // and the next free may be the late one.
-    if image.frees_unseen > 0 {
-        let others = image.frees_unseen as f64 / seen.count as f64;
-        confidence = f64::min(confidence, 0.8 - 0.3 * others.min(1.0));
     }
     let apart = seen.apart.seconds();
     let again = if seen.count == 1 { "once".to_owned() } else { format!("{} times", seen.count) };
@@ -62,8 +92,10 @@ fn suspect(
             },
         ],
         explanation: format!(
-            "A block allocated here was freed again {again}, first at {:.1} s. Its address was \
-             not given out in between, and no allocation of this process was lost.",
+            "A block allocated here was freed again {again}, first at {:.1} s, and its address was \
+             not seen given out in between. Which of the two frees is one too many cannot be told; \
+             the earlier is suspected. Only a second free soon after the first is recognised: about \
+             three in four where 8,000 other blocks were freed in between.",
             seen.first.seconds()
         ),
     })

@@ -37,6 +37,7 @@ pub fn nothing() -> Report {
             live_bytes: 98_304,
             frees_unmatched: 0,
             frees_unseen: 0,
+            libraries_unseen: 0,
         },
         modules: vec![module()],
         suspects: Vec::new(),
@@ -48,6 +49,7 @@ pub fn nothing() -> Report {
             below_bound: 1,
             below_bound_over_release: 0,
             over_releases_unjudged: 0,
+            unjudged_by: Unjudged::default(),
         },
         undecided: vec![Undecided {
             decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
@@ -203,12 +205,13 @@ pub fn full() -> Report {
     report
 }
 
-/// A block freed twice; where first is not known.
+/// A block freed twice; of the first free, the caller is known.
 pub fn over_release() -> Report {
     let second_free = vec![
         frame("libc.so.6", Some("free"), false),
         frame("mosquitto", Some("context__cleanup"), true),
     ];
+    let first_free = vec![frame("mosquitto", Some("packet__cleanup"), true)];
     let suspect = Suspect {
         kind: Kind::OverRelease,
         verdict: "over-release".to_owned(),
@@ -217,7 +220,12 @@ pub fn over_release() -> Report {
             .to_owned(),
         growth_bytes_per_s: 0.0,
         blocks_per_event: None,
-        over_release: Some(OverRelease { count: 3, first_free: Vec::new(), second_free }),
+        over_release: Some(OverRelease {
+            count: 3,
+            first_free,
+            first_free_complete: false,
+            second_free,
+        }),
         fixes: Vec::new(),
         ..suspect()
     };

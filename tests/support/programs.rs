@@ -137,6 +137,12 @@ pub fn reload_plugin(letter: &str) -> PathBuf {
         .build()
 }
 
+/// The plug-in that `over_release.c` loads past everybody else's malloc.
+pub fn lending_plugin() -> PathBuf {
+    let name = "liblending.so";
+    Compile::new(Language::C, name, &["tests/programs/lending_plugin.c"]).shared(name).build()
+}
+
 /// The plug-in that `host.c` loads.
 pub fn constructor_plugin() -> PathBuf {
     let name = "libconstructor.so";

@@ -305,6 +305,13 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             }
             18
         }
+        What::FreedBefore(before) => {
+            b.extend(varint(before.address.0));
+            b.extend(varint(before.site.0.into()));
+            b.extend(varint(before.stack.0.into()));
+            b.extend(varint(before.freed.0));
+            19
+        }
     };
     (kind, b)
 }

@@ -47,6 +47,7 @@ pub fn stack_of(what: &mut What) -> Option<&mut StackId> {
         What::Alloc(alloc) => Some(&mut alloc.stack),
         What::Free(free) => Some(&mut free.stack),
         What::Realloc(realloc) => Some(&mut realloc.stack),
+        What::FreedBefore(before) => Some(&mut before.stack),
         What::Stack(node) => Some(&mut node.caller),
         What::HeapCreate(create) => Some(&mut create.stack),
         What::Tally(tally) => Some(&mut tally.stack),
@@ -175,6 +176,10 @@ fn target() -> impl Strategy<Value = What> {
         (heap(), stack()).prop_map(|(heap, stack)| What::HeapCreate(HeapCreate { heap, stack })),
         heap().prop_map(What::HeapDestroy),
         name().prop_map(|name| What::Name(Box::new(name))),
+        (address(), 0_u32..4, stack(), number()).prop_map(|(address, site, stack, freed)| {
+            let (site, freed) = (StackId(site), Time(freed));
+            What::FreedBefore(Box::new(FreedBefore { address, site, stack, freed }))
+        }),
     ]
 }
 
@@ -227,8 +232,14 @@ fn name() -> impl Strategy<Value = Name> {
 }
 
 fn measure() -> impl Strategy<Value = What> {
-    let lost =
-        select(vec![Lost::Allocations, Lost::Frees, Lost::Stacks, Lost::Events, Lost::Bytes]);
+    let lost = select(vec![
+        Lost::Allocations,
+        Lost::Frees,
+        Lost::Stacks,
+        Lost::Events,
+        Lost::Bytes,
+        Lost::Libraries,
+    ]);
     let metric = select(vec![
         Metric::Rss,
         Metric::PrivateBytes,

@@ -41,6 +41,25 @@ fn unknown_records_are_passed_over_and_counted() {
     check(&[15, 0, 2, 99, 1, 0x11, 0, 0], 2, &[What::Epoch], "kinds that this version");
 }
 
+/// What is said of an earlier free stands in a record of its own, so that a reader that does not know it
+/// reads the free that follows.
+#[test]
+fn a_free_is_read_by_who_does_not_know_of_the_one_before() {
+    let heap = HeapId::DEFAULT;
+    let (address, stack) = (Address(0x7000), StackId::NOT_TAKEN);
+    let free = What::Free(Free { address, stack, function: Function::Free, heap });
+    let before = FreedBefore { address, site: stack, stack, freed: Time(3) };
+    let event = |what| Event { time: Time(5), process: ProcessId(0), thread: Tid(0), what };
+    let told = [event(What::FreedBefore(Box::new(before))), event(free.clone())];
+    let mut records = crate::synth::encode::records(&told);
+    let (events, faults) = read(&trace(&records, 2));
+    assert_eq!((events[0].what.clone(), events.len(), faults.len()), (told[0].what.clone(), 2, 0));
+    // As an earlier version sees it: a kind that was never defined.
+    assert_eq!(records[0], 19);
+    records[0] = 0x3f;
+    check(&records, 2, &[free], "kinds that this version");
+}
+
 #[test]
 fn unknown_codes_read_as_unknown() {
     let exit = What::ProcessExit(Exit::Unknown);

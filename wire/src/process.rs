@@ -25,6 +25,8 @@ pub struct Process {
     pub pid_namespace: AtomicU64,
     /// When its image began, among the session's moments.
     pub moment: AtomicU64,
+    /// Libraries loaded so that they call the C library's allocator past the agent.
+    pub libraries_unseen: AtomicU64,
     /// Path of its program, padded with 0: a process may be gone before anybody can ask the system.
     /// All 0 in a forked child, which has its parent's, and where it was not to be known.
     pub program: [AtomicU64; Process::PROGRAM_WORDS],

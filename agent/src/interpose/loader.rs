@@ -1,14 +1,19 @@
-//! `dlclose`: the one function of the loader we stand in for, because afterwards an address may
-//! mean something else. `dlopen` is left alone: which libraries it finds depends on who calls it.
+//! The loader. After `dlclose` an address may mean something else. `dlopen` is only looked at in
+//! passing: a library loaded with `RTLD_DEEPBIND` finds the C library's allocator before ours, so
+//! that what it allocates and frees is never seen. Which libraries `dlopen` finds depends on who
+//! calls it, so it is jumped to, and returns to its caller.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicU64, Ordering::AcqRel};
 
 use crate::listing::{Listed, dl_iterate_phdr};
 use crate::real::Real;
+use crate::session;
+use crate::sys;
 use crate::unwind;
 
 static DLCLOSE: Real = Real::new(c"dlclose");
+static DLOPEN: Real = Real::new(c"dlopen");
 
 /// How many modules had been unloaded when last asked.
 static UNLOADED: AtomicU64 = AtomicU64::new(0);
@@ -16,6 +21,49 @@ static UNLOADED: AtomicU64 = AtomicU64::new(0);
 /// Looks the real function up.
 pub(super) fn prepare() {
     DLCLOSE.prepare();
+    DLOPEN.prepare();
+}
+
+/// Stands in for the function of this name.
+///
+/// # Safety
+/// As the real function.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dlopen(_: *const c_char, _: c_int) -> *mut c_void {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rdi",
+        ".cfi_adjust_cfa_offset 8",
+        "push rsi",
+        ".cfi_adjust_cfa_offset 8",
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "mov edi, esi",
+        "call {look}",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rsi",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rdi",
+        ".cfi_adjust_cfa_offset -8",
+        "test rax, rax",
+        "jz 2f",
+        "jmp rax",
+        "2: ret",
+        ".cfi_endproc",
+        look = sym look_at,
+    )
+}
+
+/// Takes note of how a library is about to be loaded. Gives the real function; NULL where there is
+/// none, which `dlopen` then returns.
+unsafe extern "C" fn look_at(flags: c_int) -> *const c_void {
+    if flags & sys::RTLD_DEEPBIND != 0 {
+        session::note_unseen_library();
+    }
+    // SAFETY: only its address is used, by the assembly, which jumps to it as what it is.
+    unsafe { DLOPEN.get::<*const c_void>() }.unwrap_or(core::ptr::null())
 }
 
 /// Stands in for the function of this name.

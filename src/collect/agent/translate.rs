@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 use unfreed_symbols::ModuleIdentity;
-use unfreed_wire::split_frame_word;
+use unfreed_wire::{frame_word, split_frame_word};
 
 use super::clock::{Clock, Stamp};
 use super::procfs;
@@ -18,8 +18,9 @@ use super::record::{
     Again, ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash, Tallied,
 };
 use crate::event::{
-    Alloc, Bytes, Event, Exit, Frame, Free, HeapId, Loss, Lost, Module, ModuleId, Process,
-    ProcessId, Realloc, Sample, StackId, StackNode, Tally, Tid, Time, Trust, What,
+    Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapId, Loss, Lost, Module,
+    ModuleId, Process, ProcessId, Realloc, Sample, StackId, StackNode, Tally, Tid, Time, Trust,
+    What,
 };
 
 /// Reads the identity of the file at a path.
@@ -109,8 +110,22 @@ impl<'a> Translator<'a> {
                 self.emit(stamp, origin, What::Free(free));
             }
             Payload::Again(again) => {
-                let Again { address, function, stack, .. } = *again;
+                let Again { address, function, stack, site, from, freed } = *again;
                 let stack = self.stack(stamp, origin, stack);
+                let site = match site {
+                    StackHash(0) => StackId::NOT_TAKEN,
+                    site => self.stack(stamp, origin, site),
+                };
+                let first = match from {
+                    Address(0) => StackId::NOT_TAKEN,
+                    from => {
+                        let caller = frame_word(from.0, Trust::Table as u8);
+                        self.node(stamp, origin, StackId::TRUNCATED, caller)
+                    }
+                };
+                let freed = self.clock.time(freed).min(self.last);
+                let before = FreedBefore { address, site, stack: first, freed };
+                self.emit(stamp, origin, What::FreedBefore(Box::new(before)));
                 let free = Free { address, stack, function, heap: HeapId::DEFAULT };
                 self.emit(stamp, origin, What::Free(free));
             }
@@ -213,7 +228,7 @@ impl<'a> Translator<'a> {
         let module = Module {
             id: mapped.id,
             identity: mapped.identity.clone(),
-            base: crate::event::Address(start),
+            base: Address(start),
             size: Bytes(mapped.end.saturating_sub(start)),
         };
         self.emit(stamp, origin, What::Module(Box::new(module)));
@@ -249,7 +264,7 @@ impl<'a> Translator<'a> {
         }
         traced.mapped.insert(seen.start, mapped.clone());
         for start in gone {
-            self.emit(stamp, origin, What::ModuleUnload(crate::event::Address(start)));
+            self.emit(stamp, origin, What::ModuleUnload(Address(start)));
         }
         self.emit_module(stamp, origin, seen.start, &mapped);
     }
@@ -279,22 +294,25 @@ impl<'a> Translator<'a> {
     fn define(&mut self, stamp: Stamp, origin: Origin, definition: &StackDefinition) {
         let mut id = if definition.complete { StackId::COMPLETE } else { StackId::TRUNCATED };
         for word in definition.frames.iter().rev() {
-            let frame = self.frame(stamp, origin, *word);
-            let node = StackNode { caller: id, frame };
-            id = match self.nodes.get(&node) {
-                Some(known) => *known,
-                None => {
-                    let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-                    let new = StackId(StackId::FIRST.0.saturating_add(count));
-                    self.nodes.insert(node, new);
-                    self.emit(stamp, origin, What::Stack(node));
-                    new
-                }
-            };
+            id = self.node(stamp, origin, id, *word);
         }
         if let Some(traced) = self.processes.get_mut(&origin.process) {
             traced.stacks.insert(definition.hash, id);
         }
+    }
+
+    /// The node of a frame under its caller; defines it where it is new.
+    fn node(&mut self, stamp: Stamp, origin: Origin, caller: StackId, word: u64) -> StackId {
+        let frame = self.frame(stamp, origin, word);
+        let node = StackNode { caller, frame };
+        if let Some(known) = self.nodes.get(&node) {
+            return *known;
+        }
+        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let new = StackId(StackId::FIRST.0.saturating_add(count));
+        self.nodes.insert(node, new);
+        self.emit(stamp, origin, What::Stack(node));
+        new
     }
 
     fn frame(&mut self, stamp: Stamp, origin: Origin, word: u64) -> Frame {

@@ -139,6 +139,10 @@ fn put_body(body: &mut Sink, state: &mut State, what: &What) -> u8 {
             stack::put_name(body, name);
             cold::NAME
         }
+        What::FreedBefore(before) => {
+            stack::put_freed_before(body, before);
+            cold::FREED_BEFORE
+        }
     }
 }
 
@@ -271,6 +275,7 @@ fn take_body(
         cold::FACT => What::Fact(Box::new(target::take_fact(body)?)),
         cold::EPOCH => What::Epoch,
         cold::NAME => What::Name(Box::new(stack::take_name(body)?)),
+        cold::FREED_BEFORE => What::FreedBefore(Box::new(stack::take_freed_before(body, stacks)?)),
         _ => return Err(Skip::Newer),
     })
 }

@@ -6,8 +6,8 @@ use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{FUNCTIONS, TRUSTS};
 use crate::event::{
-    Address, Bytes, Frame, Function, HeapCreate, HeapId, ModuleId, Name, NamedFunction, Realloc,
-    StackId, StackNode, Trust,
+    Address, Bytes, Frame, FreedBefore, Function, HeapCreate, HeapId, ModuleId, Name,
+    NamedFunction, Realloc, StackId, StackNode, Time, Trust,
 };
 
 /// ```text
@@ -73,6 +73,33 @@ pub(super) fn take_realloc(
         stack: stacks.resolve(cursor.varint()?),
         function: cursor.code(&FUNCTIONS, Function::Unknown)?,
         heap: HeapId(cursor.varint()?),
+    })
+}
+
+/// ```text
+/// address: varint, as it is
+/// site:    varint (stack id)
+/// stack:   varint
+/// freed:   varint, ns
+/// ```
+/// It leaves the last address alone, so that a reader that passes over it reads the free behind it
+/// all the same.
+pub(super) fn put_freed_before(sink: &mut Sink, before: &FreedBefore) {
+    sink.varint(before.address.0);
+    sink.varint(before.site.0.into());
+    sink.varint(before.stack.0.into());
+    sink.varint(before.freed.0);
+}
+
+pub(super) fn take_freed_before(
+    cursor: &mut Cursor<'_>,
+    stacks: &mut StackIds,
+) -> Result<FreedBefore, Skip> {
+    Ok(FreedBefore {
+        address: Address(cursor.varint()?),
+        site: stacks.resolve(cursor.varint()?),
+        stack: stacks.resolve(cursor.varint()?),
+        freed: Time(cursor.varint()?),
     })
 }
 

@@ -98,6 +98,7 @@ pub(super) mod cold {
     pub const FACT: u8 = 16;
     pub const EPOCH: u8 = 17;
     pub const NAME: u8 = 18;
+    pub const FREED_BEFORE: u8 = 19;
 }
 
 /// How a process ended.
@@ -178,8 +179,8 @@ pub(super) const TRUSTS: [Trust; 5] =
     [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded, Trust::Code];
 
 /// What was lost, by code.
-pub(super) const LOSSES: [Lost; 5] =
-    [Lost::Allocations, Lost::Frees, Lost::Stacks, Lost::Events, Lost::Bytes];
+pub(super) const LOSSES: [Lost; 6] =
+    [Lost::Allocations, Lost::Frees, Lost::Stacks, Lost::Events, Lost::Bytes, Lost::Libraries];
 
 /// Metrics by code.
 pub(super) const METRICS: [Metric; 6] = [

@@ -133,11 +133,22 @@ fn losses(page: &mut Page, report: &Report) {
             page.paragraph(0, &[words(format!("Lost: {}.", lost.join(", "))).ink(Ink::Warning)]);
         }
     }
-    let unjudged = report.dismissed.over_releases_unjudged;
-    if unjudged > 0 {
-        let frees = counted(unjudged, "second free accuses", "second frees accuse");
-        let text = format!("{frees} nobody: what was lost or not seen may explain them.");
+    let unseen = report.totals.libraries_unseen;
+    if unseen > 0 {
+        let libraries = counted(unseen, "library allocates", "libraries allocate");
+        let text = format!("Not seen: what {libraries} and free, loaded with RTLD_DEEPBIND.");
         page.paragraph(0, &[words(text).ink(Ink::Warning)]);
+    }
+    let by = report.dismissed.unjudged_by;
+    let unjudged = [
+        (by.lost, "what was lost may explain it"),
+        (by.libraries, "a library allocates unseen"),
+        (by.allocated_unseen, "their process frees blocks that nobody was seen to allocate"),
+        (by.given_out_alive, "their process was given addresses again whose frees were not seen"),
+    ];
+    for (count, why) in unjudged.into_iter().filter(|(count, _)| *count > 0) {
+        let frees = counted(count, "second free accuses", "second frees accuse");
+        page.paragraph(0, &[words(format!("{frees} nobody: {why}.")).ink(Ink::Warning)]);
     }
     for fault in report.faults.iter().take(FAULTS_SHOWN) {
         let mut text = format!("Damaged at byte {}: {}", count(fault.offset), fault.what);

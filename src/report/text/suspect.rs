@@ -142,10 +142,12 @@ fn stacks(page: &mut Page, group: &Group<'_>, detail: Detail) {
         stack::write(page, 4, &suspect.stack, suspect.stack_complete, detail);
     }
     if let Some(over) = &lead.over_release {
-        let frees = [("Freed first:", &over.first_free), ("Freed again:", &over.second_free)];
-        for (label, frames) in frees {
+        let first = (&over.first_free, over.first_free_complete);
+        let frees =
+            [("Freed first (suspected):", first), ("Freed again:", (&over.second_free, true))];
+        for (label, (frames, complete)) in frees {
             page.paragraph(2, &[words(label).ink(Ink::Faint)]);
-            stack::write(page, 4, frames, true, detail);
+            stack::write(page, 4, frames, complete, detail);
         }
     }
     let hidden = group.all.len().saturating_sub(shown);

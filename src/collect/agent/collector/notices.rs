@@ -20,8 +20,8 @@ const EPOCHS: u32 = 2048;
 const MODULES_EVERY: Duration = Duration::from_secs(1);
 const ALIVE_EVERY: Duration = Duration::from_millis(20);
 
-/// The kinds of loss that are counted.
-pub(super) const KINDS: [Lost; 3] = [Lost::Allocations, Lost::Frees, Lost::Stacks];
+/// The kinds of loss that are counted, the last of a process only.
+pub(super) const KINDS: [Lost; 4] = [Lost::Allocations, Lost::Frees, Lost::Stacks, Lost::Libraries];
 
 /// When the next of each is due.
 #[derive(Default)]
@@ -80,7 +80,7 @@ impl Collector<'_> {
         // What such a process did is not known: at least one event each.
         let everybody = Origin::EVERYBODY;
         say_lost(&mut self.merge, self.watermark, everybody, Lost::Events, more.into());
-        let counted: Vec<[u64; 3]> =
+        let counted: Vec<[u64; 4]> =
             self.memory.processes().map(|(_, entry)| unclaimed(entry)).collect();
         for (index, lost) in counted.into_iter().enumerate().take(self.processes.len()) {
             let before = std::mem::replace(&mut self.processes[index].lost, lost);
@@ -153,9 +153,10 @@ pub(super) fn losses(writer: &Writer) -> [u64; 3] {
     ]
 }
 
-/// What a process has counted as lost because no writer was free.
-fn unclaimed(entry: &Process) -> [u64; 3] {
-    [entry.lost_allocations.load(Relaxed), entry.lost_frees.load(Relaxed), 0]
+/// What a process has counted as lost because no writer was free, and what it never sees.
+fn unclaimed(entry: &Process) -> [u64; 4] {
+    let libraries = entry.libraries_unseen.load(Relaxed);
+    [entry.lost_allocations.load(Relaxed), entry.lost_frees.load(Relaxed), 0, libraries]
 }
 
 fn pretty_name(os_release: &str) -> Option<String> {

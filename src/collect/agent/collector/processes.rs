@@ -36,7 +36,7 @@ pub(super) struct Traced {
     name: String,
     program: String,
     pub(super) ended: bool,
-    pub(super) lost: [u64; 3],
+    pub(super) lost: [u64; 4],
     /// Another program that it was seen to execute, which has not reported.
     executes: Option<(Instant, PathBuf)>,
 }
@@ -114,6 +114,8 @@ impl Collector<'_> {
         let mut process = procfs::describe(pid, program);
         process.forked_from = forked_from;
         if let Some(parent) = forked_from.and_then(|n| self.processes.get(n as usize)) {
+            // Which may have ended since, so that the system names another.
+            process.parent = parent.pid;
             // A child is its parent's image, whatever it has executed since.
             process.name = parent.name.clone();
             process.program = parent.program.clone();
@@ -129,7 +131,7 @@ impl Collector<'_> {
             name: process.name.clone(),
             program: process.program.clone(),
             ended: died || why.is_some(),
-            lost: [0; 3],
+            lost: [0; 4],
             executes: None,
         });
         if let Some(why) = why {
