@@ -235,12 +235,7 @@ fn seen_from(ledger: &Ledger, image: &Image) -> SeenFrom {
     if image.from_start() {
         return SeenFrom::Start;
     }
-    let parent = image.process.as_ref().map(|process| process.parent);
-    let forked = ledger.images().iter().take_while(|older| older.id != image.id).any(|older| {
-        let pid = older.process.as_ref().map(|process| process.pid);
-        pid == parent && pid.is_some_and(|pid| pid != 0) && older.began < image.began
-    });
-    if forked { SeenFrom::Fork } else { SeenFrom::Running }
+    if ledger.forked(image) { SeenFrom::Fork } else { SeenFrom::Running }
 }
 
 /// From the first event to the last epoch mark; to the last event where there is no such mark.

@@ -3,7 +3,8 @@
 //! pairs are counted. The others get their confidence: less where frees were seen out of order,
 //! less for a process whose beginning was not seen.
 
-use super::assessment::{Evidence, OverReleaseSuspect};
+use super::assessment::OverReleaseSuspect;
+use super::site::fact;
 use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
 
 /// The suspects, and how many second frees were set aside.
@@ -52,14 +53,10 @@ fn suspect(
         since: seen.first,
         confidence,
         evidence: vec![
-            Evidence { fact: "freed-again", value: seen.count as f64, unit: "times" },
-            Evidence { fact: "time-between-frees", value: apart, unit: "s" },
-            Evidence { fact: "frees-unseen", value: image.frees_unseen as f64, unit: "blocks" },
-            Evidence {
-                fact: "frees-unexplained",
-                value: image.frees_unexplained as f64,
-                unit: "frees",
-            },
+            fact("freed-again", seen.count as f64, "times"),
+            fact("time-between-frees", apart, "s"),
+            fact("frees-unseen", image.frees_unseen as f64, "blocks"),
+            fact("frees-unexplained", image.frees_unexplained as f64, "frees"),
         ],
         explanation: format!(
             "A block allocated here was freed again {again}, first at {:.1} s. Its address was \

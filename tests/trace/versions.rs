@@ -25,11 +25,11 @@ fn check(records: &[u8], count: usize, expected: &[What], fault: &str) {
 fn a_later_version_is_refused_with_what_to_do() {
     let (header, events) = example();
     let mut bytes = written(&header, &events);
-    bytes[8] = 2;
+    bytes[8] = 3;
     let sum = xxh3_64(&bytes[..16]);
     bytes[16..24].copy_from_slice(&sum.to_le_bytes());
     let error = Reader::new(&bytes[..]).err().unwrap();
-    assert!(matches!(error, ReadError::TooNew { found: 2 }));
+    assert!(matches!(error, ReadError::TooNew { found: 3 }));
     assert!(error.to_string().contains("use the version that recorded it"));
 }
 

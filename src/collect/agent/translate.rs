@@ -181,6 +181,7 @@ impl<'a> Translator<'a> {
             name: began.name,
             command: began.command,
             from_start,
+            sampled: None,
         };
         self.emit(stamp, origin, What::Process(Box::new(process)));
         for (start, mapped) in mapped {
