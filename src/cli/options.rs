@@ -70,8 +70,9 @@ pub struct Capture {
     /// Stop watching after TIME (30s, 5m, 1h30m); the program runs on
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub duration: Option<Duration>,
-    /// Sample one allocation in so many BYTES; 0 sees every allocation
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::size)]
+    /// Sample: see on average one of every BYTES allocated (512KiB, 1M), and estimate the whole; 0
+    /// sees every allocation
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::sampling)]
     pub sample: u64,
     /// Exit as the program did, not by what was found
     #[arg(long)]
@@ -79,15 +80,4 @@ pub struct Capture {
     /// The program and its arguments
     #[arg(required = true, last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
-}
-
-impl Capture {
-    /// Refuses what this source cannot do, rather than doing something else.
-    pub fn check(&self) -> Result<(), Failure> {
-        if self.sample == 0 {
-            return Ok(());
-        }
-        Err(Failure::new("the agent cannot sample yet: it sees every allocation")
-            .advise("leave --sample out"))
-    }
 }

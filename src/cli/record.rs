@@ -46,8 +46,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
     let doing = || format!("cannot write the trace {}", path.display());
-    args.capture.check()?;
-    let watch = Watch::prepare(&args.capture.command)?;
+    let watch = Watch::prepare(&args.capture.command)?.sample(args.capture.sample)?;
     let mut writer = Writer::create(path, &watch.header())
         .told(doing)
         .map_err(|failure| failure.advise("choose a directory that you may write to"))?;

@@ -24,10 +24,9 @@ pub struct Args {
 
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
-    args.capture.check()?;
     args.form.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
-    let watch = Watch::prepare(&args.capture.command)?;
+    let watch = Watch::prepare(&args.capture.command)?.sample(args.capture.sample)?;
     let header = watch.header();
     let mut ledger = Ledger::default();
     let watched = watch.run(args.capture.duration, &mut |event| ledger.apply(event))?;

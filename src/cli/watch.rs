@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unfreed::collect::agent::{Session, Unwatched};
-use unfreed::event::{Event, Exit};
+use unfreed::event::{Bytes, Event, Exit};
 use unfreed::names::{PackageIndex, identify};
 use unfreed::read::trace::{Clock, Header};
 
@@ -31,6 +31,15 @@ impl Watch {
         let session = Session::prepare(command)
             .told(|| format!("cannot trace {}", name.unwrap_or_default()))?;
         Ok(Watch { session, packages })
+    }
+
+    /// Samples: one of every so many bytes allocated; 0 sees every allocation.
+    pub fn sample(mut self, bytes: u64) -> Result<Watch, Failure> {
+        let sampled = self.session.sample(Bytes(bytes));
+        self.session = sampled
+            .told(|| "cannot sample".to_owned())
+            .map_err(|failure| failure.advise("leave --sample out"))?;
+        Ok(self)
     }
 
     /// Sends what the program writes to standard output to a file; else it goes to ours.

@@ -211,6 +211,8 @@ pub enum Unmeasured {
     LoadStopped,
     /// Too much was lost: bytes of the recording, or most allocations or their stacks.
     Lost,
+    /// The process ran before the trace began and was sampled: frees of its older blocks are not told.
+    Sampled,
 }
 
 impl Assessment {

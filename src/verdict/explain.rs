@@ -36,11 +36,8 @@ pub(super) fn explain(
             format!(
                 "Of every 1,000 blocks {allocated} since {since:.1} s, {of} are still there; \
                  {freed}. {live} blocks are alive now, and the number still grows.",
-                allocated = if site.estimates().is_some() {
-                    "recorded here"
-                } else {
-                    "allocated here"
-                },
+                allocated =
+                    if site.estimates().is_some() { "recorded here" } else { "allocated here" },
             )
         }
         Verdict::Cache => format!(

@@ -17,7 +17,8 @@ mod survivors;
 mod teardown;
 
 pub use assessment::{
-    Assessment, BeforeTeardown, Estimated, Evidence, Held, Judged, OverReleaseSuspect, Unmeasured, Verdict,
+    Assessment, BeforeTeardown, Estimated, Evidence, Held, Judged, OverReleaseSuspect, Unmeasured,
+    Verdict,
 };
 
 use std::collections::BTreeMap;

@@ -72,9 +72,7 @@ impl Observation {
             load_end,
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
-            frees_hidden: image.sampling.is_some()
-                && !image.from_start()
-                && !ledger.forked(image),
+            frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
             bytes_lost: lost.bytes > 0,
         }
     }

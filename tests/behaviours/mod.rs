@@ -1,6 +1,8 @@
 //! A small server that serves requests, and the ways in which one site of it can behave. All
 //! randomness comes from the seed; time is the simulation's own.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 mod families;
 #[path = "../thinned/mod.rs"]
 pub mod thinned;

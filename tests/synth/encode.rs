@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const CHUNK: usize = 1000;
 
 /// A whole file.
-pub(super) fn file(source: &str, events: &[Event]) -> Vec<u8> {
+pub fn file(source: &str, events: &[Event]) -> Vec<u8> {
     let mut file = file_header(source);
     let mut next_stack = 4;
     for (n, events) in events.chunks(CHUNK).enumerate() {

@@ -33,6 +33,8 @@ pub enum CollectError {
         "this processor's time stamp counter is not invariant (constant_tsc and nonstop_tsc in /proc/cpuinfo), so events of different threads cannot be ordered"
     )]
     NoInvariantClock,
+    #[error("the agent cannot sample yet: it sees every allocation")]
+    CannotSample,
     #[error("the events could not be passed on: {0}")]
     Sink(io::Error),
 }

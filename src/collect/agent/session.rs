@@ -15,7 +15,7 @@ use super::signals::Signals;
 use super::target::{Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
-use crate::event::Exit;
+use crate::event::{Bytes, Exit};
 
 /// Between two looks at a program that is no longer watched.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -30,6 +30,8 @@ pub struct Session {
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
+    /// Mean bytes from one sampling point to the next.
+    sample: Option<Bytes>,
 }
 
 /// A program that outlived the watching of it.
@@ -61,7 +63,21 @@ impl Session {
         let (clock, started) = (measuring.finish(), SystemTime::now());
         let command = command.to_vec();
         let stdout = Stdio::inherit();
-        Ok(Session { program, command, stdout, agent, memory, marks, clock, started })
+        let sample = None;
+        Ok(Session { program, command, stdout, agent, memory, marks, clock, started, sample })
+    }
+
+    /// Samples: on average one of every so many bytes allocated; 0 sees every allocation. Asked for
+    /// before anything is written anywhere.
+    ///
+    /// # Errors
+    /// [`CollectError::CannotSample`], for as long as the agent cannot.
+    pub fn sample(mut self, mean: Bytes) -> Result<Session, CollectError> {
+        self.sample = (mean.0 > 0).then_some(mean);
+        match self.sample {
+            Some(_) => Err(CollectError::CannotSample),
+            None => Ok(self),
+        }
     }
 
     /// Sends what the program writes to standard output elsewhere; else it goes to ours.
