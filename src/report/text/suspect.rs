@@ -60,7 +60,8 @@ fn pace(page: &mut Page, group: &Group<'_>) {
     if lead.kind != Kind::OverRelease {
         let mut text = format!("{}, ", rate_about(group.growth(), group.growth_off()));
         if group.growth() > 0.0 {
-            text.push_str(&format!("{} a day at this pace; ", per_day(group.growth())));
+            let off = group.growth_off().map(per_day);
+            text.push_str(&format!("{} a day at this pace; ", about(per_day(group.growth()), off)));
         }
         text.push_str(&format!(
             "{} of {} blocks ({}) {}",
