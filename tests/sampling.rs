@@ -311,10 +311,10 @@ fn a_shutdown_hides_no_growth_from_a_sample() {
     assert!(found >= 9, "{found}");
 }
 
-/// Growth that the choice of the sample may have made is left open, with what would decide it: here
-/// blocks are put in for others, most of them large, few of them recorded.
+/// A queue of which few blocks are recorded is no suspect, and where it is left open, it is said what
+/// would decide it.
 #[test]
-fn what_chance_explains_is_left_open() {
+fn what_few_recorded_blocks_leave_open_says_what_would_decide_it() {
     let mut open = 0;
     for seed in 0..40 {
         let mut world = World::sampled(seed, 60, true, 4000);

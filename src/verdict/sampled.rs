@@ -97,3 +97,40 @@ fn gained(epochs: &[EpochWeights], from: usize) -> (f64, f64) {
 fn sum(epochs: &[EpochWeights], of: impl Fn(&EpochWeights) -> Weight) -> Weight {
     epochs.iter().map(of).fold(Weight::default(), Weight::and)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Sampling;
+
+    /// So many recorded blocks, each standing for about ten.
+    fn recorded(blocks: u64) -> Weight {
+        let one = Sampling { mean: Bytes(1000) }.weight(Bytes(100));
+        (0..blocks).fold(Weight::default(), |sum, _| sum.and(one))
+    }
+
+    /// Of `born` blocks of the first epoch `went` are gone; in the second `came`.
+    fn grew(born: u64, went: u64, came: u64) -> bool {
+        let stays = born - went;
+        let first =
+            EpochWeights { born: recorded(born), alive: recorded(stays), died: Weight::default() };
+        let second =
+            EpochWeights { born: recorded(came), alive: recorded(came), died: recorded(went) };
+        let sampled = Sampled {
+            mean: Bytes(1000),
+            estimated: Estimated::default(),
+            blocks_per_s: Estimate::default(),
+            gained: gained(&[first, second], 1),
+        };
+        sampled.grew()
+    }
+
+    #[test]
+    fn what_came_must_outweigh_what_went_by_more_than_chance() {
+        assert!(grew(0, 0, 20));
+        assert!(grew(5000, 0, 20), "what lives at both times adds no error");
+        assert!(!grew(200, 200, 220), "in place of those that went");
+        assert!(grew(200, 200, 260));
+        assert!(!grew(200, 200, 200) && !grew(20, 0, 0) && !grew(0, 0, 3));
+    }
+}
