@@ -333,6 +333,12 @@ pub struct Process {
     /// Whether allocations are seen from the process's beginning. If not, blocks may be older than
     /// the trace.
     pub from_start: bool,
+    /// Whether the process was sampled, and how: on average one sampling point in so many bytes
+    /// allocated, at distances drawn from an exponential distribution. A block of `s` bytes (one of
+    /// none counts as 1) that holds a point is told, so with probability `1 - exp(-s / mean)`, and so
+    /// is its free, always; of the others nothing is. A realloc draws anew. `None`: every block is
+    /// told. What a [`Tally`] of a sampled process counts is complete.
+    pub sampled: Option<Bytes>,
 }
 
 /// How a process ended.

@@ -228,7 +228,14 @@ fn json_is_the_report_and_the_same_every_time() {
 /// A process image among others: with its pid, whatever its id.
 fn image(pid: u32, parent: u32, from_start: bool) -> What {
     let name = "mailer".to_owned();
-    What::Process(Box::new(Process { pid, parent, command: vec![name.clone()], name, from_start }))
+    What::Process(Box::new(Process {
+        pid,
+        parent,
+        command: vec![name.clone()],
+        name,
+        from_start,
+        sampled: None,
+    }))
 }
 
 #[test]

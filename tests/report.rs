@@ -7,7 +7,7 @@ mod sample;
 
 use std::collections::BTreeSet;
 
-use sample::{diff, growth, hostile, kb, nothing, over_release};
+use sample::{diff, diff_sampled, growth, hostile, kb, nothing, over_release, sampled};
 use serde_json::Value;
 use unfreed::fixes::Status;
 use unfreed::report::diff::{DiffReport, Lack, Outcome};
@@ -46,6 +46,27 @@ fn a_growth_with_several_fixes() {
 }
 
 #[test]
+fn a_sample_marks_every_estimate() {
+    golden("sampled", &sampled());
+    let text = render(&sampled(), Style { width: 400, ..Style::default() });
+    assert!(text.contains("Sampled: 1 of every ~512 KiB allocated."), "{text}");
+    for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
+        let text = render(&sampled(), Style { width: 400, detail, ..Style::default() });
+        for estimate in ["1.53 MiB", "50,000 ", "7.81 KiB/s", "1,234,567 ", "96 KiB", "567 "] {
+            for (at, _) in text.match_indices(estimate).filter(|(at, _)| {
+                // The explanation is the judge's own text.
+                !text[..*at].lines().last().unwrap_or("").contains("Why")
+            }) {
+                assert!(text[..at].ends_with("about ") || text[..at].ends_with(','), "{text}");
+            }
+        }
+    }
+    let text = render_diff(&diff_sampled(), Style { width: 400, ..Style::default() });
+    assert!(text.contains("sampled, 1 of every ~512 KiB allocated"), "{text}");
+    assert!(text.contains("grows by about 7.81 KiB/s ± "), "{text}");
+}
+
+#[test]
 fn in_brief_and_in_full() {
     let report = growth();
     for (name, detail) in [("growth_brief", Detail::Brief), ("growth_full", Detail::Full)] {
@@ -67,6 +88,7 @@ fn why_nothing_could_be_seen_decides_the_advice() {
         (Unmeasured::NothingAllocated, "Record while the program works.", "longer"),
         (Unmeasured::Short, "it is too short. Record longer, under load.", "stopped"),
         (Unmeasured::LoadStopped, "Keep the load on to the end", "Record longer"),
+        (Unmeasured::Sampled, "Trace it from its start, or without sampling.", "Record"),
         (Unmeasured::Lost, "too much of it is lost.", "Record longer"),
     ] {
         let report = Report {
@@ -324,6 +346,7 @@ fn each_lack_says_what_would_decide() {
         (Lack::Losses, "record again without losses"),
         (Lack::Verdict, "does not acquit it"),
         (Lack::Earlier, "the earlier trace could not have shown it"),
+        (Lack::Sampling, "chance may explain the difference"),
     ] {
         let mut diff = diff();
         diff.changes.retain(|change| change.outcome == Outcome::Undecided);
@@ -335,7 +358,7 @@ fn each_lack_says_what_would_decide() {
 
 #[test]
 fn json_comes_back_as_it_was() {
-    for report in [growth(), nothing(), over_release(), hostile()] {
+    for report in [growth(), nothing(), over_release(), hostile(), sampled()] {
         let text = json::render(&report).unwrap();
         let back: Report = serde_json::from_str(&text).unwrap();
         assert_eq!(json::render(&back).unwrap(), text);
@@ -387,7 +410,7 @@ fn every_field_is_documented_and_no_other() {
     paths(&Value::Object(released), "suspects[].over_release", &mut report);
     assert_eq!(documented("Report"), report);
     let mut changes = BTreeSet::new();
-    let value = serde_json::to_value(diff()).unwrap();
+    let value = serde_json::to_value(diff_sampled()).unwrap();
     paths(&serde_json::json!({ "changes": value["changes"] }), "", &mut changes);
     changes.retain(|path| !path.starts_with("changes[].stack[]"));
     assert_eq!(documented("Comparison"), changes);

@@ -74,6 +74,7 @@ fn example() -> (Header, Vec<Event>) {
         name: "mosquitto".into(),
         command: vec!["mosquitto".into(), "-v".into()],
         from_start: true,
+        sampled: None,
     };
     let module = Module {
         id: ModuleId(0),

@@ -7,11 +7,11 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
 use unfreed::fixes::{Match, check, explain, list, show};
-use unfreed::report::model::{Report, SCHEMA};
+use unfreed::report::model::{Report, SCHEMA, Uncertainty};
 use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
-use unfreed::report::text::units::counted;
+use unfreed::report::text::units::count_about;
 use unfreed::report::text::{safe, write_dismissed_fix, write_fix, write_nothing};
 use unfreed::report::{Material, Ran, assemble, json, ran};
 use unfreed::verdict::judge;
@@ -186,8 +186,11 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
                 words(format!(
                     " ({}, {} allocated, {} alive):",
                     site.verdict,
-                    counted(site.allocations, "block", "blocks"),
-                    site.live_blocks
+                    ran_blocks(site.allocations, site.uncertainty.map(|of| of.allocations)),
+                    count_about(
+                        site.live_blocks,
+                        site.uncertainty.map(|of| of.live_blocks.reach(site.live_blocks as f64)),
+                    ),
                 )),
             ],
         );
@@ -243,4 +246,10 @@ fn to_json(value: &serde_json::Value) -> Result<String, Failure> {
 /// A user's catalogue may come from anywhere.
 fn made_safe(text: &str) -> String {
     text.lines().map(|line| format!("{}\n", safe::escape(line))).collect()
+}
+
+/// Blocks, counted or estimated.
+fn ran_blocks(blocks: u64, off: Option<Uncertainty>) -> String {
+    let off = off.map(|off| off.reach(blocks as f64));
+    format!("{} {}", count_about(blocks, off), if blocks == 1 { "block" } else { "blocks" })
 }

@@ -70,11 +70,12 @@ pub struct Capture {
     /// Stop watching after TIME (30s, 5m, 1h30m); the program runs on
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     pub duration: Option<Duration>,
-    /// Sample one allocation in so many BYTES; 0 sees every allocation
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::size)]
+    /// Sample: see on average one of every BYTES allocated (512KiB, 1M), and estimate the whole; 0
+    /// sees every allocation
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = quantity::sampling)]
     pub sample: u64,
     /// Tell every allocation and free by itself, also of blocks that die young (much slower)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sample")]
     pub every_event: bool,
     /// Exit as the program did, not by what was found
     #[arg(long, conflicts_with = "unit")]
@@ -110,15 +111,4 @@ pub struct ServiceOptions {
     /// Remove what an unfreed that was killed left of tracing services
     #[arg(long, requires = "unit", conflicts_with_all = ["print", "restart_after", "by_hand"])]
     pub undo: bool,
-}
-
-impl Capture {
-    /// Refuses what this source cannot do, rather than doing something else.
-    pub fn check(&self) -> Result<(), Failure> {
-        if self.sample == 0 {
-            return Ok(());
-        }
-        Err(Failure::new("the agent cannot sample yet: it sees every allocation")
-            .advise("leave --sample out"))
-    }
 }

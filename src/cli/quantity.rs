@@ -49,6 +49,22 @@ pub fn size(text: &str) -> Result<u64, String> {
     value.checked_mul(scale).ok_or_else(wrong)
 }
 
+/// The largest mean distance of sampling points that says anything.
+const COARSEST: u64 = 1 << 40;
+
+/// Reads how finely to sample: 0 for every allocation, else a size of at least 64 bytes (below, next to
+/// every block would be sampled) and at most 1 TiB.
+pub fn sampling(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Ok(0),
+        few @ 1..64 => Err(format!(
+            "one of every {few} bytes is nearly every allocation: write 0 to see them all, or 64 or more"
+        )),
+        bytes @ 64..=COARSEST => Ok(bytes),
+        _ => Err(format!("{text:?} samples next to nothing: write at most 1024GiB")),
+    }
+}
+
 /// Reads a share: 0 to 1, or 0% to 100%.
 pub fn share(text: &str) -> Result<f64, String> {
     let (digits, scale) = match text.trim().strip_suffix('%') {
@@ -84,6 +100,16 @@ mod tests {
         for wrong in ["", "KiB", "1.5k", "-1", "99999999999999999999", "17179869184g"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn samplings() {
+        for (text, bytes) in [("0", 0), ("512KiB", 524_288), ("1M", 1 << 20), ("64", 64)] {
+            assert_eq!(sampling(text).unwrap(), bytes);
+        }
+        assert!(sampling("12").unwrap_err().contains("write 0 to see them all"));
+        assert!(sampling("2048GiB").unwrap_err().contains("at most 1024GiB"));
+        assert!(sampling("half").unwrap_err().contains("no size"));
     }
 
     #[test]

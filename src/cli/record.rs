@@ -46,7 +46,6 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
     let doing = || format!("cannot write the trace {}", path.display());
-    args.capture.check()?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
     let mut writer = Writer::create(path, &watch.header())
         .told(doing)

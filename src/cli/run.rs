@@ -24,7 +24,6 @@ pub struct Args {
 
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
-    args.capture.check()?;
     args.form.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unfreed::collect::agent::{Session, Unwatched};
-use unfreed::event::{Event, Exit};
+use unfreed::event::{Bytes, Event, Exit};
 use unfreed::names::{PackageIndex, identify};
 use unfreed::read::trace::{Clock, Header};
 
@@ -31,13 +31,13 @@ impl Watch {
     pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
         let Some(unit) = &capture.service.unit else {
             let watch = Watch::prepare(&capture.command)?;
-            return Ok(Some(watch.every_event(capture.every_event)));
+            return Ok(Some(watch.telling(capture)));
         };
         let Some((session, service)) = service::prepare(unit, &capture.service, io)? else {
             return Ok(None);
         };
-        let session = session.every_event(capture.every_event);
-        Ok(Some(Watch { session, packages: packages(), service: Some(service) }))
+        let watch = Watch { session, packages: packages(), service: Some(service) };
+        Ok(Some(watch.telling(capture)))
     }
 
     /// Makes everything ready; the program does not run yet.
@@ -49,9 +49,9 @@ impl Watch {
         Ok(Watch { session, packages, service: None })
     }
 
-    /// Has every allocation and free told by itself, or blocks that die young only counted.
-    pub fn every_event(mut self, each: bool) -> Watch {
-        self.session = self.session.every_event(each);
+    /// Which blocks are told one by one: those that do not die young, a sample, or all.
+    fn telling(mut self, capture: &Capture) -> Watch {
+        self.session = self.session.every_event(capture.every_event).sample(Bytes(capture.sample));
         self
     }
 

@@ -5,6 +5,7 @@
 use super::Ledger;
 use super::cohorts::Cohort;
 use super::processes::Image;
+use super::sampling::Estimate;
 use super::sites::Site;
 use super::teardown::TornDown;
 use crate::event::Time;
@@ -16,8 +17,10 @@ pub struct Earlier {
     pub site: Site,
     /// Its epochs up to then.
     pub cohorts: Vec<Cohort>,
-    /// How many blocks the teardown freed.
+    /// How many blocks the teardown freed: of those recorded, in a sampled process.
     pub freed: u64,
+    /// As many as these stand for.
+    pub estimated_freed: Estimate,
     /// When the teardown began.
     pub until: Time,
 }
@@ -54,6 +57,12 @@ impl Ledger {
         }
         let mut before = site.clone();
         before.lifetimes = site.lifetimes.without(&lived);
+        let mut estimated_freed = Estimate::exact(sum as f64);
+        before.estimates = site.estimates().map(|estimates| {
+            let (before, freed) = estimates.before(image.teardown.span(), &grid, last);
+            estimated_freed = freed.blocks();
+            Box::new(before)
+        });
         before.allocations = total(&cohorts, |c| c.born);
         before.allocated_bytes = total(&cohorts, |c| c.born_bytes);
         before.live_blocks = total(&cohorts, |c| c.alive);
@@ -66,7 +75,7 @@ impl Ledger {
             newest.low = began_with.min(before.live_blocks);
             newest.died = began_with.saturating_add(newest.born).saturating_sub(before.live_blocks);
         }
-        Some(Earlier { site: before, cohorts, freed: sum, until })
+        Some(Earlier { site: before, cohorts, freed: sum, estimated_freed, until })
     }
 }
 

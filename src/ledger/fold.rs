@@ -5,6 +5,7 @@
 use super::Ledger;
 use super::blocks::Block;
 use super::processes::{Image, LostCounts, OverRelease, OverReleases};
+use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
@@ -102,14 +103,21 @@ impl Ledger {
         image.teardown.allocated(1);
         let id = site_of(image, &mut self.sites, stack, now);
         let heap = image.heaps.number(alloc.heap);
+        let sampling = image.sampling;
         let old = image.blocks.insert(Block::new(alloc.address, now, alloc.size, id, heap));
         if let Some(old) = old {
             image.given_out_alive(alloc.address);
             let site = &mut self.sites[old.site.0 as usize];
             site.died(&image.grid, epoch, &old, None);
+            if let Some(sampling) = sampling {
+                site.estimate_died(&image.grid, epoch, &old, None, sampling);
+            }
         }
         let site = &mut self.sites[id.0 as usize];
         site.born(&image.grid, epoch, now, alloc.size, alloc.function);
+        if let Some(sampling) = sampling {
+            site.estimate_born(&image.grid, epoch, alloc.size, sampling);
+        }
     }
 
     #[inline]
@@ -121,6 +129,10 @@ impl Ledger {
         let at = self.image_index(process);
         let image = &mut self.images[at];
         let Some(block) = image.blocks.remove(free.address) else {
+            if image.sampling.is_some() {
+                unmatched_in_sample(image, now, free.address);
+                return;
+            }
             image.epoch(now).1.unmatched += 1;
             let stack = self.stacks.resolve(free.stack);
             let lossy = self.lost_anywhere.and(image.lost).allocations_unseen();
@@ -134,7 +146,11 @@ impl Ledger {
         image.frees = image.frees.saturating_add(1);
         image.teardown.freed(now, 1, image.grid.width());
         let site = &mut self.sites[block.site.0 as usize];
-        site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
+        let freed = Some((now, image.teardown.span()));
+        site.died(&image.grid, epoch, &block, freed);
+        if let Some(sampling) = image.sampling {
+            site.estimate_died(&image.grid, epoch, &block, freed, sampling);
+        }
         let stack = self.stacks.resolve(free.stack);
         image.tombstones.bury(Tombstone {
             address: free.address,
@@ -162,7 +178,13 @@ impl Ledger {
         // What began with its image has inherited nothing.
         let forked = !process.from_start && process.parent != 0;
         let forked_from = forked.then(|| self.images.iter().rposition(parent)).flatten();
+        self.sampling = process.sampled.map(|mean| Sampling { mean });
+        let sampling = self.sampling;
         let image = &mut self.images[at];
+        // A block must weigh at its death what it weighed at its birth.
+        if image.allocations == 0 {
+            image.sampling = sampling;
+        }
         image.forked_from = forked_from.or(image.forked_from);
         image.process = Some(process.clone());
     }
@@ -174,6 +196,10 @@ impl Ledger {
         let (site, stack) = (self.stacks.resolve(site), self.stacks.resolve(stack));
         let at = self.image_index(process);
         let image = &mut self.images[at];
+        // In a sample, a block that was not recorded may have lived there since.
+        if image.sampling.is_some() {
+            return;
+        }
         // Somebody was given the address since: the free that follows is of that block.
         if address == Address(0) || image.blocks.get(address).is_some() {
             return;
@@ -235,7 +261,11 @@ impl Ledger {
         image.teardown.freed(now, gone.len() as u64, image.grid.width());
         for block in gone {
             let site = &mut self.sites[block.site.0 as usize];
-            site.died(&image.grid, epoch, &block, Some((now, image.teardown.span())));
+            let freed = Some((now, image.teardown.span()));
+            site.died(&image.grid, epoch, &block, freed);
+            if let Some(sampling) = image.sampling {
+                site.estimate_died(&image.grid, epoch, &block, freed, sampling);
+            }
         }
     }
 
@@ -251,7 +281,11 @@ impl Ledger {
         image.frees = image.frees.saturating_add(tally.freed);
         image.teardown.allocated(tally.allocated);
         let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
-        self.sites[id.0 as usize].tally(&image.grid, epoch, now, tally);
+        let site = &mut self.sites[id.0 as usize];
+        site.tally(&image.grid, epoch, now, tally);
+        if image.sampling.is_some() {
+            site.estimate_tally(&image.grid, epoch, tally);
+        }
     }
 
     fn snapshot(&mut self, process: ProcessId, snapshot: &Snapshot) {
@@ -286,7 +320,7 @@ impl Ledger {
 
     fn find_image(&mut self, process: ProcessId) -> usize {
         self.last_image = *self.by_process.entry(process).or_insert_with(|| {
-            self.images.push(Image::new(process, self.now));
+            self.images.push(Image::new(process, self.now, self.sampling));
             self.images.len() - 1
         });
         self.last_image
@@ -333,4 +367,19 @@ fn unmatched(image: &mut Image, lossy: bool, now: Time, address: Address, stack:
     seen.first_free = tombstone.stack;
     seen.apart = Time(now.0.saturating_sub(tombstone.freed.0));
     true
+}
+
+/// A free of an address at which nothing recorded lives, in a sampled process. The source meant none:
+/// it takes a block for a recorded one now and then. Even where a recorded block was freed there
+/// before, one that was not recorded may have lived there since, so nobody is accused; that is counted.
+/// A process that inherited blocks, or ran before, frees those of them that were recorded elsewhere.
+#[cold]
+fn unmatched_in_sample(image: &mut Image, now: Time, address: Address) {
+    if !image.from_start() {
+        image.epoch(now).1.unmatched += 1;
+        image.frees_unmatched += 1;
+    }
+    if image.tombstones.find(address).is_some() {
+        image.frees_unexplained += 1;
+    }
 }

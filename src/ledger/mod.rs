@@ -6,11 +6,13 @@ mod blocks;
 mod cohorts;
 mod earlier;
 mod epochs;
+mod estimates;
 mod fold;
 mod lifetimes;
 mod marks;
 mod modules;
 mod processes;
+mod sampling;
 mod series;
 mod sites;
 mod sizes;
@@ -28,10 +30,12 @@ pub use blocks::Block;
 pub use cohorts::Cohort;
 pub use earlier::Earlier;
 pub use epochs::{EPOCHS, Grid};
+pub use estimates::{EpochWeights, Estimates};
 pub use lifetimes::Lifetimes;
 pub use marks::{MarkedSpan, Marks};
 pub use modules::{Mapping, Modules};
 pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases};
+pub use sampling::{Estimate, NORMAL_95, Sampling, Weight};
 pub use series::{POINTS, Series};
 pub use sites::{LiveSet, Site, SiteId};
 pub use sizes::Sizes;
@@ -60,9 +64,11 @@ pub struct Ledger {
     lost_anywhere: LostCounts,
     /// The same with nothing after it: what came before is whole.
     lost_at_end: LostCounts,
+    /// How the process that said so last was sampled: so is one that says nothing of itself.
+    sampling: Option<Sampling>,
 }
 
-/// Sums over all processes.
+/// Sums over all processes: of a sampled one, what was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Blocks allocated.
@@ -77,6 +83,28 @@ pub struct Totals {
     pub live_blocks: u64,
     /// Their bytes.
     pub live_bytes: Bytes,
+}
+
+/// The same sums as far as sampling concerns them: what the recorded blocks stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EstimatedTotals {
+    /// Blocks allocated.
+    pub allocations: Estimate,
+    /// Blocks whose free was seen.
+    pub frees: Estimate,
+    /// Blocks that live.
+    pub live_blocks: Estimate,
+    /// Their bytes.
+    pub live_bytes: Estimate,
+}
+
+impl EstimatedTotals {
+    fn add(&mut self, site: &Site) {
+        self.allocations = self.allocations.and(site.estimated_allocations());
+        self.frees = self.frees.and(site.estimated_frees());
+        self.live_blocks = self.live_blocks.and(site.estimated_live_blocks());
+        self.live_bytes = self.live_bytes.and(site.estimated_live_bytes());
+    }
 }
 
 impl Ledger {
@@ -193,6 +221,36 @@ impl Ledger {
         }
         totals.frees_unmatched = self.images.iter().map(|i| i.frees_unmatched).sum();
         totals
+    }
+
+    /// What the recorded blocks of all processes stand for; `None` where none was sampled.
+    pub fn estimated_totals(&self) -> Option<EstimatedTotals> {
+        self.images.iter().find(|image| image.sampling.is_some())?;
+        let mut totals = EstimatedTotals::default();
+        self.sites.iter().for_each(|site| totals.add(site));
+        Some(totals)
+    }
+
+    /// The same of one process; `None` where it was not sampled.
+    pub fn estimated_totals_of(&self, image: &Image) -> Option<EstimatedTotals> {
+        image.sampling?;
+        let mut totals = EstimatedTotals::default();
+        let mut sites: Vec<SiteId> = image.sites().collect();
+        // Sums of floats depend on their order.
+        sites.sort_unstable();
+        sites.into_iter().filter_map(|id| self.site(id)).for_each(|site| totals.add(site));
+        Some(totals)
+    }
+
+    /// Whether a process is a traced one's child that executed nothing: what it inherited is its
+    /// parent's.
+    pub fn forked(&self, image: &Image) -> bool {
+        let parent = image.process.as_ref().map(|process| process.parent);
+        !image.from_start()
+            && self.images.iter().take_while(|older| older.id != image.id).any(|older| {
+                let pid = older.process.as_ref().map(|process| process.pid);
+                pid == parent && pid.is_some_and(|pid| pid != 0) && older.began < image.began
+            })
     }
 
     /// What was lost, over all processes.

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::blocks::{Block, Blocks};
 use super::epochs::{EPOCHS, Grid};
 use super::modules::{Mapping, Mappings};
+use super::sampling::Sampling;
 use super::series::Series;
 use super::sites::SiteId;
 use super::teardown::Teardown;
@@ -115,6 +116,8 @@ pub struct Image {
     pub id: ProcessId,
     /// What the source says of it; `None` if it never did.
     pub process: Option<Process>,
+    /// How it was sampled; `None` where every block is told.
+    pub sampling: Option<Sampling>,
     /// When its observation began.
     pub began: Time,
     /// When it ended; `None` while it runs.
@@ -160,11 +163,12 @@ pub struct Image {
 }
 
 impl Image {
-    pub(super) fn new(id: ProcessId, began: Time) -> Self {
+    pub(super) fn new(id: ProcessId, began: Time, sampling: Option<Sampling>) -> Self {
         let grid = Grid::new(began);
         Image {
             id,
             process: None,
+            sampling,
             began,
             ended: None,
             exit: None,

@@ -4,7 +4,9 @@
 use super::blocks::Block;
 use super::cohorts::{Cohort, Cohorts};
 use super::epochs::Grid;
+use super::estimates::Estimates;
 use super::lifetimes::Lifetimes;
+use super::sampling::{Estimate, Sampling, Weight};
 use super::series::Series;
 use super::sizes::Sizes;
 use crate::event::{Bytes, Function, ProcessId, StackId, Tally, Time};
@@ -22,7 +24,8 @@ pub struct LiveSet {
 }
 
 /// All blocks with the same stack within one process. Always true:
-/// `allocations == frees + frees_unseen + live_blocks`.
+/// `allocations == frees + frees_unseen + live_blocks`. Of a sampled process these are the blocks that
+/// were recorded; [`Site::estimates`] has what they stand for.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Its process.
@@ -62,6 +65,8 @@ pub struct Site {
     function: Function,
     function_lead: u32,
     cohorts: Cohorts,
+    /// Only in a sampled process.
+    pub(super) estimates: Option<Box<Estimates>>,
 }
 
 impl Site {
@@ -87,6 +92,7 @@ impl Site {
             function: Function::Unknown,
             function_lead: 0,
             cohorts: Cohorts::new(grid),
+            estimates: None,
         }
     }
 
@@ -94,6 +100,35 @@ impl Site {
     /// half of them did; otherwise one of those seen.
     pub fn function(&self) -> Function {
         self.function
+    }
+
+    /// What the recorded blocks stand for; `None` where every block was recorded.
+    pub fn estimates(&self) -> Option<&Estimates> {
+        self.estimates.as_deref()
+    }
+
+    /// Blocks allocated, estimated or counted.
+    pub fn estimated_allocations(&self) -> Estimate {
+        let counted = || Estimate::exact(self.allocations as f64);
+        self.estimates().map_or_else(counted, |e| e.allocated().blocks())
+    }
+
+    /// Blocks whose free was seen, estimated or counted.
+    pub fn estimated_frees(&self) -> Estimate {
+        let counted = || Estimate::exact(self.frees as f64);
+        self.estimates().map_or_else(counted, |e| e.freed().blocks())
+    }
+
+    /// Live blocks, estimated or counted.
+    pub fn estimated_live_blocks(&self) -> Estimate {
+        let counted = || Estimate::exact(self.live_blocks as f64);
+        self.estimates().map_or_else(counted, Estimates::live_blocks)
+    }
+
+    /// Live bytes, estimated or counted.
+    pub fn estimated_live_bytes(&self) -> Estimate {
+        let counted = || Estimate::exact(self.live_bytes as f64);
+        self.estimates().map_or_else(counted, Estimates::live_bytes)
     }
 
     /// Of the blocks born in each of the first `len` epochs, those freed in this span of the process's
@@ -237,5 +272,33 @@ impl Site {
         } else {
             self.function_lead -= 1;
         }
+    }
+
+    #[cold]
+    pub(super) fn estimate_born(&mut self, grid: &Grid, epoch: u8, size: Bytes, by: Sampling) {
+        self.estimates_mut(grid).born(grid, epoch, by.weight(size));
+    }
+
+    #[cold]
+    pub(super) fn estimate_died(
+        &mut self,
+        grid: &Grid,
+        epoch: u8,
+        block: &Block,
+        freed: Option<(Time, u32)>,
+        by: Sampling,
+    ) {
+        let weight: Weight = by.weight(block.size);
+        self.estimates_mut(grid).died(grid, epoch, block.born, weight, freed);
+    }
+
+    #[cold]
+    pub(super) fn estimate_tally(&mut self, grid: &Grid, epoch: u8, tally: &Tally) {
+        self.estimates_mut(grid).tally(grid, epoch, tally);
+    }
+
+    fn estimates_mut(&mut self, grid: &Grid) -> &mut Estimates {
+        self.estimated = true;
+        self.estimates.get_or_insert_with(|| Box::new(Estimates::new(grid)))
     }
 }

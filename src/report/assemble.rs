@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
     Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
-    SeenFrom, Source, Suspect, Target, Totals, Undecided,
+    SeenFrom, SiteUncertainty, Source, Suspect, Target, Totals, TotalsUncertainty, Uncertainty,
+    Undecided,
 };
 use super::modules;
 use super::stacks::shown;
+use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
 use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
-use crate::ledger::{Image, Ledger};
+use crate::ledger::{Estimate, Image, Ledger};
 use crate::names::Namer;
 use crate::read;
 use crate::read::trace::Header;
@@ -109,10 +111,19 @@ impl<'a> Assembler<'a> {
         let kind = if judged.verdict == Verdict::Leak { Kind::Leak } else { Kind::Growth };
         let common = self.suspect(common);
         let before = judged.before_teardown;
+        let estimated = judged.estimated;
         Suspect {
             kind,
-            live_blocks: before.map_or(common.live_blocks, |before| before.live_blocks),
-            live_bytes: before.map_or(common.live_bytes, |before| before.live_bytes),
+            allocations: whole(common.allocations, estimated.map(|e| e.allocations)),
+            uncertainty: estimated.map(SiteUncertainty::from),
+            live_blocks: match before {
+                Some(before) => before.live_blocks,
+                None => whole(common.live_blocks, estimated.map(|e| e.live_blocks)),
+            },
+            live_bytes: match before {
+                Some(before) => before.live_bytes,
+                None => whole(common.live_bytes, estimated.map(|e| e.live_bytes)),
+            },
             freed_at_end: before.map_or(0, |before| before.freed),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
@@ -179,6 +190,7 @@ impl<'a> Assembler<'a> {
             bytes_per_call: site.and_then(bytes_per_call),
             blocks_per_event,
             estimated: site.is_some_and(|site| site.estimated),
+            uncertainty: None,
             growth_bytes_per_s: 0.0,
             since_s: 0.0,
             held: Held::NotMeasured,
@@ -205,6 +217,7 @@ fn evidence(evidence: &verdict::Evidence) -> Evidence {
         fact: evidence.fact.to_owned(),
         value: evidence.value,
         unit: evidence.unit.to_owned(),
+        standard_error: evidence.standard_error,
     }
 }
 
@@ -220,13 +233,16 @@ fn source(header: &Header, target: &[Target]) -> Source {
 
 fn target(ledger: &Ledger, image: &Image) -> Target {
     let process = image.process.clone().unwrap_or_default();
+    let allocations = ledger.estimated_totals_of(image).map(|totals| totals.allocations);
     Target {
         seen_from: seen_from(ledger, image),
         pid: process.pid,
         name: process.name,
         command: process.command,
         exit: image.exit.unwrap_or(Exit::StillRunning),
-        allocations: image.allocations,
+        allocations: whole(image.allocations, allocations),
+        allocations_uncertainty: allocations.map(Uncertainty::from),
+        sampled_bytes: image.sampling.map(|sampling| sampling.mean.0),
     }
 }
 
@@ -236,12 +252,7 @@ fn seen_from(ledger: &Ledger, image: &Image) -> SeenFrom {
     if image.from_start() {
         return SeenFrom::Start;
     }
-    let parent = image.process.as_ref().map(|process| process.parent);
-    let forked = ledger.images().iter().take_while(|older| older.id != image.id).any(|older| {
-        let pid = older.process.as_ref().map(|process| process.pid);
-        pid == parent && pid.is_some_and(|pid| pid != 0) && older.began < image.began
-    });
-    if forked { SeenFrom::Fork } else { SeenFrom::Running }
+    if ledger.forked(image) { SeenFrom::Fork } else { SeenFrom::Running }
 }
 
 /// From the first event to the last epoch mark; to the last event where there is no such mark.
@@ -277,11 +288,14 @@ fn fault(fault: &read::Fault) -> Fault {
 
 fn totals(ledger: &Ledger) -> Totals {
     let totals = ledger.totals();
+    let estimated = ledger.estimated_totals();
     Totals {
-        allocations: totals.allocations,
-        frees: totals.frees,
-        live_blocks: totals.live_blocks,
-        live_bytes: totals.live_bytes.0,
+        allocations: whole(totals.allocations, estimated.map(|e| e.allocations)),
+        frees: whole(totals.frees, estimated.map(|e| e.frees)),
+        live_blocks: whole(totals.live_blocks, estimated.map(|e| e.live_blocks)),
+        live_bytes: whole(totals.live_bytes.0, estimated.map(|e| e.live_bytes)),
+        estimated: estimated.is_some(),
+        uncertainty: estimated.map(TotalsUncertainty::from),
         frees_unmatched: totals.frees_unmatched,
         frees_unseen: totals.frees_unseen,
         libraries_unseen: ledger.lost().libraries,
@@ -315,20 +329,27 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
 }
 
 fn undecided(ledger: &Ledger, assessment: &Assessment) -> Vec<Undecided> {
-    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, (u64, u64, Option<Estimate>)> = BTreeMap::new();
     for judged in &assessment.sites {
         let Some(decided_by) = &judged.decided_by else { continue };
-        let (sites, bytes) = reasons.entry(decided_by).or_default();
+        let (sites, bytes, estimate) = reasons.entry(decided_by).or_default();
         *sites += 1;
-        let live = ledger.site(judged.site).map_or(0, |site| site.live_bytes);
+        let Some(site) = ledger.site(judged.site) else { continue };
+        let sampled = site.estimates().is_some();
+        let live = whole(site.live_bytes, sampled.then(|| site.estimated_live_bytes()));
         *bytes = bytes.saturating_add(live);
+        if sampled {
+            let sum = estimate.unwrap_or_default().and(site.estimated_live_bytes());
+            *estimate = Some(sum);
+        }
     }
     let mut all: Vec<Undecided> = reasons
         .into_iter()
-        .map(|(decided_by, (sites, live_bytes))| Undecided {
+        .map(|(decided_by, (sites, live_bytes, estimate))| Undecided {
             decided_by: decided_by.to_owned(),
             sites,
             live_bytes,
+            live_bytes_uncertainty: estimate.map(Uncertainty::from),
         })
         .collect();
     all.sort_by_key(|reason| std::cmp::Reverse(reason.live_bytes));

@@ -11,6 +11,7 @@ mod modules;
 mod ran;
 mod stacks;
 pub mod text;
+pub mod uncertain;
 mod witness;
 
 pub use assemble::{Matcher, Material, assemble};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
+pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
 use crate::event::{Exit, Trust};
 use crate::fixes::Match;
 pub use crate::verdict::{Held, Unjudged, Unmeasured};
@@ -84,6 +85,10 @@ pub struct Target {
     pub exit: Exit,
     /// Blocks it allocated.
     pub allocations: u64,
+    /// How far that may be off; `None` where it was counted.
+    pub allocations_uncertainty: Option<Uncertainty>,
+    /// If it was sampled: mean bytes allocated from one sampling point to the next.
+    pub sampled_bytes: Option<u64>,
 }
 
 /// Since when a process image was watched.
@@ -133,7 +138,7 @@ pub struct Fault {
 }
 
 /// Sums over all processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Blocks allocated.
     pub allocations: u64,
@@ -150,6 +155,10 @@ pub struct Totals {
     /// Libraries whose allocations and frees are not seen at all, over all processes.
     #[serde(default)]
     pub libraries_unseen: u64,
+    /// Whether a process was sampled: then the first four are estimates.
+    pub estimated: bool,
+    /// How far these may be off; `None` where they were counted.
+    pub uncertainty: Option<TotalsUncertainty>,
 }
 
 /// A module, as the JSON names it.
@@ -220,6 +229,8 @@ pub struct Suspect {
     pub blocks_per_event: Option<f64>,
     /// Whether the counts are estimates from sampling.
     pub estimated: bool,
+    /// How far these may be off; `None` where they were counted.
+    pub uncertainty: Option<SiteUncertainty>,
     /// Rate at which the site's live bytes grow; 0 for an over-release.
     pub growth_bytes_per_s: f64,
     /// Seconds after the trace's beginning at which the first of the live blocks was allocated.
@@ -259,6 +270,8 @@ pub struct Evidence {
     pub value: f64,
     /// Of what.
     pub unit: String,
+    /// The standard error, where it is an estimate from sampling.
+    pub standard_error: Option<f64>,
 }
 
 /// Bytes per allocation at a site.
@@ -314,7 +327,7 @@ pub struct Dismissed {
 }
 
 /// Sites whose verdict would be decided by the same thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undecided {
     /// What would decide them.
     pub decided_by: String,
@@ -322,4 +335,6 @@ pub struct Undecided {
     pub sites: u64,
     /// Their live bytes.
     pub live_bytes: u64,
+    /// How far that may be off; `None` where it was counted.
+    pub live_bytes_uncertainty: Option<Uncertainty>,
 }

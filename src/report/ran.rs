@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::assemble::Material;
 use super::blamed::survivors;
+use super::uncertain::{SiteUncertainty, whole};
 use super::witness::{Account, Witness};
 use crate::event::ModuleId;
 use crate::fixes::{Catalogue, EvidenceKind, Match, Standing, Status, concerns, explain_dismissed};
-use crate::ledger::SiteId;
+use crate::ledger::{Estimate, Site, SiteId};
 use crate::names::Namer;
 
 /// A site that is no suspect, and the fixes that fit it better than any other such site.
@@ -31,6 +32,8 @@ pub struct Ran {
     pub allocations: u64,
     /// Live blocks.
     pub live_blocks: u64,
+    /// How far these may be off; `None` where they were counted.
+    pub uncertainty: Option<SiteUncertainty>,
     /// The fixes, best first.
     pub fixes: Vec<Match>,
 }
@@ -91,12 +94,21 @@ pub fn ran(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue) -> 
                 .and_then(|step| step.module)
                 .map_or_else(|| "unknown module".to_owned(), |module| module.name.clone()),
             verdict: judged.verdict.name().to_owned(),
-            allocations: site.map_or(0, |site| site.allocations),
-            live_blocks: site.map_or(0, |site| site.live_blocks),
+            allocations: site.map_or(0, |site| {
+                whole(site.allocations, estimate(site, site.estimated_allocations()))
+            }),
+            live_blocks: site.map_or(0, |site| {
+                whole(site.live_blocks, estimate(site, site.estimated_live_blocks()))
+            }),
+            uncertainty: site.and_then(SiteUncertainty::of),
             fixes: fixes.into_iter().map(|(_, held)| held).collect(),
         })
     };
     fixes.into_iter().filter_map(tell).collect()
+}
+
+fn estimate(site: &Site, estimate: Estimate) -> Option<Estimate> {
+    site.estimates().map(|_| estimate)
 }
 
 /// How well a fix fits a site, best least: by status, by what is unknown, by how much ran.

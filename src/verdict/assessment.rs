@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::{ProcessId, StackId, Time};
-use crate::ledger::SiteId;
+use crate::ledger::{Estimate, SiteId};
 
 /// What a site is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,28 @@ pub struct Evidence {
     pub value: f64,
     /// Of what.
     pub unit: &'static str,
+    /// The standard error, where it is an estimate from sampling.
+    pub standard_error: Option<f64>,
+}
+
+/// What the recorded blocks of one site of a sampled process stand for: at the end, or, where the
+/// process tore itself down and that decided, before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Estimated {
+    /// Blocks allocated.
+    pub allocations: Estimate,
+    /// Blocks whose free was seen.
+    pub frees: Estimate,
+    /// Live blocks.
+    pub live_blocks: Estimate,
+    /// Their bytes.
+    pub live_bytes: Estimate,
+    /// Blocks that only the teardown freed.
+    pub freed_at_end: Estimate,
+    /// Bytes per second that stay; of use only where the site accumulates.
+    pub growth_bytes_per_s: Estimate,
+    /// Blocks that stayed per marked event, where marks carry counts.
+    pub blocks_per_event: Option<Estimate>,
 }
 
 /// One site, judged.
@@ -107,6 +129,9 @@ pub struct Judged {
     /// What the verdict was made of, if not of the site as it was at the end: the process tore
     /// itself down and freed what had grown until then.
     pub before_teardown: Option<BeforeTeardown>,
+    /// What its counts stand for; `None` where the process was not sampled.
+    #[serde(skip)]
+    pub estimated: Option<Estimated>,
 }
 
 /// The live set of a site before its process tore itself down.
@@ -208,6 +233,8 @@ pub enum Unmeasured {
     LoadStopped,
     /// Too much was lost: bytes of the recording, or most allocations or their stacks.
     Lost,
+    /// The process ran before the trace began and was sampled: frees of its older blocks are not told.
+    Sampled,
 }
 
 impl Assessment {

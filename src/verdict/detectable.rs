@@ -8,6 +8,7 @@ use super::assessment::Unmeasured;
 use super::growth::{MIN_EPOCHS, MIN_SURVIVORS, stop_cap};
 use super::observation::{MIN_DURATION_S, Observation};
 use super::statistics::median;
+use crate::event::Bytes;
 use crate::ledger::{Image, Ledger, StackEnd};
 
 /// A process of which a larger share of the allocations, or of their stacks, was lost is not measured.
@@ -63,6 +64,9 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
     if image.allocations == 0 && !lost.allocations_missing() {
         return Err(Unmeasured::NothingAllocated);
     }
+    if seen.frees_hidden {
+        return Err(Unmeasured::Sampled);
+    }
     let thinned = lost_share(ledger, image);
     if lost.bytes > 0 || thinned > MOST_LOST {
         return Err(Unmeasured::Lost);
@@ -89,7 +93,14 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
     let blocks = needed.max(4.0 * unmatched as f64).max(usual_losses(image, seen));
     let sites = image.sites().filter_map(|id| ledger.site(id));
     let sizes = sites.filter_map(|site| site.sizes.median()).map(|size| size.0 as f64);
-    Ok(blocks / (1.0 - thinned) / old_s * median(sizes.collect()).max(1.0))
+    let size = median(sizes.collect()).max(1.0);
+    let blocks = blocks / (1.0 - thinned);
+    let Some(sampling) = image.sampling else { return Ok(blocks / old_s * size) };
+    // So many must be recorded, and a leak at the limit must not leave that to chance.
+    let size = Bytes(size as u64);
+    let passed_over = 1.0 - sampling.probability(size);
+    let recorded = blocks + 1.96 * (blocks * passed_over).sqrt() + 2.0 * passed_over;
+    Ok(recorded / old_s * sampling.weight(size).bytes().value)
 }
 
 /// The cap on a leak that adds blocks whenever the process works.

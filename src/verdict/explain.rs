@@ -4,9 +4,10 @@
 use super::assessment::Verdict;
 use super::growth::{Doubt, Growth, MIN_SURVIVORS};
 use super::observation::{MIN_DURATION_S, Observation};
+use super::sampled::Sampled;
 use super::survivors::Survivors;
 use crate::event::Time;
-use crate::ledger::{Cohort, Earlier, Site};
+use crate::ledger::{Cohort, Earlier, Estimate, NORMAL_95, Site};
 
 /// What the verdict says, in two sentences.
 pub(super) fn explain(
@@ -16,8 +17,8 @@ pub(super) fn explain(
     survivors: &Survivors,
     since: Time,
 ) -> String {
-    let live = group(site.live_blocks);
-    let born = group(site.allocations);
+    let live = about(site.live_blocks, site.estimated_live_blocks(), site);
+    let born = about(site.allocations, site.estimated_allocations(), site);
     match verdict {
         Verdict::Leak | Verdict::Growth => {
             let of = per_thousand(
@@ -26,12 +27,17 @@ pub(super) fn explain(
             );
             let freed = match site.frees {
                 0 => format!("none of the {born} was ever freed"),
-                frees => format!("{} of {born} were freed, the others stay", group(frees)),
+                frees => {
+                    let frees = about(frees, site.estimated_frees(), site);
+                    format!("{frees} of {born} were freed, the others stay")
+                }
             };
             let since = since.seconds();
             format!(
-                "Of every 1,000 blocks allocated here since {since:.1} s, {of} are still there; \
-                 {freed}. {live} blocks are alive now, and the number still grows."
+                "Of every 1,000 blocks {allocated} since {since:.1} s, {of} are still there; \
+                 {freed}. {live} blocks are alive now, and the number still grows.",
+                allocated =
+                    if site.estimates().is_some() { "recorded here" } else { "allocated here" },
             )
         }
         Verdict::Cache => format!(
@@ -41,7 +47,7 @@ pub(super) fn explain(
         Verdict::Steady => format!(
             "{} of {born} blocks allocated here were freed, {live} are alive. The number of live \
              blocks keeps returning to where it was.",
-            group(site.frees)
+            about(site.frees, site.estimated_frees(), site)
         ),
         Verdict::OneOff => format!(
             "{live} blocks allocated here are alive, the last from {:.1} s. Few came, or all in one \
@@ -57,9 +63,10 @@ pub(super) fn explain(
 
 /// The same where the verdict is that of the time before the process tore itself down.
 pub(super) fn explain_earlier(verdict: Verdict, earlier: &Earlier) -> String {
-    let live = group(earlier.site.live_blocks);
-    let born = group(earlier.site.allocations);
-    let freed = group(earlier.freed);
+    let site = &earlier.site;
+    let live = about(site.live_blocks, site.estimated_live_blocks(), site);
+    let born = about(site.allocations, site.estimated_allocations(), site);
+    let freed = about(earlier.freed, earlier.estimated_freed, site);
     let until = earlier.until.seconds();
     let grew = match verdict {
         Verdict::Undecided => "too little to tell a leak from what the program means to keep",
@@ -77,8 +84,14 @@ pub(super) fn decided_by(
     site: &Site,
     survivors: &Survivors,
     seen: &Observation,
+    sampled: Option<&Sampled>,
 ) -> String {
     match growth.doubt {
+        Doubt::Unmatched if seen.frees_hidden => {
+            "tracing the program from its start, or without sampling: a sample tells of no frees of \
+             blocks older than the trace"
+                .to_owned()
+        }
         Doubt::LostFrees => "a trace in which no frees are lost".to_owned(),
         Doubt::Unmatched => "observing until frees of blocks older than the trace have ceased, or \
                              tracing the program from its start"
@@ -93,6 +106,12 @@ pub(super) fn decided_by(
             let usual = site.lifetimes.quantile(0.999).map_or(0.0, Time::seconds);
             format!("observing for {:.0} s: blocks live up to {usual:.0} s here", 8.0 * usual)
         }
+        Doubt::Few | Doubt::Short | Doubt::Sampled
+            if site.allocations > 0
+                && let Some(sampled) = sampled =>
+        {
+            finer(sampled, site, seen)
+        }
         Doubt::Few | Doubt::Short if site.allocations > 0 => {
             let rate = site.live_blocks as f64 / seen.duration_s.max(1e-9);
             let needed = (3.0 * MIN_SURVIVORS / rate.max(1e-9)).max(MIN_DURATION_S);
@@ -101,6 +120,34 @@ pub(super) fn decided_by(
         }
         _ => format!("observing for {:.0} s under steady load", (3.0 * seen.duration_s).max(30.0)),
     }
+}
+
+/// How much finer a sample, or how much longer an observation, would show what this one does not. In
+/// powers of two: sites that need about the same are told together.
+fn finer(sampled: &Sampled, site: &Site, seen: &Observation) -> String {
+    let recorded = (site.live_blocks as f64).max(1.0);
+    let (bytes, error) = sampled.gained;
+    let few = 3.0 * MIN_SURVIVORS / recorded;
+    // The error of a sum falls with the root of how many were recorded.
+    let unclear = if bytes > 0.0 { (2.0 * NORMAL_95 * error / bytes).powi(2) } else { 2.0 };
+    let times = few.max(unclear).clamp(2.0, 1e6).log2().ceil().exp2();
+    let longer = (times * seen.duration_s).max(MIN_DURATION_S).log2().ceil().exp2();
+    let mean = sampled.mean.0 as f64 / times;
+    let mean = if mean < 64.0 { 0.0 } else { mean.floor() };
+    format!(
+        "a finer sample (--sample {mean}), or observing for {longer:.0} s under the same load: too \
+         little was recorded to tell growth from chance"
+    )
+}
+
+/// A number of blocks: as counted, or about as many as were recorded stand for.
+fn about(counted: u64, estimate: Estimate, site: &Site) -> String {
+    if site.estimates().is_none() {
+        return group(counted);
+    }
+    let (low, high) = estimate.interval();
+    let most = (high - estimate.value).max(estimate.value - low);
+    format!("about {} \u{b1} {}", group(estimate.value.round() as u64), group(most.ceil() as u64))
 }
 
 /// Blocks of a thousand, rounded down so that "1,000 of 1,000" means all.

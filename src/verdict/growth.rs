@@ -3,6 +3,7 @@
 //! exclude. The factor or cap that costs most is kept: it says what would decide the matter.
 
 use super::observation::{MIN_DURATION_S, Observation};
+use super::sampled::Sampled;
 use super::statistics::{error, last_third, ramp, ratio, theil_sen, variation};
 use super::survivors::Survivors;
 use crate::event::StackId;
@@ -42,6 +43,8 @@ pub(super) enum Doubt {
     Unmatched,
     /// Whose blocks they are was lost, or not taken.
     NoStack,
+    /// The choice of the sample may explain it.
+    Sampled,
 }
 
 /// How far a site accumulates.
@@ -96,6 +99,7 @@ impl Growth {
         cohorts: &[Cohort],
         survivors: &Survivors,
         seen: &Observation,
+        sampled: Option<&Sampled>,
     ) -> Self {
         let load = survivors.from.min(seen.load_end)..seen.load_end;
         let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
@@ -131,6 +135,9 @@ impl Growth {
         scale.factor(0.6 + 0.4 * ramp(growth.steadiness, 0.35, 0.75), Doubt::Irregular);
         losses(&mut scale, cohorts, survivors, seen);
         caps(&mut scale, ledger, site, survivors, seen, growth.steadiness);
+        if sampled.is_some_and(|sampled| !sampled.grew()) {
+            scale.cap(0.45, Doubt::Sampled);
+        }
         (growth.confidence, growth.doubt) = (scale.confidence, scale.doubt);
         growth
     }
@@ -221,7 +228,7 @@ fn losses(scale: &mut Scale, cohorts: &[Cohort], survivors: &Survivors, seen: &O
     let stayed: f64 = survivors.counts[recent..].iter().sum();
     let unmatched: u64 =
         survivors.epochs[recent..].iter().map(|&e| seen.activity[e].unmatched).sum();
-    if unmatched as f64 >= 0.5 * stayed {
+    if unmatched as f64 >= 0.5 * stayed || seen.frees_hidden {
         scale.cap(0.45, Doubt::Unmatched);
     }
 }

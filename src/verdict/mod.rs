@@ -9,6 +9,7 @@ mod observation;
 mod over_release;
 mod per_event;
 mod rest;
+mod sampled;
 mod site;
 mod snapshots;
 mod statistics;
@@ -16,8 +17,8 @@ mod survivors;
 mod teardown;
 
 pub use assessment::{
-    Assessment, BeforeTeardown, Evidence, Held, Judged, OverReleaseSuspect, Unjudged, Unmeasured,
-    Verdict,
+    Assessment, BeforeTeardown, Estimated, Evidence, Held, Judged, OverReleaseSuspect, Unjudged,
+    Unmeasured, Verdict,
 };
 
 use std::collections::BTreeMap;

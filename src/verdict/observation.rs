@@ -29,6 +29,9 @@ pub(super) struct Observation {
     pub(super) from_start: bool,
     /// The share of frees that were not seen: lost, or known only by their address being reused.
     pub(super) frees_missed: f64,
+    /// Whether frees of blocks older than the trace happen that nothing tells of: the process was
+    /// sampled, and ran before it was.
+    pub(super) frees_hidden: bool,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -69,6 +72,7 @@ impl Observation {
             load_end,
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
+            frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
             bytes_lost: lost.bytes > 0,
         }
     }

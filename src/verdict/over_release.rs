@@ -5,7 +5,8 @@
 //! block seemed to live. Second frees there are counted, by the reason. The others get their
 //! confidence: less for a process whose beginning was not seen.
 
-use super::assessment::{Evidence, OverReleaseSuspect, Unjudged};
+use super::assessment::{OverReleaseSuspect, Unjudged};
+use super::site::fact;
 use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
 
 /// The suspects, and how many second frees were set aside.
@@ -82,14 +83,10 @@ fn suspect(
         since: seen.first,
         confidence,
         evidence: vec![
-            Evidence { fact: "freed-again", value: seen.count as f64, unit: "times" },
-            Evidence { fact: "time-between-frees", value: apart, unit: "s" },
-            Evidence { fact: "frees-unseen", value: image.frees_unseen as f64, unit: "blocks" },
-            Evidence {
-                fact: "frees-unexplained",
-                value: image.frees_unexplained as f64,
-                unit: "frees",
-            },
+            fact("freed-again", seen.count as f64, "times"),
+            fact("time-between-frees", apart, "s"),
+            fact("frees-unseen", image.frees_unseen as f64, "blocks"),
+            fact("frees-unexplained", image.frees_unexplained as f64, "frees"),
         ],
         explanation: format!(
             "A block allocated here was freed again {again}, first at {:.1} s, and its address was \

@@ -20,7 +20,8 @@ pub(super) fn classify(
     if site.live_blocks == 0 {
         return (Verdict::Steady, 0.95);
     }
-    let blamed = [Doubt::LostFrees, Doubt::Unmatched, Doubt::NoStack, Doubt::LoadStopped];
+    let blamed =
+        [Doubt::LostFrees, Doubt::Unmatched, Doubt::NoStack, Doubt::LoadStopped, Doubt::Sampled];
     if growth.confidence > 0.0 && blamed.contains(&growth.doubt) {
         return (Verdict::Undecided, growth.confidence);
     }
@@ -36,6 +37,10 @@ pub(super) fn classify(
     if (site.allocations as f64) < MIN_SURVIVORS {
         let spread = last - first >= cohorts.len() / 2 && site.live_blocks >= 3;
         let keeps = site.frees * 2 < site.allocations;
+        // Few were recorded; how many there were is another matter.
+        if keeps && site.estimates().is_some() {
+            return (Verdict::Undecided, 0.3);
+        }
         return match (spread && keeps, keeps) {
             (true, _) => (Verdict::Undecided, 0.3),
             (_, true) => (Verdict::OneOff, 0.7),

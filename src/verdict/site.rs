@@ -1,13 +1,14 @@
 //! One site's way through the method: survivors, growth, and if it does not accumulate, what it
 //! is instead; with the numbers that were looked at.
 
-use super::assessment::{Evidence, Held, Judged, Verdict};
+use super::assessment::{Estimated, Evidence, Held, Judged, Verdict};
 use super::growth::Growth;
 use super::observation::Observation;
+use super::sampled::Sampled;
 use super::survivors::Survivors;
 use super::{explain, rest, snapshots};
 use crate::event::Time;
-use crate::ledger::{Cohort, Ledger, Site, SiteId};
+use crate::ledger::{Cohort, Estimate, Ledger, Site, SiteId};
 
 /// A site is said to accumulate from this confidence on; below, something else explains it better.
 const SAYS_GROWTH: f64 = 0.5;
@@ -17,7 +18,7 @@ pub(super) fn judge(
     id: SiteId,
     site: &Site,
     seen: &Observation,
-    per_event: Option<f64>,
+    per_event: Option<Estimate>,
 ) -> Judged {
     if let Some(judged) = by_snapshots(ledger, id, site) {
         return judged;
@@ -32,10 +33,12 @@ pub(super) fn by_blocks(
     site: &Site,
     cohorts: &[Cohort],
     seen: &Observation,
-    per_event: Option<f64>,
+    per_event: Option<Estimate>,
 ) -> (Judged, Growth) {
     let survivors = Survivors::of(site, cohorts, seen);
-    let growth = Growth::of(ledger, site, cohorts, &survivors, seen);
+    let sampled = Sampled::of(ledger, site, &survivors, seen, per_event);
+    let sampled = sampled.as_ref();
+    let growth = Growth::of(ledger, site, cohorts, &survivors, seen, sampled);
     let (verdict, confidence) = if growth.confidence >= SAYS_GROWTH {
         (Verdict::Growth, growth.confidence)
     } else {
@@ -48,19 +51,20 @@ pub(super) fn by_blocks(
         stack: site.stack,
         verdict,
         confidence,
-        evidence: evidence(site, cohorts, &survivors, seen, &growth),
-        growth_bytes_per_s: if verdict.accumulates() {
-            growth.slope.unwrap_or(0.0) * mean_bytes(cohorts, &survivors)
-        } else {
-            0.0
+        evidence: evidence(site, cohorts, &survivors, seen, &growth, sampled),
+        growth_bytes_per_s: match sampled {
+            _ if !verdict.accumulates() => 0.0,
+            Some(sampled) => sampled.estimated.growth_bytes_per_s.value,
+            None => growth.slope.unwrap_or(0.0) * mean_bytes(cohorts, &survivors),
         },
         since,
         held: Held::NotMeasured,
-        blocks_per_event: per_event,
+        blocks_per_event: per_event.map(|per_event| per_event.value),
         decided_by: (verdict == Verdict::Undecided)
-            .then(|| explain::decided_by(&growth, site, &survivors, seen)),
+            .then(|| explain::decided_by(&growth, site, &survivors, seen, sampled)),
         explanation: explain::explain(verdict, site, cohorts, &survivors, since),
         before_teardown: None,
+        estimated: sampled.map(|sampled| sampled.estimated),
     };
     (judged, growth)
 }
@@ -92,17 +96,26 @@ fn evidence(
     survivors: &Survivors,
     seen: &Observation,
     growth: &Growth,
+    sampled: Option<&Sampled>,
 ) -> Vec<Evidence> {
+    // What the method counts are recorded blocks; what they stand for is said beside.
+    let blocks = if sampled.is_some() { "recorded blocks" } else { "blocks" };
+    let estimate = |name, counted, of: fn(&Estimated) -> Estimate, unit| match sampled {
+        Some(sampled) => estimated(name, of(&sampled.estimated), unit),
+        None => fact(name, counted, unit),
+    };
     let mut evidence = vec![
-        fact("allocations", site.allocations as f64, "blocks"),
-        fact("frees", site.frees as f64, "blocks"),
-        fact("live", site.live_blocks as f64, "blocks"),
+        estimate("allocations", site.allocations as f64, |e| e.allocations, "blocks"),
+        estimate("frees", site.frees as f64, |e| e.frees, "blocks"),
+        estimate("live", site.live_blocks as f64, |e| e.live_blocks, "blocks"),
         fact("observed", seen.duration_s, "s"),
     ];
+    evidence.extend(sampled.into_iter().flat_map(|sampled| sampled.evidence(site)));
     if site.frees_unseen > 0 {
-        evidence.push(fact("frees-unseen", site.frees_unseen as f64, "blocks"));
+        evidence.push(fact("frees-unseen", site.frees_unseen as f64, blocks));
     }
-    if let Some(usual) = site.lifetimes.quantile(0.999) {
+    let counted = || site.lifetimes.quantile(0.999);
+    if let Some(usual) = site.estimates().map_or_else(counted, |e| e.lifetime(0.999)) {
         evidence.push(fact("lifetime-p99.9", usual.seconds(), "s"));
     }
     if survivors.blocks > 0.0 {
@@ -110,13 +123,16 @@ fn evidence(
         let alive = survivors.sum(cohorts, |c| c.alive);
         evidence.extend([
             fact("survivor-age", survivors.age_s, "s"),
-            fact("survivors", alive as f64, "blocks"),
-            fact("survivors-of", born as f64, "blocks"),
+            fact("survivors", alive as f64, blocks),
+            fact("survivors-of", born as f64, blocks),
             fact("survivor-epochs", survivors.distinct() as f64, "epochs"),
             fact("late-deaths", survivors.late_deaths, "share"),
             fact("steadiness", growth.steadiness, "share"),
         ]);
-        let slope = growth.slope.map(|slope| fact("low-water-slope", slope, "blocks/s"));
+        let slope = growth.slope.map(|slope| match sampled {
+            Some(sampled) => estimated("low-water-slope", sampled.blocks_per_s, "blocks/s"),
+            None => fact("low-water-slope", slope, "blocks/s"),
+        });
         evidence.extend(slope);
         let ratios = [("pace", growth.pace), ("evenness", growth.evenness)];
         let finite = ratios.into_iter().filter(|(_, value)| value.is_finite() && *value < 1e9);
@@ -152,9 +168,14 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
             growth.snapshots, growth.blocks
         ),
         before_teardown: None,
+        estimated: None,
     })
 }
 
 pub(super) fn fact(fact: &'static str, value: f64, unit: &'static str) -> Evidence {
-    Evidence { fact, value, unit }
+    Evidence { fact, value, unit, standard_error: None }
+}
+
+fn estimated(fact: &'static str, of: Estimate, unit: &'static str) -> Evidence {
+    Evidence { fact, value: of.value, unit, standard_error: Some(of.standard_error()) }
 }

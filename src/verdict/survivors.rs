@@ -20,7 +20,9 @@ pub(super) struct Survivors {
     pub(super) cut: bool,
     /// The first epoch with survivors worth the name.
     pub(super) from: usize,
-    /// The epochs from there on that are old enough and in which the process worked.
+    /// The first epoch that is not old enough.
+    pub(super) until: usize,
+    /// The epochs from `from` on that are old enough and in which the process worked.
     pub(super) epochs: Vec<usize>,
     /// Survivors in each of them.
     pub(super) counts: Vec<f64>,
@@ -60,6 +62,7 @@ impl Survivors {
             age_s,
             cut,
             from,
+            until: old.len(),
             blocks: counts.iter().sum(),
             epochs,
             counts,

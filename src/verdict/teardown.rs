@@ -6,7 +6,7 @@ use super::assessment::{BeforeTeardown, Judged, Verdict};
 use super::explain;
 use super::observation::Observation;
 use super::site::{by_blocks, fact};
-use crate::ledger::{Ledger, Site};
+use crate::ledger::{Estimate, Ledger, Site};
 
 /// What to say of a site instead of the verdict on the whole; `None` if that stands. `seen` is the
 /// process's observation up to its teardown.
@@ -27,7 +27,12 @@ pub(super) fn judge(
     if !judged.verdict.accumulates() && !open {
         return None;
     }
-    judged.evidence.push(fact("freed-at-end", earlier.freed as f64, "blocks"));
+    let mut freed = fact("freed-at-end", earlier.estimated_freed.value, "blocks");
+    if let Some(estimated) = &mut judged.estimated {
+        estimated.freed_at_end = earlier.estimated_freed;
+        freed.standard_error = Some(earlier.estimated_freed.standard_error());
+    }
+    judged.evidence.push(freed);
     judged.explanation = explain::explain_earlier(judged.verdict, &earlier);
     judged.decided_by = judged.decided_by.map(|by| {
         format!(
@@ -35,11 +40,15 @@ pub(super) fn judge(
              process runs (--duration)"
         )
     });
+    // What was counted goes through no float, which could not hold it.
+    let whole = |counted, estimate: Estimate| {
+        if judged.estimated.is_some() { estimate.value.round() as u64 } else { counted }
+    };
     judged.before_teardown = Some(BeforeTeardown {
         at: earlier.until,
-        live_blocks: earlier.site.live_blocks,
-        live_bytes: earlier.site.live_bytes,
-        freed: earlier.freed,
+        live_blocks: whole(earlier.site.live_blocks, earlier.site.estimated_live_blocks()),
+        live_bytes: whole(earlier.site.live_bytes, earlier.site.estimated_live_bytes()),
+        freed: whole(earlier.freed, earlier.estimated_freed),
     });
     Some(judged)
 }

@@ -1,7 +1,11 @@
 //! A small server that serves requests, and the ways in which one site of it can behave. All
 //! randomness comes from the seed; time is the simulation's own.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 mod families;
+#[path = "../thinned/mod.rs"]
+pub mod thinned;
 
 pub use families::FAMILIES;
 
@@ -47,6 +51,8 @@ pub struct World {
     next_epoch: u64,
     /// Called at every epoch mark.
     watch: Option<Watch>,
+    /// What a sampling agent would have told, beside the whole.
+    sampled: Option<(thinned::Thinner, Ledger)>,
 }
 
 /// A block of the simulated process.
@@ -61,6 +67,12 @@ impl World {
     const REQUESTS_PER_S: f64 = 60.0;
 
     pub fn new(seed: u64, seconds: u64, from_start: bool) -> Self {
+        Self::sampled(seed, seconds, from_start, 0)
+    }
+
+    /// The same world to the last event, of which a ledger is also told what an agent that samples
+    /// tells, with this mean distance. What is not told changes nothing in the world.
+    pub fn sampled(seed: u64, seconds: u64, from_start: bool, mean: u64) -> Self {
         let mut world = World {
             ledger: Ledger::default(),
             seed: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d,
@@ -71,6 +83,7 @@ impl World {
             frees: BinaryHeap::new(),
             next_epoch: 1,
             watch: None,
+            sampled: (mean > 0).then(|| (thinned::Thinner::new(seed, mean), Ledger::default())),
         };
         world.say(What::Process(Box::new(Process {
             pid: 100,
@@ -95,8 +108,20 @@ impl World {
         self.ledger
     }
 
+    /// What was told by sampling, and the whole.
+    pub fn finish_sampled(mut self) -> (Ledger, Ledger) {
+        self.pass(self.seconds);
+        self.say(What::Epoch);
+        (self.sampled.unwrap().1, self.ledger)
+    }
+
     /// The end of a server that is told to stop: it frees all that it still knows, and exits.
-    pub fn shut_down(mut self) -> Ledger {
+    pub fn shut_down(self) -> Ledger {
+        self.shut_down_both().1
+    }
+
+    /// As [`World::shut_down`]: what was told by sampling, and the whole.
+    pub fn shut_down_both(mut self) -> (Option<Ledger>, Ledger) {
         self.pass(self.seconds);
         let mut live: Vec<u64> =
             self.ledger.images()[0].live().map(|block| block.address.0).collect();
@@ -113,7 +138,7 @@ impl World {
         self.say(What::ProcessExit(Exit::Status(0)));
         self.now += 1.0;
         self.say(What::Epoch);
-        self.ledger
+        (self.sampled.map(|(_, ledger)| ledger), self.ledger)
     }
 
     /// Serves requests until the end, with the background of a small server: a little start-up,
@@ -256,7 +281,11 @@ impl World {
 
     pub fn say(&mut self, what: What) {
         let time = Time((self.now * 1e9) as u64);
-        self.ledger.apply(&Event { time, process: ProcessId(0), thread: Tid(1), what });
+        let event = Event { time, process: ProcessId(0), thread: Tid(1), what };
+        if let Some((thinner, ledger)) = &mut self.sampled {
+            thinner.tell(&event).iter().for_each(|event| ledger.apply(event));
+        }
+        self.ledger.apply(&event);
     }
 
     /// Lets time pass: blocks that are due are freed, epoch marks are set each second.
@@ -273,7 +302,7 @@ impl World {
                 self.next_epoch += 1;
                 self.say(What::Epoch);
                 if let Some(watch) = &mut self.watch {
-                    watch(&self.ledger);
+                    watch(self.sampled.as_ref().map_or(&self.ledger, |(_, ledger)| ledger));
                 }
             } else if let Some(Reverse((_, address))) = self.frees.pop() {
                 self.free(address);

@@ -7,6 +7,23 @@ use serde_json::Value;
 
 use super::{Bench, Told};
 
+/// What cannot be done yet costs nothing: the trace that was there stays.
+#[test]
+fn sampling_is_refused_before_anything_is_written() {
+    let bench = Bench::new();
+    let kept = bench.file("kept.unfreed", b"an older trace");
+    for (mean, says) in [
+        ("512KiB", "the agent cannot sample yet"),
+        ("12", "write 0 to see them all"),
+        ("half", "is no size: write 4096 or 64KiB"),
+    ] {
+        let told = bench.run(&["record", "-o", "kept.unfreed", "--sample", mean, "--", "true"]);
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(told.err.contains(says), "{told:?}");
+        assert_eq!(fs::read(&kept).unwrap(), b"an older trace");
+    }
+}
+
 /// What is wrong with the order is told before the program runs, not when it has run for an hour.
 #[test]
 fn a_run_that_could_not_be_told_is_not_begun() {

@@ -25,6 +25,8 @@ pub fn nothing() -> Report {
             seen_from: SeenFrom::Start,
             exit: Exit::Status(0),
             allocations: 1_234_567,
+            allocations_uncertainty: None,
+            sampled_bytes: None,
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -38,6 +40,8 @@ pub fn nothing() -> Report {
             frees_unmatched: 0,
             frees_unseen: 0,
             libraries_unseen: 0,
+            estimated: false,
+            uncertainty: None,
         },
         modules: vec![module()],
         suspects: Vec::new(),
@@ -55,6 +59,7 @@ pub fn nothing() -> Report {
             decided_by: "a longer trace: the site was busy for less than two epochs".to_owned(),
             sites: 2,
             live_bytes: 2_048,
+            live_bytes_uncertainty: None,
         }],
         min_confidence: 0.7,
         smallest_detectable_bytes_per_s: Some(118.4),
@@ -98,8 +103,18 @@ fn suspect() -> Suspect {
                       are alive now, and the number still grows."
             .to_owned(),
         evidence: vec![
-            Evidence { fact: "live".to_owned(), value: 50_000.0, unit: "blocks".to_owned() },
-            Evidence { fact: "steadiness".to_owned(), value: 0.98, unit: "share".to_owned() },
+            Evidence {
+                fact: "live".to_owned(),
+                value: 50_000.0,
+                unit: "blocks".to_owned(),
+                standard_error: None,
+            },
+            Evidence {
+                fact: "steadiness".to_owned(),
+                value: 0.98,
+                unit: "share".to_owned(),
+                standard_error: None,
+            },
         ],
         process: "mosquitto".to_owned(),
         pid: 4711,
@@ -113,6 +128,7 @@ fn suspect() -> Suspect {
         bytes_per_call: Some(BytesPerCall { min: 12, median: 32, max: 40 }),
         blocks_per_event: Some(1.0),
         estimated: false,
+        uncertainty: None,
         growth_bytes_per_s: 8_000.0,
         since_s: 2.4,
         held: Held::NotMeasured,
@@ -194,13 +210,62 @@ pub fn growth() -> Report {
     Report { suspects: vec![suspect()], ..nothing() }
 }
 
+fn off(value: f64, standard_error: f64) -> Uncertainty {
+    let reach = 1.96 * standard_error;
+    Uncertainty { standard_error, low: value - reach, high: value + reach }
+}
+
+fn site_off() -> SiteUncertainty {
+    SiteUncertainty {
+        allocations: off(50_003.0, 2_100.0),
+        live_blocks: off(50_000.0, 2_100.0),
+        live_bytes: off(1_600_000.0, 65_000.0),
+        freed_at_end: Uncertainty::default(),
+        growth_bytes_per_s: off(8_000.0, 330.0),
+        blocks_per_event: Some(off(1.0, 0.042)),
+    }
+}
+
+/// A suspect of a sampled process.
+pub fn sampled() -> Report {
+    let mut report = growth();
+    let target = &mut report.target[0];
+    target.sampled_bytes = Some(512 << 10);
+    target.allocations_uncertainty = Some(off(1_234_567.0, 50_000.0));
+    report.totals.estimated = true;
+    report.totals.uncertainty = Some(TotalsUncertainty {
+        allocations: off(1_234_567.0, 50_000.0),
+        frees: off(1_234_000.0, 50_000.0),
+        live_blocks: off(567.0, 61.0),
+        live_bytes: off(98_304.0, 12_500.0),
+    });
+    report.undecided[0].live_bytes_uncertainty = Some(off(2_048.0, 500.0));
+    let suspect = &mut report.suspects[0];
+    suspect.estimated = true;
+    suspect.uncertainty = Some(site_off());
+    suspect.evidence[0].standard_error = Some(2_100.0);
+    report
+}
+
+/// A comparison of which every field shows.
+pub fn diff_sampled() -> DiffReport {
+    let mut diff = diff();
+    diff.before = Side::of(&sampled());
+    for change in &mut diff.changes {
+        for measure in [&mut change.before, &mut change.after].into_iter().flatten() {
+            measure.uncertainty = Some(site_off());
+        }
+    }
+    diff
+}
+
 /// Every list filled, so that every field shows.
 pub fn full() -> Report {
     let fault = Fault { offset: 1, what: "a fault".to_owned(), count: 1 };
     let not_traced =
         NotTraced { program: "/bin/\u{202e}box (process 7)".into(), why: "static".into() };
     let not_traced = vec![not_traced];
-    let mut report = Report { faults: vec![fault], not_traced, ..growth() };
+    let mut report = Report { faults: vec![fault], not_traced, ..sampled() };
     report.suspects[0].fixes.truncate(1);
     report
 }
@@ -263,6 +328,7 @@ pub fn diff() -> DiffReport {
         growth_bytes_per_s: 8_000.0,
         growth_blocks_per_s: 250.0,
         blocks_per_event: None,
+        uncertainty: None,
     };
     let quiet = Measure { live_blocks: 3, live_bytes: 96, ..Measure::default() };
     let slower = Measure { growth_bytes_per_s: 4_000.0, ..grows };

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const CHUNK: usize = 1000;
 
 /// A whole file.
-pub(super) fn file(source: &str, events: &[Event]) -> Vec<u8> {
+pub fn file(source: &str, events: &[Event]) -> Vec<u8> {
     let mut file = file_header(source);
     let mut next_stack = 4;
     for (n, events) in events.chunks(CHUNK).enumerate() {
@@ -36,7 +36,7 @@ pub fn file_header(source: &str) -> Vec<u8> {
         record.extend(value);
     }
     let mut file = vec![0x89, 0x55, 0x46, 0x52, 0x0d, 0x0a, 0x1a, 0x0a];
-    file.extend(1_u32.to_le_bytes());
+    file.extend(2_u32.to_le_bytes());
     file.extend((record.len() as u32).to_le_bytes());
     file.extend(xxh3_64(&file).to_le_bytes());
     file.extend(&record);
@@ -219,6 +219,7 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             b.extend(varint(process.command.len() as u64));
             b.extend(process.command.iter().flat_map(|argument| string(argument)));
             b.push(process.from_start.into());
+            b.extend(varint(process.sampled.map_or(0, |mean| mean.0)));
             5
         }
         What::ProcessExit(exit) => {

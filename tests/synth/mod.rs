@@ -109,6 +109,7 @@ impl Synth {
             name: name.into(),
             command: vec![name.into()],
             from_start,
+            sampled: None,
         }));
         self.tell(0.0, process, Deed::Other(what));
         process

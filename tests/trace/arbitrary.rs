@@ -154,6 +154,11 @@ fn node() -> impl Strategy<Value = StackNode> {
     )
 }
 
+/// A sampled process's mean distance.
+fn mean() -> impl Strategy<Value = Option<u64>> {
+    option::of(1..=u64::MAX)
+}
+
 fn target() -> impl Strategy<Value = What> {
     let exit = prop_oneof![
         any::<i32>().prop_map(Exit::Status),
@@ -165,9 +170,11 @@ fn target() -> impl Strategy<Value = What> {
     prop_oneof![
         module().prop_map(|module| What::Module(Box::new(module))),
         address().prop_map(What::ModuleUnload),
-        (any::<u32>(), any::<u32>(), text(), vec(text(), 0..5), any::<bool>()).prop_map(
-            |(pid, parent, name, command, from_start)| {
-                What::Process(Box::new(Process { pid, parent, name, command, from_start }))
+        (any::<u32>(), any::<u32>(), text(), vec(text(), 0..5), any::<bool>(), mean()).prop_map(
+            |(pid, parent, name, command, from_start, sampled)| {
+                let sampled = sampled.map(Bytes);
+                let process = Process { pid, parent, name, command, from_start, sampled };
+                What::Process(Box::new(process))
             }
         ),
         exit.prop_map(What::ProcessExit),

@@ -25,12 +25,39 @@ fn check(records: &[u8], count: usize, expected: &[What], fault: &str) {
 fn a_later_version_is_refused_with_what_to_do() {
     let (header, events) = example();
     let mut bytes = written(&header, &events);
-    bytes[8] = 2;
+    bytes[8] = 3;
     let sum = xxh3_64(&bytes[..16]);
     bytes[16..24].copy_from_slice(&sum.to_le_bytes());
     let error = Reader::new(&bytes[..]).err().unwrap();
-    assert!(matches!(error, ReadError::TooNew { found: 2 }));
+    assert!(matches!(error, ReadError::TooNew { found: 3 }));
     assert!(error.to_string().contains("use the version that recorded it"));
+}
+
+/// A whole trace of version 1: what its writer wrote of the example.
+#[test]
+fn a_trace_of_version_1_reads_unchanged() {
+    let bytes = include_bytes!("../../fuzz/seeds/trace/version-1");
+    assert_eq!(bytes[8], 1);
+    let (header, events) = example();
+    assert_eq!(read(bytes), (events, Vec::new()));
+    assert_eq!(Reader::new(&bytes[..]).unwrap().header(), &header);
+}
+
+/// Version 1 knew of no sampling: its record of a process ends before that.
+#[test]
+fn an_earlier_version_reads_as_it_was() {
+    let mut bytes = trace(&[5, 0, 7, 7, 1, 1, b'm', 1, 0, 1], 1);
+    bytes[8] = 1;
+    let sum = xxh3_64(&bytes[..16]);
+    bytes[16..24].copy_from_slice(&sum.to_le_bytes());
+    let (events, faults) = read(&bytes);
+    let (name, command) = ("m".into(), vec![String::new()]);
+    let process = Process { pid: 7, parent: 1, name, command, from_start: true, sampled: None };
+    assert_eq!((&events[0].what, faults.len()), (&What::Process(Box::new(process.clone())), 0));
+
+    let (events, _) = read(&trace(&[5, 0, 10, 7, 1, 1, b'm', 1, 0, 1, 0x80, 0x80, 0x20], 1));
+    let sampled = Process { sampled: Some(Bytes(512 << 10)), ..process };
+    assert_eq!(events[0].what, What::Process(Box::new(sampled)));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::signals::{Signals, survive_limits};
 use super::target::{Elsewhere, Target, exit, find_program};
 use super::translate::{Identify, Sink, Translator};
 use crate::collect::mark::MarkListener;
-use crate::event::Exit;
+use crate::event::{Bytes, Exit};
 
 /// Between two looks at a program that is no longer watched.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -33,6 +33,8 @@ pub struct Session {
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
+    /// Mean bytes from one sampling point to the next.
+    sample: Option<Bytes>,
     signals: Option<Signals>,
 }
 
@@ -76,7 +78,7 @@ impl Session {
         let (clock, started) = (Clock::start(), SystemTime::now());
         let (command, stdout) = (command.to_vec(), Stdio::inherit());
         let starts = Starts::Here { program, command, stdout, agent };
-        Ok(Session { starts, memory, door, marks, clock, started, signals: None })
+        Ok(Session { starts, memory, door, marks, clock, started, sample: None, signals: None })
     }
 
     /// Prepares to watch a program that somebody else starts. From now on no signal that asks to
@@ -98,7 +100,16 @@ impl Session {
         let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let starts = Starts::Elsewhere(elsewhere);
-        Ok(Session { starts, memory, door: None, marks, clock, started, signals })
+        Ok(Session { starts, memory, door: None, marks, clock, started, sample: None, signals })
+    }
+
+    /// Samples: on average one of every so many bytes allocated; 0 sees every allocation.
+    pub fn sample(mut self, mean: Bytes) -> Session {
+        self.sample = (mean.0 > 0).then_some(mean);
+        if mean.0 > 0 {
+            self.memory.set_telling(Telling::Sample, mean.0);
+        }
+        self
     }
 
     /// Sends what the program writes to standard output elsewhere; else it goes to ours.
@@ -138,7 +149,7 @@ impl Session {
         identify: Identify<'_>,
         sink: Sink<'_>,
     ) -> Result<(Exit, Unwatched), CollectError> {
-        let Session { starts, memory, door, marks, clock, signals, .. } = self;
+        let Session { starts, memory, door, marks, clock, sample, signals, .. } = self;
         let signals = signals.unwrap_or_else(Signals::take_over);
         let (target, agent) = match starts {
             Starts::Here { program, command, stdout, agent } => {
@@ -150,7 +161,7 @@ impl Session {
                 (Target::Elsewhere(elsewhere), None)
             }
         };
-        let translator = Translator::new(clock, identify, sink);
+        let translator = Translator::new(clock, sample, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
         let exit = collector.run(&signals, duration)?;

@@ -32,6 +32,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(&Event) -> io::Result<()>;
 /// The state of the translation.
 pub(super) struct Translator<'a> {
     clock: Clock,
+    /// The mean distance of two sampling points, where a sample is told.
+    sampled: Option<Bytes>,
     identify: Identify<'a>,
     sink: Sink<'a>,
     failed: Option<io::Error>,
@@ -69,9 +71,15 @@ struct Mapped {
 }
 
 impl<'a> Translator<'a> {
-    pub(super) fn new(clock: Clock, identify: Identify<'a>, sink: Sink<'a>) -> Translator<'a> {
+    pub(super) fn new(
+        clock: Clock,
+        sampled: Option<Bytes>,
+        identify: Identify<'a>,
+        sink: Sink<'a>,
+    ) -> Translator<'a> {
         Translator {
             clock,
+            sampled,
             identify,
             sink,
             failed: None,
@@ -217,6 +225,7 @@ impl<'a> Translator<'a> {
             name: began.name,
             command: began.command,
             from_start,
+            sampled: self.sampled,
         };
         self.emit(stamp, origin, What::Process(Box::new(process)));
         for (start, mapped) in mapped {

@@ -12,8 +12,9 @@ pub const FILE_MAGIC: [u8; 8] = *b"\x89UFR\r\n\x1a\n";
 /// The first four bytes of every chunk.
 pub(super) const CHUNK_MAGIC: [u8; 4] = *b"\x89UFC";
 
-/// The version of the format that is written, and the highest that is read.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written, and the highest that is read. 2 since a process may be
+/// sampled: whoever does not know of that takes a sampled trace for a whole one.
+pub const VERSION: u32 = 2;
 
 /// The longest header record.
 pub(super) const MAX_HEADER: usize = 64 << 10;

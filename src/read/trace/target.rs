@@ -13,6 +13,7 @@ use crate::event::{Address, Bytes, Exit, Fact, Module, ModuleId, Process};
 /// name:       string
 /// command:    list of strings
 /// from start: one byte, 0 or 1
+/// sampled:    varint: mean bytes from one sampling point to the next, 0 for none; since version 2
 /// ```
 pub(super) fn put_process(sink: &mut Sink, process: &Process) {
     sink.varint(process.pid.into());
@@ -20,6 +21,7 @@ pub(super) fn put_process(sink: &mut Sink, process: &Process) {
     sink.str(&process.name);
     sink.list(&process.command, |sink, argument| sink.str(argument));
     sink.byte(process.from_start.into());
+    sink.varint(process.sampled.map_or(0, |mean| mean.0));
 }
 
 pub(super) fn take_process(cursor: &mut Cursor<'_>) -> Result<Process, Skip> {
@@ -29,6 +31,11 @@ pub(super) fn take_process(cursor: &mut Cursor<'_>) -> Result<Process, Skip> {
         name: cursor.str()?,
         command: cursor.list(Cursor::str)?,
         from_start: cursor.bool()?,
+        // Version 1 ends here.
+        sampled: match if cursor.at_end() { 0 } else { cursor.varint()? } {
+            0 => None,
+            mean => Some(Bytes(mean)),
+        },
     })
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::model::{Kind, Report};
 use super::{Basis, Lack, Measure, Outcome};
+use crate::ledger::NORMAL_95;
 use crate::verdict::Verdict;
 
 /// Below this share of the old growth a suspect has improved, above its inverse it is worse.
@@ -21,6 +22,8 @@ pub(super) struct Sight {
     lossy: bool,
     /// Whether frees came twice and nobody was accused.
     unjudged: bool,
+    /// Whether it tells of a part of the blocks only.
+    sampled: bool,
     /// How long it was.
     duration_s: f64,
 }
@@ -31,6 +34,7 @@ impl Sight {
             least: report.smallest_detectable_bytes_per_s,
             lossy: report.losses.events > 0 || report.losses.bytes > 0,
             unjudged: report.dismissed.over_releases_unjudged > 0,
+            sampled: report.totals.estimated,
             duration_s: report.duration_s,
         }
     }
@@ -63,9 +67,11 @@ pub(super) fn judge(
     let released = kind == Kind::OverRelease;
     let (Some(before), Some(after)) = (before, after) else {
         return match before {
+            // It may have run without one of its blocks being recorded.
+            Some(_) if later.sampled => Judgement::undecided(Lack::Sampling),
             Some(_) => Judgement::by_verdict(Outcome::NotSeen),
             // Where nothing is missing a site that was not seen did not run.
-            None if earlier.lossy || earlier.least.is_none() && !released => {
+            None if earlier.lossy || earlier.sampled || earlier.least.is_none() && !released => {
                 Judgement::undecided(Lack::Earlier)
             }
             None => Judgement::by_verdict(Outcome::New),
@@ -96,6 +102,7 @@ fn hidden(
     if released {
         return match () {
             () if other.freed_again > 0 => Some(Lack::Verdict),
+            () if sight.sampled => Some(Lack::Sampling),
             () if sight.lossy || sight.unjudged => Some(Lack::Losses),
             () if !as_often => Some(Lack::Load),
             () => None,
@@ -126,6 +133,9 @@ fn pace(before: Measure, after: Measure) -> Judgement {
         _ if bytes.0 > 0.0 && bytes.1 > 0.0 => (bytes.0, bytes.1, Basis::Growth),
         _ => (before.growth_blocks_per_s, after.growth_blocks_per_s, Basis::Growth),
     };
+    if (new < old * SAME || new * SAME > old) && by_chance(before, after, basis, new - old) {
+        return Judgement { basis, ..Judgement::undecided(Lack::Sampling) };
+    }
     let outcome = if new < old * SAME {
         Outcome::Improved
     } else if new * SAME > old {
@@ -136,12 +146,32 @@ fn pace(before: Measure, after: Measure) -> Judgement {
     Judgement { outcome, basis, undecided_by: None }
 }
 
+/// Whether the choice of the samples explains so much of a difference.
+fn by_chance(before: Measure, after: Measure, basis: Basis, difference: f64) -> bool {
+    let squares = [before, after].into_iter().filter_map(|of| {
+        let all = of.uncertainty?;
+        let off = match basis {
+            Basis::BlocksPerEvent => all.blocks_per_event?,
+            Basis::Growth | Basis::Verdict => all.growth_bytes_per_s,
+        };
+        Some(off.standard_error.powi(2))
+    });
+    let squares: f64 = squares.sum();
+    squares > 0.0 && difference.abs() <= NORMAL_95 * squares.sqrt()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::model::{SiteUncertainty, Uncertainty};
     use super::*;
 
-    const CLEAR: Sight =
-        Sight { least: Some(10.0), lossy: false, unjudged: false, duration_s: 60.0 };
+    const CLEAR: Sight = Sight {
+        least: Some(10.0),
+        lossy: false,
+        unjudged: false,
+        sampled: false,
+        duration_s: 60.0,
+    };
 
     fn quiet() -> Measure {
         Measure { verdict: Some(Verdict::Steady), allocations: 1000, ..Measure::default() }
@@ -258,5 +288,31 @@ mod tests {
         }
         let judged = judge(Kind::OverRelease, [Some(twice), Some(twice)], [lossy, lossy]);
         assert_eq!(judged, Judgement::by_verdict(Outcome::Unchanged));
+    }
+
+    #[test]
+    fn a_sample_leaves_open_what_chance_explains() {
+        let off = |standard_error| {
+            let growth = Uncertainty { standard_error, ..Uncertainty::default() };
+            SiteUncertainty { growth_bytes_per_s: growth, ..SiteUncertainty::default() }
+        };
+        let sampled = |rate, error| Measure { uncertainty: Some(off(error)), ..grows(rate) };
+        let sample = Sight { sampled: true, ..CLEAR };
+        for (after, outcome, lack) in [
+            (sampled(70.0, 20.0), Outcome::Undecided, Some(Lack::Sampling)),
+            (sampled(70.0, 5.0), Outcome::Improved, None),
+            (sampled(95.0, 20.0), Outcome::Unchanged, None),
+            (sampled(200.0, 20.0), Outcome::Worse, None),
+        ] {
+            let judged = growth(Some(grows(100.0)), Some(after), [CLEAR, sample]);
+            assert_eq!((judged.outcome, judged.undecided_by), (outcome, lack), "{after:?}");
+        }
+        let gone = growth(Some(grows(100.0)), None, [CLEAR, sample]);
+        assert_eq!(gone.undecided_by, Some(Lack::Sampling));
+        let new = growth(None, Some(grows(100.0)), [sample, CLEAR]);
+        assert_eq!(new.undecided_by, Some(Lack::Earlier));
+        let released = Measure { suspect: true, ..quiet() };
+        let judged = judge(Kind::OverRelease, [Some(released), Some(quiet())], [CLEAR, sample]);
+        assert_eq!(judged.undecided_by, Some(Lack::Sampling));
     }
 }

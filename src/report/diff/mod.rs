@@ -15,7 +15,7 @@ pub use compare::compare;
 pub use key::{FrameKey, SiteKey};
 pub use sites::sites;
 
-use super::model::{Fault, Kind, Losses, Report, Source, StackFrame, Target};
+use super::model::{Fault, Kind, Losses, Report, SiteUncertainty, Source, StackFrame, Target};
 use crate::verdict::Verdict;
 
 /// What changed between two traces.
@@ -129,6 +129,9 @@ pub enum Lack {
     Verdict,
     /// It is a suspect in the later trace, and the earlier could not have shown it.
     Earlier,
+    /// A trace is sampled, and what differs may be the choice of the sample; or the later one is, and
+    /// does not show what is looked for.
+    Sampling,
 }
 
 /// How a site was found again.
@@ -179,6 +182,8 @@ pub struct Measure {
     pub growth_blocks_per_s: f64,
     /// Blocks that stay per marked event, where marks carry counts.
     pub blocks_per_event: Option<f64>,
+    /// How far these may be off; `None` where they were counted.
+    pub uncertainty: Option<SiteUncertainty>,
 }
 
 /// One site of a trace, as [`compare`] is given it.

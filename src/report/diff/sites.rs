@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::blamed::{Survivor, survivors};
-use super::super::model::{Kind, Report, StackFrame, Suspect};
+use super::super::model::{Kind, Report, SiteUncertainty, StackFrame, Suspect};
 use super::super::modules;
 use super::super::stacks::Step;
+use super::super::uncertain::whole;
 use super::key::unversioned;
 use super::{FrameKey, Measure, Shown, Site, SiteKey};
 use crate::event::ModuleId;
-use crate::ledger::{Ledger, SiteId};
+use crate::ledger::{Estimate, Ledger, SiteId};
 use crate::names::Namer;
 use crate::verdict::{Assessment, Verdict};
 
@@ -70,10 +71,12 @@ pub fn sites(
 
 /// What was measured at a site that is no suspect.
 fn ran(site: &crate::ledger::Site) -> Measure {
+    let estimated = |estimate: Estimate| site.estimates().map(|_| estimate);
     Measure {
-        allocations: site.allocations,
-        live_blocks: site.live_blocks,
-        live_bytes: site.live_bytes,
+        allocations: whole(site.allocations, estimated(site.estimated_allocations())),
+        live_blocks: whole(site.live_blocks, estimated(site.estimated_live_blocks())),
+        live_bytes: whole(site.live_bytes, estimated(site.estimated_live_bytes())),
+        uncertainty: SiteUncertainty::of(site),
         ..Measure::default()
     }
 }
@@ -123,6 +126,7 @@ fn of_suspect(suspect: &Suspect) -> Site {
             growth_bytes_per_s: suspect.growth_bytes_per_s,
             growth_blocks_per_s: blocks_per_s(suspect),
             blocks_per_event: suspect.blocks_per_event,
+            uncertainty: suspect.uncertainty,
         },
         shown: Some(Shown {
             kind: suspect.kind,

@@ -5,7 +5,9 @@ use super::page::{Ink, Page, name, words};
 use super::seen::{TARGETS_SHOWN, chosen, processes};
 use super::stack;
 use super::style::Detail;
-use super::units::{bytes, counted, duration, number, percent, rate};
+use super::units::{
+    about, bytes, bytes_about, count_about, counted, duration, number, percent, rate, rate_about,
+};
 use crate::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use crate::report::model::Kind;
 
@@ -63,6 +65,10 @@ fn side(page: &mut Page, label: &str, side: &Side) {
         spans.push(words(format!(" and {}", processes(more))));
     }
     spans.push(words(format!(", {} traced; ", duration(side.duration_s))));
+    if let Some(mean) = side.target.iter().find_map(|target| target.sampled_bytes) {
+        let text = format!("sampled, 1 of every ~{} allocated; ", bytes(mean));
+        spans.push(words(text).ink(Ink::Warning));
+    }
     let losses = &side.losses;
     let lost = losses.events + losses.stacks + losses.bytes;
     if lost == 0 && side.faults.is_empty() {
@@ -158,6 +164,10 @@ fn undecided(lack: Lack) -> &'static str {
             "It is a suspect now, but the earlier trace could not have shown it: whether it is \
              new is not known."
         }
+        Lack::Sampling => {
+            "A trace is sampled, and chance may explain the difference, or hide the site: record \
+             both for longer, with a smaller --sample or without."
+        }
     }
 }
 
@@ -183,28 +193,32 @@ fn measure(
             "no suspect, but freed again {}, below the confidence bound",
             counted(m.freed_again, "time", "times")
         ),
-        Some(m) if !m.suspect => format!(
-            "no suspect; {} ({}) live at the end",
-            counted(m.live_blocks, "block", "blocks"),
-            bytes(m.live_bytes)
-        ),
+        Some(m) if !m.suspect => format!("no suspect; {} live at the end", live(m)),
         Some(m) => {
             let pace = if m.growth_bytes_per_s == 0.0 && m.growth_blocks_per_s > 0.0 {
                 format!("{} blocks/s", number(m.growth_blocks_per_s))
             } else {
-                rate(m.growth_bytes_per_s)
+                let off = m.uncertainty.map(|of| of.growth_bytes_per_s);
+                rate_about(m.growth_bytes_per_s, off.map(|off| off.reach(m.growth_bytes_per_s)))
             };
+            let off = m.uncertainty.and_then(|of| of.blocks_per_event);
             let per_event = m
                 .blocks_per_event
-                .map(|n| format!(", {} blocks per marked event", number(n)))
+                .map(|n| about(number(n), off.map(|off| number(off.reach(n)))))
+                .map(|text| format!(", {text} blocks per marked event"))
                 .unwrap_or_default();
-            format!(
-                "grows by {pace}, {} ({}) live at the end{per_event}",
-                counted(m.live_blocks, "block", "blocks"),
-                bytes(m.live_bytes),
-            )
+            format!("grows by {pace}, {} live at the end{per_event}", live(m))
         }
     };
     spans.push(words(text));
     page.row(2, COLUMN - 2, label, &spans);
+}
+
+/// Blocks and bytes, counted or estimated.
+fn live(m: Measure) -> String {
+    let (blocks, size) = (m.live_blocks, m.live_bytes);
+    let noun = if blocks == 1 { "block" } else { "blocks" };
+    let blocks_off = m.uncertainty.map(|of| of.live_blocks.reach(blocks as f64));
+    let bytes_off = m.uncertainty.map(|of| of.live_bytes.reach(size as f64));
+    format!("{} {noun} ({})", count_about(blocks, blocks_off), bytes_about(size, bytes_off))
 }

@@ -1,7 +1,7 @@
 //! Suspects as people count them: several stacks through one blame frame are one thing to fix. Only
 //! the text groups; the JSON keeps every stack.
 
-use crate::report::model::{Kind, Module, Suspect};
+use crate::report::model::{Kind, Module, SiteUncertainty, Suspect, Uncertainty};
 
 /// Suspects of one process image, kind, module and function; the first weighs most.
 #[derive(Debug)]
@@ -41,6 +41,25 @@ impl Group<'_> {
     /// Blocks that stay per marked event, of all stacks.
     pub fn blocks_per_event(&self) -> Option<f64> {
         self.all.iter().map(|suspect| suspect.blocks_per_event).sum()
+    }
+
+    /// How far a sum over all stacks may be off: the errors of different sites do not depend on each
+    /// other. `None` where it was counted.
+    pub fn off(
+        &self,
+        value: fn(&Suspect) -> f64,
+        of: fn(&SiteUncertainty) -> Uncertainty,
+    ) -> Option<f64> {
+        let off = |suspect: &&Suspect| {
+            suspect.uncertainty.as_ref().map(|all| of(all).reach(value(suspect)).powi(2))
+        };
+        let squares: Vec<f64> = self.all.iter().filter_map(off).collect();
+        (!squares.is_empty()).then(|| squares.iter().sum::<f64>().sqrt())
+    }
+
+    /// The same of the growth.
+    pub fn growth_off(&self) -> Option<f64> {
+        self.off(|s| s.growth_bytes_per_s, |all| all.growth_bytes_per_s)
     }
 
     /// When the oldest live block was allocated, seconds after the beginning.

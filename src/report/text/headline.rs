@@ -5,7 +5,7 @@ use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::seen::reckoned;
-use super::units::{counted, percent, rate};
+use super::units::{counted, percent, rate, rate_about};
 use crate::report::model::{Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
@@ -77,6 +77,10 @@ fn blind(why: Option<Unmeasured>) -> &'static str {
             "too much of it is lost. Record again on a less busy machine or under less load, and \
              let the recording end whole; recording longer loses more."
         }
+        Some(Unmeasured::Sampled) => {
+            "the process ran before it was sampled, and a sample tells of no frees of its older \
+             blocks. Trace it from its start, or without sampling."
+        }
         None => "it is too short, or too much of it is missing. Record longer, under load.",
     }
 }
@@ -97,7 +101,7 @@ fn conclusion(page: &mut Page, group: &Group<'_>) {
     } else {
         let does =
             if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
-        let rate = rate(group.growth());
+        let rate = rate_about(group.growth(), group.growth_off());
         spans.extend([words(does), function, words(format!(" allocates, {rate}"))]);
     }
     spans.push(words(confidence));

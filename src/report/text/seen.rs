@@ -1,12 +1,14 @@
 //! What the conclusion rests on: what was traced, what was lost, what could not be read, what was
 //! dismissed. It stands right below the conclusion.
 
+use std::collections::BTreeSet;
+
 use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::style::Detail;
-use super::units::{bytes, count, counted, duration, percent, rate};
+use super::units::{bytes, bytes_about, count, count_about, counted, duration, percent, rate};
 use crate::event::Exit;
-use crate::report::model::{Report, SeenFrom, Target};
+use crate::report::model::{Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty};
 use crate::verdict::DEFAULT_MIN_CONFIDENCE;
 
 /// Faults that are listed; the rest is counted.
@@ -31,18 +33,9 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         let text = format!("And {} (-v shows them).", processes(more));
         page.paragraph(0, &[words(text)]);
     }
+    sampled(page, &report.target);
     let totals = &report.totals;
-    page.paragraph(
-        0,
-        &[words(format!(
-            "{} traced: {}, {}; {} ({}) live at its end.",
-            duration(report.duration_s),
-            counted(totals.allocations, "allocation", "allocations"),
-            counted(totals.frees, "free", "frees"),
-            counted(totals.live_blocks, "block", "blocks"),
-            bytes(totals.live_bytes),
-        ))],
-    );
+    page.paragraph(0, &[words(summed(totals, report.duration_s))]);
     if !report.source.from_start {
         page.paragraph(
             0,
@@ -67,6 +60,42 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         );
     }
     losses(page, report);
+}
+
+/// How processes were sampled. Normally all in the same way, or none.
+fn sampled(page: &mut Page, targets: &[Target]) {
+    let means: BTreeSet<u64> = targets.iter().filter_map(|target| target.sampled_bytes).collect();
+    for mean in means {
+        let those = |target: &&Target| target.sampled_bytes == Some(mean);
+        let of = match targets.iter().filter(those).count() {
+            some if some == targets.len() => String::new(),
+            some => format!(" in {}", counted(some as u64, "process", "processes")),
+        };
+        let text = format!(
+            "Sampled: 1 of every ~{} allocated{of}. What is given as \u{201c}about\u{201d} is an estimate; \
+             \u{b1} holds in 95 of 100 samples.",
+            bytes(mean)
+        );
+        page.paragraph(0, &[words(text).ink(Ink::Strong)]);
+    }
+}
+
+fn summed(totals: &Totals, duration_s: f64) -> String {
+    let all = totals.uncertainty.as_ref();
+    let off = |value: u64, of: fn(&TotalsUncertainty) -> Uncertainty| {
+        all.map(|all| of(all).reach(value as f64))
+    };
+    let some = |n: u64, of, one: &str, many: &str| {
+        format!("{} {}", count_about(n, off(n, of)), if n == 1 { one } else { many })
+    };
+    format!(
+        "{} traced: {}, {}; {} ({}) live at its end.",
+        duration(duration_s),
+        some(totals.allocations, |all| all.allocations, "allocation", "allocations"),
+        some(totals.frees, |all| all.frees, "free", "frees"),
+        some(totals.live_blocks, |all| all.live_blocks, "block", "blocks"),
+        bytes_about(totals.live_bytes, off(totals.live_bytes, |all| all.live_bytes)),
+    )
 }
 
 /// The processes that matter most: those with suspects, then those that allocate most. A program
@@ -198,7 +227,9 @@ pub fn write_dismissed(page: &mut Page, report: &Report) {
     }
     for undecided in report.undecided.iter().take(UNDECIDED_SHOWN) {
         let sites = counted(undecided.sites, "site", "sites");
-        let text = format!("Undecided: {sites} ({}). ", bytes(undecided.live_bytes));
+        let live = undecided.live_bytes;
+        let off = undecided.live_bytes_uncertainty.map(|of| of.reach(live as f64));
+        let text = format!("Undecided: {sites} ({}). ", bytes_about(live, off));
         page.hanging(0, 2, &[words(text), words(undecided.decided_by.as_str())]);
     }
     let released = dismissed.below_bound_over_release;

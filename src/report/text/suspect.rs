@@ -7,7 +7,7 @@ use super::named;
 use super::page::{Ink, Page, name, words};
 use super::stack;
 use super::style::Detail;
-use super::units::{bytes, count, duration, number, per_day, rate};
+use super::units::{about, bytes, bytes_about, count_about, duration, number, per_day, rate_about};
 use crate::report::model::{Held, Kind, Suspect};
 
 /// Where the text beside a label begins.
@@ -58,19 +58,32 @@ fn whose_rows(page: &mut Page, group: &Group<'_>) {
 fn pace(page: &mut Page, group: &Group<'_>) {
     let lead = group.lead;
     if lead.kind != Kind::OverRelease {
-        let mut text = format!("{}, ", rate(group.growth()));
+        let mut text = format!("{}, ", rate_about(group.growth(), group.growth_off()));
         if group.growth() > 0.0 {
-            text.push_str(&format!("{} a day at this pace; ", per_day(group.growth())));
+            let off = group.growth_off().map(per_day);
+            text.push_str(&format!("{} a day at this pace; ", about(per_day(group.growth()), off)));
         }
         text.push_str(&format!(
             "{} of {} blocks ({}) {}",
-            count(group.live_blocks()),
-            count(group.allocations()),
-            bytes(group.live_bytes()),
+            count_about(
+                group.live_blocks(),
+                group.off(|s| s.live_blocks as f64, |all| all.live_blocks)
+            ),
+            count_about(
+                group.allocations(),
+                group.off(|s| s.allocations as f64, |all| all.allocations)
+            ),
+            bytes_about(
+                group.live_bytes(),
+                group.off(|s| s.live_bytes as f64, |all| all.live_bytes)
+            ),
             if group.freed_at_end() > 0 { "not freed until it shut down" } else { "never freed" }
         ));
         if let Some(per_event) = group.blocks_per_event() {
-            text.push_str(&format!(", {} per marked event", blocks(per_event)));
+            let off = |s: &Suspect| s.blocks_per_event.unwrap_or(0.0);
+            let off = group.off(off, |all| all.blocks_per_event.unwrap_or_default());
+            let per_event = about(blocks(per_event), off.map(number));
+            text.push_str(&format!(", {per_event} per marked event"));
         }
         page.row(2, COLUMN, "How fast", &[words(text)]);
     }
@@ -94,7 +107,7 @@ fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
         page.row(2, COLUMN, "Held", &[words(text)]);
     }
     if lead.estimated {
-        let text = "The counts are estimates from sampling.";
+        let text = "The counts are estimates from sampling; \u{b1} holds in 95 of 100 samples.";
         page.row(2, COLUMN, "", &[words(text).ink(Ink::Warning)]);
     }
     if detail < Detail::Full {
@@ -107,7 +120,13 @@ fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
     }
     for (at, evidence) in lead.evidence.iter().enumerate() {
         let label = if at == 0 { "Evidence" } else { "" };
-        let value = format!(": {} {}", number(evidence.value), evidence.unit);
+        let value = match evidence.standard_error {
+            None => number(evidence.value),
+            Some(error) => {
+                format!("about {}, standard error {},", number(evidence.value), number(error))
+            }
+        };
+        let value = format!(": {value} {}", evidence.unit);
         page.row(2, COLUMN, label, &[words(evidence.fact.as_str()), words(value)]);
     }
 }

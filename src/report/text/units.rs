@@ -25,6 +25,29 @@ pub fn bytes(n: u64) -> String {
     if n < 1024 { format!("{n}\u{a0}B") } else { scaled(n as f64) }
 }
 
+/// A text, and how far off it may be: `about 12.3 MiB ± 0.8 MiB`.
+pub fn about(text: String, off: Option<String>) -> String {
+    match off {
+        None => text,
+        Some(off) => format!("about\u{a0}{text}\u{a0}\u{b1}\u{a0}{off}"),
+    }
+}
+
+/// A number, counted or estimated: `1,234`, `about 1,234 ± 56`.
+pub fn count_about(n: u64, off: Option<f64>) -> String {
+    about(count(n), off.map(|off| count(off.ceil() as u64)))
+}
+
+/// Bytes, counted or estimated.
+pub fn bytes_about(n: u64, off: Option<f64>) -> String {
+    about(bytes(n), off.map(|off| bytes(off.ceil() as u64)))
+}
+
+/// A rate, measured or estimated.
+pub fn rate_about(bytes_per_s: f64, off: Option<f64>) -> String {
+    about(rate(bytes_per_s), off.map(rate))
+}
+
 /// A rate: `12 KiB/s`, `0.25 B/s`.
 pub fn rate(bytes_per_s: f64) -> String {
     let size = bytes_per_s.abs();
