@@ -78,11 +78,11 @@ pub fn section(options: &Options, tracers: &Tracers) -> String {
     format!(
         "### Added to a pair of malloc and free\n\n{}\n\n{}\n{}",
         "Per pair. one-site: one function allocates, below one that calls itself; freed at once. \
-         mixed: 1,024 functions in pseudo-random turn, below frames that all differ; 30 % of frees by another thread, 10 % of blocks never freed. The depth \
-         counts the program's own frames below its thread's start; each pair goes down and comes \
-         back. The collector is what ran beside the program, its start not counted; lost is the \
-         share of allocations and frees that found a full ring. Two threads against one: 5 % are \
-         allowed for noise.",
+         mixed: 1,024 functions in pseudo-random turn, below frames that all differ; 30 % of frees \
+         by another thread, 10 % of blocks never freed. The depth counts the program's own frames \
+         below its thread's start; each pair goes down and comes back. The collector is what ran \
+         beside the program, its start not counted; lost is the share of allocations and frees that \
+         found a full ring. Two threads against one: 5 % are allowed for noise.",
         table.finish(),
         sampling(options, tracers),
     )
