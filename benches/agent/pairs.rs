@@ -16,6 +16,9 @@ const ALL: [Tracer; 3] = [Tracer::Bare, Tracer::Unfreed, Tracer::Heaptrack];
 /// What "no more per pair" allows for noise.
 const NOISE: f64 = 1.05;
 
+/// The share of events that may be lost where a cost is judged.
+const MOST_LOST: f64 = 0.01;
+
 /// The figures of one workload under one tracer, per pair.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
@@ -64,9 +67,10 @@ pub fn section(options: &Options, tracers: &Tracers) -> String {
                     format!("{added:.0}"),
                     theirs.map_or_else(none, |theirs| format!("{theirs:.0}")),
                     ratio.map_or_else(none, |ratio| format!("{ratio:.2}")),
-                    ratio.map_or_else(none, |ratio| at_most(ratio, bound, said)),
+                    ratio.map_or_else(none, |ratio| judged(unfreed, at_most(ratio, bound, said))),
                     scaling.map_or_else(none, |scaling| format!("{scaling:.2}")),
-                    scaling.map_or_else(none, |scaling| at_most(scaling, NOISE, "1")),
+                    scaling
+                        .map_or_else(none, |scaling| judged(unfreed, at_most(scaling, NOISE, "1"))),
                     format!("{:.0}", unfreed.beside - bare.beside),
                     heaptrack.map_or_else(none, |it| format!("{:.0}", it.beside - bare.beside)),
                     format!("{:.1} %", unfreed.lost * 100.0),
@@ -86,6 +90,11 @@ pub fn section(options: &Options, tracers: &Tracers) -> String {
         table.finish(),
         sampling(options, tracers),
     )
+}
+
+/// A tracer that dropped much did less than it was to do, and is not judged.
+fn judged(unfreed: Cost, judgement: String) -> String {
+    if unfreed.lost > MOST_LOST { "not judged: too much lost".to_owned() } else { judgement }
 }
 
 /// Processor seconds that each tracer takes for a program that allocates next to nothing.
