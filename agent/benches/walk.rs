@@ -1,5 +1,6 @@
-//! How long the agent's walk of a stack takes: with every rule in the cache, and after a `dlclose`,
-//! when all have to be read anew from the tables. `cargo bench -p unfreed-agent`; `cargo bench
+//! How long the agent's walk of a stack takes: again from the same place, where the walk before only
+//! has to be checked; from nothing, with every rule in the cache; and after a `dlclose`, when all have
+//! to be read anew from the tables. `cargo bench -p unfreed-agent`; `cargo bench
 //! --bench agent` of the whole project runs it, too.
 
 /// Runs the benchmarks of this file.
@@ -11,13 +12,12 @@ pub fn main() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod linux {
     use std::hint::black_box;
-    use std::mem::MaybeUninit;
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     use divan::Bencher;
     use unfreed_agent::unwind::{
-        FIRST_STACK_END, MAX_DEPTH, Registers, Stack, generation, new_generation, walk,
+        FIRST_STACK_END, MAX_DEPTH, Registers, Trail, generation, new_generation, walk,
     };
 
     pub fn measure() {
@@ -34,15 +34,14 @@ mod linux {
     }
 
     /// What the unwinding of [`enter`]'s caller found: how many frames.
-    extern "C" fn entered(stack: &mut MaybeUninit<Stack>, sp: u64, bp: u64) -> usize {
-        walk(Registers { sp, bp }, MAX_DEPTH, generation(), stack, |_| true);
-        // SAFETY: `walk` has filled in the depth.
-        unsafe { (*stack.as_ptr()).depth }
+    extern "C" fn entered(trail: &mut Trail, sp: u64, bp: u64) -> usize {
+        black_box(walk(Registers { sp, bp }, MAX_DEPTH, generation(), trail, |_| true));
+        trail.depth()
     }
 
     /// Stands where the agent's malloc stands: hands on the registers as they are at its entry.
     #[unsafe(naked)]
-    extern "C" fn enter(stack: &mut MaybeUninit<Stack>) -> usize {
+    extern "C" fn enter(trail: &mut Trail) -> usize {
         core::arch::naked_asm!(
             ".cfi_startproc",
             "mov rsi, rsp",
@@ -65,27 +64,32 @@ mod linux {
         black_box(());
     }
 
-    fn bench(bencher: Bencher<'_, '_>, depth: usize, before: fn()) {
+    fn bench(bencher: Bencher<'_, '_>, depth: usize, before: fn(&mut Trail)) {
         let mut bencher = Some(bencher);
         descend(depth, &mut || {
-            let mut stack = MaybeUninit::uninit();
-            let found = enter(&mut stack);
+            let mut trail = Trail::empty();
+            let found = enter(&mut trail);
             assert!(found >= depth, "only {found} frames of {depth}");
             let Some(bencher) = bencher.take() else { return };
             bencher.bench_local(|| {
-                before();
-                enter(black_box(&mut stack))
+                before(&mut trail);
+                enter(black_box(&mut trail))
             });
         });
     }
 
     #[divan::bench(args = [4, 16, 64])]
-    fn warm(bencher: Bencher<'_, '_>, depth: usize) {
-        bench(bencher, depth, || {});
+    fn again(bencher: Bencher<'_, '_>, depth: usize) {
+        bench(bencher, depth, |_| {});
+    }
+
+    #[divan::bench(args = [4, 16, 64])]
+    fn from_nothing(bencher: Bencher<'_, '_>, depth: usize) {
+        bench(bencher, depth, Trail::forget);
     }
 
     #[divan::bench(args = [4, 16, 64])]
     fn after_dlclose(bencher: Bencher<'_, '_>, depth: usize) {
-        bench(bencher, depth, new_generation);
+        bench(bencher, depth, |_| new_generation());
     }
 }

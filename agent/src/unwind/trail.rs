@@ -121,6 +121,21 @@ pub struct Trail {
 pub(super) struct Kept(u32);
 
 impl Trail {
+    /// One that holds no walk.
+    pub const fn empty() -> Trail {
+        let state = State { sp: 0, word: 0, bp: 0 };
+        let step = Step { sp: 0, word: 0, bp: 0, hash: 0, checks: 0, needs_bp: false };
+        Trail {
+            generation: 0,
+            depth: 0,
+            end: StackEnd::Complete,
+            defined: 0,
+            steps: [step; MAX_DEPTH],
+            checks: [Check { slot: 0, value: 0 }; MAX_CHECKS],
+            fresh: [Fresh { at: state, reads: Reads::NONE }; MAX_DEPTH],
+        }
+    }
+
     /// Forgets the walk.
     pub fn forget(&mut self) {
         self.generation = 0;
@@ -302,4 +317,126 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 #[inline(always)]
 fn extend(outer: u64, word: u64) -> u64 {
     (outer ^ address_of(word)).wrapping_mul(MULTIPLIER).rotate_left(31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stack of frames of 32 bytes, as a walk would find it: each with its return address, and
+    /// the caller's rbp below that.
+    struct Made {
+        words: [u64; 64],
+    }
+
+    const FRAME: usize = 4;
+
+    impl Made {
+        fn new(frames: usize) -> Made {
+            let mut words = [0; 64];
+            for frame in 0..frames {
+                words[frame * FRAME] = 0x1000 + frame as u64;
+                words[frame * FRAME + 1] = 0x40_0000 + frame as u64;
+            }
+            Made { words }
+        }
+
+        fn slot(&self, word: usize) -> u64 {
+            (&raw const self.words[word]).expose_provenance() as u64
+        }
+
+        /// Where a walk is at this frame, and what it reads there; `by_bp` frames need rbp.
+        fn at(&self, frame: usize, by_bp: bool) -> (State, Reads) {
+            let sp = self.slot(frame * FRAME);
+            let word = if frame == 0 { 0x3f_ffff } else { self.words[frame * FRAME - 3] };
+            let bp = if frame == 0 { 7 } else { self.words[frame * FRAME - 4] };
+            let reads = Reads {
+                base: 0,
+                address: self.slot(frame * FRAME + 1),
+                saved: self.slot(frame * FRAME),
+                base_by_bp: by_bp,
+                saved_by_bp: false,
+            };
+            (State { sp, word, bp }, reads)
+        }
+    }
+
+    const ENDING: Ending = Ending {
+        checks: [Check { slot: 0, value: 0 }; 3],
+        count: 0,
+        uses_bp: false,
+        hash: 9,
+        end: StackEnd::Complete,
+    };
+
+    /// Walks as the walker does; gives the hash and how many frames it had to look at by itself.
+    fn walk(trail: &mut Trail, made: &Made, frames: usize, by_bp: bool) -> (u64, usize) {
+        let mut kept = trail.kept(1);
+        for frame in 0..frames {
+            let (at, reads) = made.at(frame, by_bp);
+            if trail.joins(&mut kept, at, frame, MAX_DEPTH) {
+                return (trail.continue_from(kept, frame), frame);
+            }
+            trail.note(frame, at, reads);
+        }
+        (trail.replace(frames, &ENDING, 1), frames)
+    }
+
+    /// What a walk that knows of none before finds.
+    fn afresh(made: &Made, frames: usize, by_bp: bool) -> u64 {
+        walk(&mut Trail::empty(), made, frames, by_bp).0
+    }
+
+    #[test]
+    fn the_same_stack_is_not_walked_again() {
+        let (made, mut trail) = (Made::new(12), Trail::empty());
+        let first = walk(&mut trail, &made, 12, false);
+        assert_eq!(first.1, 12);
+        assert_eq!(walk(&mut trail, &made, 12, false), (first.0, 0));
+    }
+
+    #[test]
+    fn a_changed_outer_caller_is_another_stack() {
+        for changed in 1..11 {
+            let (mut made, mut trail) = (Made::new(12), Trail::empty());
+            let first = walk(&mut trail, &made, 12, false).0;
+            made.words[changed * FRAME + 1] ^= 0x10;
+            let (hash, looked_at) = walk(&mut trail, &made, 12, false);
+            assert_ne!(hash, first, "the return address of frame {changed} was not re-read");
+            assert_eq!(hash, afresh(&made, 12, false));
+            assert_eq!(looked_at, changed + 2, "what lies beyond is the same");
+            assert_eq!(trail.depth(), 12);
+        }
+    }
+
+    #[test]
+    fn a_saved_register_counts_where_a_rule_further_out_uses_it() {
+        for by_bp in [false, true] {
+            let (mut made, mut trail) = (Made::new(12), Trail::empty());
+            walk(&mut trail, &made, 12, by_bp);
+            made.words[5 * FRAME] ^= 0x10;
+            let looked_at = walk(&mut trail, &made, 12, by_bp).1;
+            assert_eq!(looked_at == 0, !by_bp, "{looked_at}");
+        }
+    }
+
+    #[test]
+    fn another_generation_forgets() {
+        let (made, mut trail) = (Made::new(12), Trail::empty());
+        walk(&mut trail, &made, 12, false);
+        let (at, _) = made.at(0, false);
+        let mut kept = trail.kept(2);
+        assert!(!trail.joins(&mut kept, at, 0, MAX_DEPTH));
+    }
+
+    #[test]
+    fn a_longer_walk_than_allowed_is_not_put_together() {
+        let (made, mut trail) = (Made::new(12), Trail::empty());
+        walk(&mut trail, &made, 12, false);
+        let (at, _) = made.at(4, false);
+        let mut kept = trail.kept(1);
+        assert!(!trail.joins(&mut kept, at, 9, 16), "9 new frames and 8 kept");
+        let mut kept = trail.kept(1);
+        assert!(trail.joins(&mut kept, at, 8, 16));
+    }
 }
