@@ -96,13 +96,19 @@ pub struct Geometry {
     /// How many of the writers, the first ones, are large. Writers are claimed from the first on, so
     /// that a program with few threads has large ones, and one with many does not map much.
     pub large: u32,
+    /// How many, those after, are of a middle size.
+    pub middle: u32,
     /// Buckets in the table of young blocks: a power of two.
     pub young_buckets: u32,
+    /// Keeps the layout free of gaps.
+    pub reserved: u32,
     /// Bytes of a large ring: a power of two.
     pub large_bytes: u64,
+    /// Bytes of a ring of the middle size: a power of two.
+    pub middle_bytes: u64,
     /// Bytes of another ring: a power of two.
     pub small_bytes: u64,
-    /// Tallies of a large writer: a power of two.
+    /// Tallies of a large writer, or one of the middle size: a power of two.
     pub large_tallies: u32,
     /// Tallies of another writer: a power of two.
     pub small_tallies: u32,
@@ -119,16 +125,24 @@ impl Geometry {
         page_up(self.process_offset(self.processes)) + index as usize * size_of::<Writer>()
     }
 
+    /// How many of the first `index` writers are large, of the middle size, and small.
+    const fn classes(&self, index: u32) -> [usize; 3] {
+        let large = if index < self.large { index } else { self.large };
+        let rest = index - large;
+        let middle = if rest < self.middle { rest } else { self.middle };
+        [large as usize, middle as usize, (rest - middle) as usize]
+    }
+
     /// Tallies of the writer with this index.
     pub const fn tallies(&self, index: u32) -> u32 {
-        if index < self.large { self.large_tallies } else { self.small_tallies }
+        if index < self.large + self.middle { self.large_tallies } else { self.small_tallies }
     }
 
     /// Offset of the first tally of the writer with this index.
     pub const fn tallies_offset(&self, index: u32) -> usize {
-        let large = if index < self.large { index } else { self.large };
-        let before = large as usize * self.large_tallies as usize
-            + (index - large) as usize * self.small_tallies as usize;
+        let [large, middle, small] = self.classes(index);
+        let before =
+            (large + middle) * self.large_tallies as usize + small * self.small_tallies as usize;
         page_up(self.writer_offset(self.writers)) + before * size_of::<Tally>()
     }
 
@@ -145,15 +159,22 @@ impl Geometry {
 
     /// Bytes of the ring of the writer with this index.
     pub const fn ring_bytes(&self, index: u32) -> u64 {
-        if index < self.large { self.large_bytes } else { self.small_bytes }
+        if index < self.large {
+            self.large_bytes
+        } else if index < self.large + self.middle {
+            self.middle_bytes
+        } else {
+            self.small_bytes
+        }
     }
 
     /// Offset of the ring of the writer with this index.
     pub const fn ring_offset(&self, index: u32) -> usize {
-        let large = if index < self.large { index } else { self.large };
+        let [large, middle, small] = self.classes(index);
         page_up(self.young_offset() + self.young_buckets as usize * size_of::<Bucket>())
-            + large as usize * self.large_bytes as usize
-            + (index - large) as usize * self.small_bytes as usize
+            + large * self.large_bytes as usize
+            + middle * self.middle_bytes as usize
+            + small * self.small_bytes as usize
     }
 
     /// Length of the whole file.
@@ -168,10 +189,12 @@ impl Geometry {
             && self.writers >= 1
             && self.writers <= 1 << 16
             && self.large <= self.writers
+            && self.middle <= self.writers - self.large
             && is_power(self.young_buckets, 1 << 6, 1 << 20)
             && is_power(self.large_tallies, 1 << 5, 1 << 16)
             && is_power(self.small_tallies, 1 << 5, 1 << 16)
             && is_ring(self.large_bytes)
+            && is_ring(self.middle_bytes)
             && is_ring(self.small_bytes)
     }
 }

@@ -31,12 +31,15 @@ const MAX_DEPTH: u32 = 192;
 const GEOMETRY: Geometry = Geometry {
     processes: 4096,
     writers: 512,
-    large: 8,
+    large: 4,
+    middle: 28,
+    reserved: 0,
     young_buckets: 1 << 14,
     large_bytes: 4 << 20,
+    middle_bytes: 1 << 20,
     small_bytes: 128 << 10,
-    large_tallies: 2048,
-    small_tallies: 128,
+    large_tallies: 1024,
+    small_tallies: 64,
 };
 
 /// A session that this process made.
