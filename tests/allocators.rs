@@ -38,7 +38,7 @@ fn every_exit_of_new_leaves_nothing_set() {
 }
 
 #[test]
-#[ignore = "an operator new inside another one, of its new-handler, is not recorded, and not counted"]
+
 fn what_a_new_handler_allocates_is_seen() {
     support::require!("c++");
     let traced = of(&programs::cxx("new_handlers"), &[]);
@@ -169,7 +169,7 @@ fn blocks_that_are_freed_by_an_allocator_s_own_names_are_nobody_s_leak() {
 }
 
 #[test]
-#[ignore = "an address that was handed out unseen is taken for one that is freed twice"]
+
 fn blocks_that_are_allocated_by_an_allocator_s_own_names_may_be_freed() {
     by_own_names("allocated");
 }

@@ -69,7 +69,7 @@ fn coroutines_of_both_kinds_are_followed() {
 }
 
 #[test]
-#[ignore = "the word that a guessed frame pointer points to is read even where it is no memory"]
+
 fn a_frame_without_a_table_faults_nobody() {
     let traced = as_bare(&programs::c("bad_frame"), &[]);
     traced.assert_whole();

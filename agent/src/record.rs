@@ -50,13 +50,14 @@ pub fn allocated(block: *mut u8, size: usize, function: Function, registers: Reg
         return;
     }
     let thread = this_thread();
-    // SAFETY: this thread's own storage.
-    if session.samples()
-        && unsafe { (*thread).is_outside() && (*thread).countdown.passes(size as u64) }
-    {
+    let passes = |size: usize| {
+        // SAFETY: this thread's own storage.
+        unsafe { (*thread).is_outside() && (*thread).countdown.passes(size as u64) }
+    };
+    if session.samples() && passes(size) {
         return;
     }
-    // SAFETY: as above.
+    // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, Wrapping::Nothing) } {
         Entry::Outermost => {
             append_alloc(thread, session, block, size, function, registers);
@@ -133,42 +134,73 @@ pub fn allocating(
 ) -> *mut u8 {
     let entered = enter_wrapped(registers, Wrapping::Function);
     let block = real();
-    if entered {
-        leave_wrapped(block, size, function, registers);
+    if entered != Entered::Not {
+        leave_wrapped(block, size, function, registers, entered);
     }
     block
 }
 
-/// Sets the guard for a real function that may call others. Whether [`leave_wrapped`] must follow.
-pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> bool {
-    let Some(session) = joined() else { return false };
+/// How a real function that may call others was entered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Entered {
+    /// As part of another: nothing is to be recorded.
+    Not = 0,
+    /// With the guard set. [`leave_wrapped`] must follow.
+    Outermost = 1,
+    /// Called by what a C++ operator calls, a new-handler say. [`leave_wrapped`] must follow.
+    Inside = 2,
+}
+
+/// Sets the guard for a real function that may call others.
+pub(crate) fn enter_wrapped(registers: Registers, wrapping: Wrapping) -> Entered {
+    let Some(session) = joined() else { return Entered::Not };
     let thread = this_thread();
     // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, wrapping) } {
-        Entry::Outermost => true,
-        Entry::Nested | Entry::NestedInOperator => false,
+        Entry::Outermost => Entered::Outermost,
+        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => Entered::Inside,
+        Entry::Nested | Entry::NestedInOperator => Entered::Not,
         Entry::Reentrant => {
             count_reentrant(thread, session, false);
-            false
+            Entered::Not
         }
     }
 }
 
-/// Records what the real function returned and takes the guard away.
-pub fn leave_wrapped(block: *mut u8, size: usize, function: Function, registers: Registers) {
+/// Records what the real function returned and puts the guard back as it was.
+pub(crate) fn leave_wrapped(
+    block: *mut u8,
+    size: usize,
+    function: Function,
+    registers: Registers,
+    entered: Entered,
+) {
     let thread = this_thread();
     // SAFETY: this thread's own storage.
-    let recorded = unsafe {
-        (*thread).unwrap_entry();
-        // Another library's malloc stands between the operator and ours, and what it was given
-        // has been recorded under its own name.
-        (*thread).block == block as u64
+    let (interrupted, last) = unsafe {
+        let interrupted = (entered == Entered::Inside).then(|| (*thread).interrupt(registers.sp));
+        if interrupted.is_none() {
+            (*thread).unwrap_entry();
+        }
+        (interrupted, (*thread).block)
     };
+    // Another library's malloc stands between the operator and ours, and what it was given has been
+    // recorded under its own name.
+    let recorded = last == block as u64;
     if let (Some(session), false) = (joined(), block.is_null() || recorded) {
         append_alloc(thread, session, block, size, function, registers);
     }
     // SAFETY: as above.
-    unsafe { (*thread).leave() };
+    unsafe {
+        match interrupted {
+            Some(interrupted) => {
+                (*thread).block = block as u64;
+                (*thread).resume(interrupted);
+            }
+            None => (*thread).leave(),
+        }
+    }
 }
 
 /// An exception passes through a wrapped function: the guard goes with it.
@@ -205,8 +237,7 @@ pub fn reallocating(
     // SAFETY: this thread's own storage; nobody else holds a reference to it. The ring stays
     // open, and so unread stamps are known of, until both halves are written.
     let ring = claim::open(unsafe { &mut *thread }, session);
-    let from = return_address(registers);
-    let given_up = ring.as_ref().map(|ring| told.then(|| GivenUp::take(ring, old, from)));
+    let given_up = ring.as_ref().map(|ring| told.then(|| GivenUp::take(ring, old, registers)));
     let new = real();
     // SAFETY: as above.
     unsafe { (*thread).unwrap_entry() };
@@ -215,14 +246,14 @@ pub fn reallocating(
             match given_up {
                 Some(given_up) if session.samples() => {
                     if !new.is_null() || size == 0 {
-                        given_up.freed(&ring, function, registers);
+                        given_up.freed(&ring, function);
                     }
                     sample_alloc(&ring, thread, new, size, function, registers);
                 }
                 Some(given_up) if !new.is_null() => {
                     given_up.resized(&ring, new, size, function, registers);
                 }
-                Some(given_up) if size == 0 => given_up.freed(&ring, function, registers),
+                Some(given_up) if size == 0 => given_up.freed(&ring, function),
                 Some(given_up) => given_up.kept(&ring),
                 None => sample_alloc(&ring, thread, new, size, function, registers),
             }
@@ -270,7 +301,7 @@ struct GivenUp {
     /// The block, if it was young.
     young: Option<Block>,
     /// What was freed there before, if it was.
-    earlier: Option<Block>,
+    earlier: Option<Earlier>,
     stamp: u64,
     /// Where `realloc` was called from.
     from: u64,
@@ -278,7 +309,8 @@ struct GivenUp {
 
 impl GivenUp {
     #[inline(always)]
-    fn take(ring: &Ring, address: *mut u8, from: u64) -> GivenUp {
+    fn take(ring: &Ring, address: *mut u8, registers: Registers) -> GivenUp {
+        let from = return_address(registers);
         let now = stamp(ring.session);
         let place = ring.young().place(address as u64, ring.session.process);
         match place.map(|place| ring.young().take(place, now, from)) {
@@ -286,12 +318,14 @@ impl GivenUp {
                 GivenUp { address, place, young: Some(block), earlier: None, stamp: now, from }
             }
             found => {
-                let stamp = told_stamp(ring, place, now);
-                give_back(ring.session, place);
                 let earlier = match found {
-                    Some(Found::FreedBefore(earlier)) => Some(earlier),
+                    Some(Found::FreedBefore(block)) => {
+                        Some(Earlier { block, stack: stack_hash(ring, registers) })
+                    }
                     _ => None,
                 };
+                let stamp = told_stamp(ring, place, now);
+                give_back(ring.session, place);
                 GivenUp { address, place, young: None, earlier, stamp, from }
             }
         }
@@ -308,7 +342,7 @@ impl GivenUp {
         registers: Registers,
     ) {
         if self.young.is_some() || new != self.address {
-            self.freed(ring, function, registers);
+            self.freed(ring, function);
             return record_alloc(ring, new, size, function, registers);
         }
         let hash = stack_hash(ring, registers);
@@ -330,12 +364,12 @@ impl GivenUp {
 
     /// It is no more.
     #[inline(always)]
-    fn freed(&self, ring: &Ring, function: Function, registers: Registers) {
+    fn freed(&self, ring: &Ring, function: Function) {
         if let Some(block) = self.young {
             return count_young(ring, block, self.stamp);
         }
         if let Some(earlier) = self.earlier {
-            return tell_again(ring, self.stamp, self.address, function, earlier, registers);
+            return tell_again(ring, self.stamp, self.address, function, earlier);
         }
         // Only now that it moved: of a block that stays, a tombstone would be wrong.
         if let Some(place) = self.place {
@@ -395,6 +429,9 @@ fn record_alloc(
     {
         return;
     }
+    if let Some(place) = place {
+        ring.young().exhume(place);
+    }
     let stamp = told_stamp(ring, place, now);
     tell_alloc(ring, stamp, block, size as u64, stack, function);
 }
@@ -445,9 +482,11 @@ fn append_free(
         Some(place) => match ring.young().take(place, now, from) {
             Found::Young(young) => count_young(&ring, young, now),
             Found::FreedBefore(earlier) => {
+                // What is stamped refers to what was defined before.
+                let earlier = Earlier { block: earlier, stack: stack_hash(&ring, registers) };
                 let stamp = told_stamp(&ring, Some(place), now);
                 give_back(session, Some(place));
-                tell_again(&ring, stamp, block, function, earlier, registers);
+                tell_again(&ring, stamp, block, function, earlier);
             }
             Found::Nothing => {
                 let stamp = told_stamp(&ring, Some(place), now);
@@ -497,26 +536,25 @@ fn tell_free(ring: &Ring, stamp: u64, block: *mut u8, function: Function) {
     }
 }
 
+/// What is known of an earlier free, and the stack of the one that met its tombstone.
+#[derive(Clone, Copy)]
+struct Earlier {
+    block: Block,
+    stack: u64,
+}
+
 /// A block is freed where another was before: only then the stack of a free is worth a walk.
 #[cold]
 #[inline(never)]
-fn tell_again(
-    ring: &Ring,
-    stamp: u64,
-    block: *mut u8,
-    function: Function,
-    earlier: Block,
-    registers: Registers,
-) {
-    let hash = stack_hash(ring, registers);
+fn tell_again(ring: &Ring, stamp: u64, block: *mut u8, function: Function, earlier: Earlier) {
     let header = RecordHeader {
         kind: Kind::Again as u8,
         function: function as u8,
         words: words::AGAIN as u16,
         detail: 0,
     };
-    let Block { stamp: freed, stack: site, size: from, .. } = earlier;
-    if !ring.append(&[header.pack(), stamp, block as u64, hash, site, from.0, freed], Need::Free) {
+    let Earlier { block: Block { stamp: freed, stack: site, size: from, .. }, stack } = earlier;
+    if !ring.append(&[header.pack(), stamp, block as u64, stack, site, from.0, freed], Need::Free) {
         ring.counters().lost_frees.fetch_add(1, Relaxed);
     }
 }

@@ -3,17 +3,19 @@
 //! The storage is initial-exec: it exists from the thread's first instruction and reading it
 //! never allocates. Stable Rust has no `#[thread_local]`, so it is declared in assembly.
 //!
-//! The guard is the stack pointer of the outermost entry, not a flag. A call made from inside
-//! lies deeper (lower) and is let through unrecorded; a call at the same height or higher proves
-//! that the earlier entry was left by `longjmp`, and takes over. So does a deeper one that the
-//! allocator itself cannot have made.
+//! The guard is the stack pointer of the outermost entry, not a flag. While a real function runs, a call
+//! made from inside lies deeper (lower) and is let through unrecorded; a call at the same height or
+//! higher proves that the earlier entry was left by `longjmp`, and takes over. So does a deeper one
+//! that the allocator itself cannot have made. While something is recorded, only a signal handler can
+//! call: its stack, which may be any, leads back to what it interrupted. Otherwise the recording
+//! was left by a jump.
 
 use core::arch::{asm, global_asm};
 
 use crate::real::is_allocator_s;
 use crate::ring::Desk;
 use crate::sample::Countdown;
-use crate::unwind::{Registers, return_address};
+use crate::unwind::{Registers, interrupts, return_address};
 
 /// The state of one thread; all zero when the thread begins.
 #[repr(C)]
@@ -100,14 +102,15 @@ impl Thread {
     /// Sets the guard for an entry with these registers, or says why not.
     #[inline(always)]
     pub(crate) fn enter(&mut self, registers: Registers, wrapping: Wrapping) -> Entry {
-        if self.guard != 0 && registers.sp < self.guard {
+        if self.guard != 0 {
             match self.wrapping {
+                0 if interrupts(registers, self.guard) => return Entry::Reentrant,
+                1 | 2 if registers.sp >= self.guard => {}
                 1 if is_allocator_s(return_address(registers)) => return Entry::Nested,
-                // No real function calls from elsewhere: it was left by a jump, and the program
-                // has since gone deeper than it was.
-                1 => {}
                 2 => return Entry::NestedInOperator,
-                _ => return Entry::Reentrant,
+                // No real function calls from elsewhere, and nothing of ours calls anything: it was
+                // left by a jump, and the program has since gone deeper, or on to another stack.
+                _ => {}
             }
         }
         self.guard = registers.sp;

@@ -138,7 +138,13 @@ impl Young {
                     bury(bucket, way, key, now, from);
                     return Found::Young(block);
                 }
-                State::Freed => freed = Some((word, seen, get(bucket, way, 0))),
+                State::Freed => {
+                    let block = get(bucket, way, 0);
+                    let newer = |(_, _, other): &(_, _, Block)| block.stamp >= other.stamp;
+                    if freed.as_ref().is_none_or(newer) {
+                        freed = Some((word, seen, block));
+                    }
+                }
                 _ => {}
             }
         }
@@ -152,13 +158,37 @@ impl Young {
     }
 
     /// Leaves a tombstone for a block that was not young, where there is room.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn bury(self, place: Place, now: u64, from: u64) {
         let Place { bucket, key, .. } = place;
         let own = self.own as usize;
+        let mut way = Bucket::WAYS;
         if own < Bucket::OWNED && is_free(Key(bucket.keys[own].load(Relaxed))) {
-            bucket.blocks[own].stack.store(0, Relaxed);
-            bury(bucket, own, key, now, from);
+            way = own;
+        } else {
+            for shared in Bucket::OWNED..Bucket::WAYS {
+                let seen = Key(bucket.keys[shared].load(Relaxed));
+                if is_free(seen) && swap(&bucket.keys[shared], seen, key.changing()) {
+                    way = shared;
+                    break;
+                }
+            }
+        }
+        if way < Bucket::WAYS {
+            bucket.blocks[way].stack.store(0, Relaxed);
+            bury(bucket, way, key, now, from);
+        }
+    }
+
+    /// Takes the tombstones of an address away: a block that is told lives there now.
+    #[cold]
+    pub(crate) fn exhume(self, place: Place) {
+        let Place { bucket, key, .. } = place;
+        for word in &bucket.keys {
+            let seen = Key(word.load(Acquire));
+            if seen.is_at(key) && seen.state() == State::Freed {
+                swap(word, seen, Key::EMPTY);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::cxx_missing::own_new;
 use super::entry;
 use crate::real;
 use crate::real::cxx::{DELETE, NEW};
-use crate::record::{self, Function};
+use crate::record::{self, Entered, Function};
 use crate::thread::Wrapping;
 use crate::unwind::Registers;
 
@@ -18,26 +18,35 @@ type Delete = unsafe extern "C" fn(*mut u8, usize, usize);
 
 /// What the assembly needs: the function to call, and whether to record what it returns.
 #[repr(C)]
-struct Entered {
+struct Called {
     real: *const c_void,
-    outermost: u64,
+    entered: u64,
 }
 
-unsafe extern "C" fn enter_new(index: usize, sp: u64) -> Entered {
+unsafe extern "C" fn enter_new(index: usize, sp: u64) -> Called {
     // SAFETY: only its address is used, by the assembly, which calls it as what it is.
     match unsafe { NEW[index].get::<*const c_void>() } {
         Some(real) => {
             let registers = Registers { sp, bp: 0 };
-            let outermost = record::enter_wrapped(registers, Wrapping::Operator) as u64;
-            Entered { real, outermost }
+            let entered = record::enter_wrapped(registers, Wrapping::Operator) as u64;
+            Called { real, entered }
         }
-        None => Entered { real: own_new(index), outermost: 0 },
+        None => Called { real: own_new(index), entered: 0 },
     }
 }
 
-unsafe extern "C" fn leave_new(block: *mut u8, size: usize, sp: u64, bp: u64, function: u8) {
+unsafe extern "C" fn leave_new(
+    block: *mut u8,
+    size: usize,
+    sp: u64,
+    bp: u64,
+    function: u8,
+    entered: u64,
+) {
     let function = if function == Function::New as u8 { Function::New } else { Function::NewArray };
-    record::leave_wrapped(block, size, function, Registers { sp, bp });
+    let entered =
+        if entered == Entered::Inside as u64 { Entered::Inside } else { Entered::Outermost };
+    record::leave_wrapped(block, size, function, Registers { sp, bp }, entered);
 }
 
 /// The personality of the stand-ins' frames. It never handles anything; in the phase in which
@@ -106,6 +115,7 @@ macro_rules! new {
                 "lea rdx, [rsp + 40]",
                 "mov rcx, rbp",
                 "mov r8d, {function}",
+                "mov r9, r15",
                 "call {leave}",
                 "mov rax, r14",
                 "2:",

@@ -23,4 +23,4 @@ pub use find::{Object, find_object, is_musl, prepare, usable};
 pub use memory::{FIRST_STACK_END, pointer, thread_pointer};
 pub use rule::{Base, Next, Rule, Saved};
 pub use trail::Trail;
-pub use walk::{MAX_DEPTH, Registers, Walked, return_address, walk};
+pub use walk::{MAX_DEPTH, Registers, Walked, interrupts, return_address, walk};

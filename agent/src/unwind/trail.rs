@@ -102,6 +102,22 @@ pub(super) struct Ending {
     pub(super) end: StackEnd,
 }
 
+/// Addresses that are certainly the thread's stack.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct KnownStack {
+    low: u64,
+    high: u64,
+}
+
+impl KnownStack {
+    pub(super) const NONE: KnownStack = KnownStack { low: 0, high: 0 };
+
+    pub(super) fn has(self, address: u64) -> bool {
+        (self.low..self.high).contains(&address)
+    }
+}
+
 /// The kept walk of one thread. All zero, it holds none.
 #[repr(C)]
 pub struct Trail {
@@ -111,6 +127,7 @@ pub struct Trail {
     end: StackEnd,
     /// The hash under which the stack last walked has been defined, if it has.
     defined: u64,
+    known: KnownStack,
     steps: [Step; MAX_DEPTH],
     checks: [Check; MAX_CHECKS],
     fresh: [Fresh; MAX_DEPTH],
@@ -130,6 +147,7 @@ impl Trail {
             depth: 0,
             end: StackEnd::Complete,
             defined: 0,
+            known: KnownStack::NONE,
             steps: [step; MAX_DEPTH],
             checks: [Check { slot: 0, value: 0 }; MAX_CHECKS],
             fresh: [Fresh { at: state, reads: Reads::NONE }; MAX_DEPTH],
@@ -140,6 +158,19 @@ impl Trail {
     pub fn forget(&mut self) {
         self.generation = 0;
         self.defined = 0;
+        self.known = KnownStack::NONE;
+    }
+
+    /// What is known to be the thread's stack.
+    #[inline(always)]
+    pub(super) fn known(&self) -> KnownStack {
+        self.known
+    }
+
+    /// A walk has passed from here to the outermost frame: all that is the thread's stack.
+    pub(super) fn know(&mut self, low: u64, high: u64) {
+        let low = if self.known.high == high { low.min(self.known.low) } else { low };
+        self.known = KnownStack { low, high };
     }
 
     /// Everything that may be used again in this generation.

@@ -1,13 +1,15 @@
 //! Walking a stack from an allocator function's caller outwards.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use unfreed_wire::{StackEnd, frame_word, split_frame_word};
 
 use super::cache::{self, Key};
 use super::find::{Object, find_object};
-use super::memory::{StackEndAddress, pointer};
+use super::memory::{FIRST_STACK_END, StackEndAddress, pointer};
 use super::rule::{Base, Next, Rule, Saved};
 use super::table::{self, Place};
-use super::trail::{Check, Ending, Kept, Reads, State, Trail};
+use super::trail::{Check, Ending, Kept, KnownStack, Reads, State, Trail};
 
 /// Most frames that are recorded.
 pub const MAX_DEPTH: usize = 192;
@@ -57,16 +59,46 @@ pub fn walk(
     trail: &mut Trail,
     seen: impl FnMut(&Object) -> bool,
 ) -> Walked {
-    let mut walker = Walker {
-        limit: limit.clamp(1, MAX_DEPTH),
+    let stepper = Stepper {
         generation,
-        kept: trail.kept(generation),
-        trail,
         bound: StackEndAddress::of(registers.sp),
+        known: trail.known(),
+        crossed: false,
         seen,
     };
+    let kept = trail.kept(generation);
+    let mut walker = Walker { limit: limit.clamp(1, MAX_DEPTH), kept, trail, stepper };
     walker.run(registers)
 }
+
+/// Whether the function entered with `registers` was called, directly or not, by a signal handler that
+/// interrupted what ran just below this stack pointer. Where that cannot be told it is taken to be so.
+#[cold]
+#[inline(never)]
+pub fn interrupts(registers: Registers, below: u64) -> bool {
+    let mut stepper = Stepper {
+        generation: cache::generation(),
+        bound: StackEndAddress::of(registers.sp),
+        known: KnownStack::NONE,
+        crossed: false,
+        // Modules are announced when they are walked for a record.
+        seen: |_: &Object| false,
+    };
+    let word = frame_word(return_address(registers), TABLE);
+    let mut at = State { sp: registers.sp + 8, word, bp: registers.bp };
+    for _ in 0..MAX_DEPTH {
+        let Step::To(next, _) = stepper.step(at) else { return false };
+        let (_, trust) = split_frame_word(next.word);
+        if trust == CONTEXT && below.wrapping_sub(next.sp) < OUR_FRAMES {
+            return true;
+        }
+        at = next;
+    }
+    true
+}
+
+/// More stack than the agent and what it calls ever use.
+const OUR_FRAMES: u64 = 1 << 16;
 
 /// A walk that has ended; its frames are in the trail.
 #[derive(Clone, Copy)]
@@ -80,10 +112,18 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 struct Walker<'t, F> {
     limit: usize,
-    generation: u64,
     kept: Kept,
     trail: &'t mut Trail,
+    stepper: Stepper<F>,
+}
+
+/// Goes from frame to frame.
+struct Stepper<F> {
+    generation: u64,
     bound: StackEndAddress,
+    known: KnownStack,
+    /// It has passed a signal's frame, perhaps to another stack.
+    crossed: bool,
     seen: F,
 }
 
@@ -111,7 +151,7 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
             if depth == self.limit {
                 break Step::End(StackEnd::Depth);
             }
-            let step = self.step(at);
+            let step = self.stepper.step(at);
             let reads = match &step {
                 Step::To(_, reads) | Step::EndBy(_, reads, _) => *reads,
                 Step::End(_) => Reads::NONE,
@@ -123,12 +163,12 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
                 end => break end,
             }
         };
-        self.keep(depth, end)
+        self.keep(depth, registers.sp, at.sp, end)
     }
 
     #[cold]
     #[inline(never)]
-    fn keep(&mut self, depth: usize, end: Step) -> Walked {
+    fn keep(&mut self, depth: usize, low: u64, high: u64, end: Step) -> Walked {
         let (end, checks, count) = match end {
             Step::EndBy(end, reads, read) => {
                 let (checks, count) = reads.checks(read);
@@ -137,7 +177,8 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
             Step::End(end) => (end, Reads::NONE.checks(State { sp: 0, word: 0, bp: 0 }).0, 0),
             Step::To(..) => (StackEnd::NoTable, [Check { slot: 0, value: 0 }; 3], 0),
         };
-        let seed = self.generation.wrapping_mul(MULTIPLIER) ^ SEED;
+        let generation = self.stepper.generation;
+        let seed = generation.wrapping_mul(MULTIPLIER) ^ SEED;
         let ending = Ending {
             checks,
             count,
@@ -145,10 +186,15 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
             hash: (seed ^ end as u64).wrapping_mul(MULTIPLIER),
             end,
         };
-        let hash = self.trail.replace(depth, &ending, self.generation);
+        let hash = self.trail.replace(depth, &ending, generation);
+        if end == StackEnd::Complete && !self.stepper.crossed && low < high {
+            self.trail.know(low, high);
+        }
         Walked { hash }
     }
+}
 
+impl<F: FnMut(&Object) -> bool> Stepper<F> {
     /// From a frame to its caller.
     #[inline(always)]
     fn step(&mut self, at: State) -> Step {
@@ -209,7 +255,7 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
             Next::Signal => return self.interrupted(sp),
             Next::Unknown => {
                 let beyond = bp.wrapping_sub(sp);
-                if beyond >= LARGEST_GUESSED_FRAME || bp & 7 != 0 {
+                if beyond >= LARGEST_GUESSED_FRAME || bp & 7 != 0 || !self.is_stack(sp, bp) {
                     return Step::End(StackEnd::NoTable);
                 }
                 (reads.base_by_bp, reads.saved_by_bp) = (true, true);
@@ -255,7 +301,21 @@ impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
             return Step::EndBy(StackEnd::NoTable, reads, State { sp: rsp, word: rip, bp: rbp });
         }
         self.bound = StackEndAddress::of(rsp);
+        self.crossed = true;
         Step::To(State { sp: rsp, word: frame_word(rip, CONTEXT), bp: rbp }, reads)
+    }
+
+    /// Whether a guess may be read at `bp`: a frame that somebody allocated is stack memory, while a
+    /// guess may lie behind the end of a coroutine's stack, where nothing is mapped.
+    fn is_stack(&self, sp: u64, bp: u64) -> bool {
+        const PAGE_BITS: u32 = 12;
+        // Nothing is ever mapped so close below the first thread's stack.
+        const FIRST_STACK: u64 = 64 << 20;
+        let last = bp.wrapping_add(15);
+        let first_end = FIRST_STACK_END.load(Relaxed);
+        sp >> PAGE_BITS == last >> PAGE_BITS
+            || sp < first_end && last < first_end && first_end - sp < FIRST_STACK
+            || self.known.has(sp) && self.known.has(last)
     }
 
     /// A word of the stack, if it lies between the stack pointer and the stack's end.
