@@ -217,6 +217,20 @@ fn over_releases_reach_free() {
 }
 
 #[test]
+fn blocks_die_young() {
+    let program = programs::c("young");
+    for arguments in [["pairs", "1000"], ["mixed", "1000"], ["idle", "0"], ["resize", "1000"]] {
+        check(bare(&program, &arguments), 0, "done\n");
+    }
+    assert!(bare(&program, &["unseen", "100"]).count("again") > 0);
+}
+
+#[test]
+fn a_twentieth_of_all_sizes_stays() {
+    assert_eq!(bare(&programs::c("sampled"), &["1000"]).count("left"), 50);
+}
+
+#[test]
 fn free_is_left_by_a_jump() {
     let program = programs::c("sigjump");
     check(bare(&program, &["above"]), 0, "jumps=200 kept=200\n");

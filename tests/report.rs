@@ -214,15 +214,16 @@ fn second_frees_that_accuse_nobody_stand_beside_the_conclusion() {
     for detail in [Detail::Brief, Detail::Normal] {
         let style = Style { width: 120, detail, ..Style::default() };
         let unjudged_by =
-            Unjudged { lost: 2, libraries: 1, allocated_unseen: 3, given_out_alive: 4 };
+            Unjudged { lost: 2, libraries: 1, allocated_unseen: 3, given_out_alive: 4, sampled: 5 };
         let dismissed =
-            Dismissed { over_releases_unjudged: 10, unjudged_by, ..nothing().dismissed };
+            Dismissed { over_releases_unjudged: 15, unjudged_by, ..nothing().dismissed };
         let text = render(&Report { dismissed, ..nothing() }, style);
         for says in [
             "2 second frees accuse nobody: what was lost",
             "1 second free accuses nobody: a library allocates unseen",
             "3 second frees accuse nobody: their process frees blocks that nobody",
             "4 second frees accuse nobody: their process was given addresses",
+            "5 second frees accuse nobody: their process was sampled",
         ] {
             assert!(text.contains(says), "{text}");
         }

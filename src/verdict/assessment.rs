@@ -191,12 +191,14 @@ pub struct Unjudged {
     pub allocated_unseen: u64,
     /// An address was given out while its block seemed to live.
     pub given_out_alive: u64,
+    /// Only a sample of the process's blocks was recorded.
+    pub sampled: u64,
 }
 
 impl Unjudged {
     /// All of them.
     pub fn sum(&self) -> u64 {
-        [self.lost, self.libraries, self.allocated_unseen, self.given_out_alive]
+        [self.lost, self.libraries, self.allocated_unseen, self.given_out_alive, self.sampled]
             .into_iter()
             .fold(0, u64::saturating_add)
     }

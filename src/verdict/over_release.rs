@@ -27,6 +27,7 @@ pub(super) fn judge(ledger: &Ledger) -> (Vec<OverReleaseSuspect>, Unjudged) {
             Doubt::Libraries => &mut aside.libraries,
             Doubt::AllocatedUnseen => &mut aside.allocated_unseen,
             Doubt::GivenOutAlive => &mut aside.given_out_alive,
+            Doubt::Sampled => &mut aside.sampled,
         };
         *sum = sum.saturating_add(unjudged);
     }
@@ -40,6 +41,7 @@ enum Doubt {
     Libraries,
     AllocatedUnseen,
     GivenOutAlive,
+    Sampled,
 }
 
 fn doubt(ledger: &Ledger, image: &Image) -> Option<Doubt> {
@@ -47,7 +49,9 @@ fn doubt(ledger: &Ledger, image: &Image) -> Option<Doubt> {
     // A lost free makes its block look alive, and a block that was freed too often is given out
     // twice: neither speaks of blocks that are never seen.
     let explained = image.given_twice.saturating_add(lost.frees_missing());
-    if lost.allocations_missing() {
+    if image.sampling.is_some() {
+        Some(Doubt::Sampled)
+    } else if lost.allocations_missing() {
         Some(Doubt::Lost)
     } else if lost.libraries > 0 {
         Some(Doubt::Libraries)

@@ -76,6 +76,7 @@ static void *keep_and_sleep(void *unused) {
     for (int i = 0; i < 5; i++) kept[i] = take(444);
     atomic_store(&over, 1);
     for (;;) pause();
+    return NULL;
 }
 
 static void *keep_and_end(void *unused) {

@@ -174,6 +174,7 @@ fn losses(page: &mut Page, report: &Report) {
         (by.libraries, "a library allocates unseen"),
         (by.allocated_unseen, "their process frees blocks that nobody was seen to allocate"),
         (by.given_out_alive, "their process was given addresses again whose frees were not seen"),
+        (by.sampled, "their process was sampled"),
     ];
     for (count, why) in unjudged.into_iter().filter(|(count, _)| *count > 0) {
         let frees = counted(count, "second free accuses", "second frees accuse");
