@@ -124,6 +124,10 @@ pub struct Image {
     pub frees_unexplained: u64,
     /// What was lost of this process alone; [`super::Ledger::lost_in`] has all that concerns it.
     pub lost: LostCounts,
+    /// Whether a module of it releases blocks past the tracer.
+    pub releases_unseen: bool,
+    /// Whether a module of it allocates past the tracer.
+    pub allocates_unseen: bool,
     /// Where the process's epochs lie.
     pub grid: Grid,
     pub(super) activity: [Activity; EPOCHS],
@@ -153,6 +157,8 @@ impl Image {
             frees_unmatched: 0,
             frees_unexplained: 0,
             lost: LostCounts::default(),
+            releases_unseen: false,
+            allocates_unseen: false,
             grid,
             activity: [Activity::default(); EPOCHS],
             activity_shift: grid.shift(),

@@ -29,6 +29,8 @@ pub(super) struct Observation {
     pub(super) from_start: bool,
     /// The share of frees that were not seen: lost, or known only by their address being reused.
     pub(super) frees_missed: f64,
+    /// Whether a module of the process releases blocks unseen: any block may be gone.
+    pub(super) releases_unseen: bool,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -69,6 +71,7 @@ impl Observation {
             load_end,
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
+            releases_unseen: image.releases_unseen,
             bytes_lost: lost.bytes > 0,
         }
     }

@@ -73,6 +73,10 @@ fn blind(why: Option<Unmeasured>) -> &'static str {
             "the load stopped early, and what a program keeps of its last work is no leak yet. Keep \
              the load on to the end, or put it on again after a pause; idling longer tells nothing."
         }
+        Some(Unmeasured::FreesUnseen) => {
+            "a module frees blocks unseen, so that any of them may look alive. Record without that \
+             module, or with it loaded without RTLD_DEEPBIND."
+        }
         Some(Unmeasured::Lost) => {
             "too much of it is lost. Record again on a less busy machine or under less load, and \
              let the recording end whole; recording longer loses more."

@@ -19,6 +19,7 @@ use super::tallies::Tallies;
 use super::target::{Target, exit};
 use super::told::Told;
 use super::translate::Translator;
+use super::unseen::Unseen;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
 
@@ -76,6 +77,7 @@ pub(super) struct Collector<'a> {
     due: Due,
     /// What ran and was not traced.
     untraced: Vec<Untraced>,
+    unseen: Unseen,
     executions: Executions,
     /// Since when the next process has been about to register.
     registering_since: Option<Instant>,
@@ -108,6 +110,7 @@ impl<'a> Collector<'a> {
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
+            unseen: Unseen::default(),
             executions: Executions::default(),
             registering_since: None,
             facts_said: false,

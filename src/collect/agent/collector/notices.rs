@@ -57,6 +57,9 @@ impl Collector<'_> {
                 let process = &self.processes[index];
                 // Of one that began after this moment nothing can be said before its beginning.
                 if process.ended || process.began > at {
+                    if process.ended {
+                        self.unseen.forget(index as u32);
+                    }
                     continue;
                 }
                 if modules_due {
@@ -98,13 +101,21 @@ impl Collector<'_> {
         }
     }
 
-    /// Looks which modules a process has; nobody can once it has ended.
+    /// Looks which modules a process has, and whether their calls pass the agent; nobody can once it
+    /// has ended.
     pub(super) fn note_modules(&mut self, index: usize, at: Stamp) {
         let process = &self.processes[index];
         let modules = procfs::modules_of(process.pid, process.program());
-        if !modules.is_empty() {
-            self.control(at, index as u32, Payload::Map(modules));
+        if modules.is_empty() {
+            return;
         }
+        let (pid, name) = (process.pid, process.name());
+        for fact in self.unseen.look(index as u32, pid, name, &modules) {
+            let Fact { subject, value, .. } = &fact;
+            tracing::warn!("{subject}: {}", value.as_deref().unwrap_or_default());
+            self.control(at, index as u32, Payload::Fact(Box::new(fact)));
+        }
+        self.control(at, index as u32, Payload::Map(modules));
     }
 
     /// Facts of this machine.
