@@ -160,3 +160,223 @@ impl<'a> Calls<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use unfreed_symbols::Definition;
+
+    use super::*;
+
+    const AGENT: u64 = 0x1000;
+    const LIBC: u64 = 0x2000;
+    const STANDARD: u64 = 0x3000;
+    const PROGRAM: u64 = 0x4000;
+    const PLUG_IN: u64 = 0x5000;
+
+    /// A module of a size of 0x1000, at a multiple of that: what it calls, with what stands in the
+    /// slots, and where it defines what.
+    struct Made {
+        name: &'static str,
+        start: u64,
+        linkage: Linkage,
+        values: Vec<Option<u64>>,
+    }
+
+    fn made(
+        name: &'static str,
+        start: u64,
+        calls: &[(&'static str, u64)],
+        defines: &[(&'static str, u64)],
+    ) -> Made {
+        let import = |(slot, (name, _)): (usize, &(&'static str, u64))| Import {
+            name,
+            slot: slot as u64 * 8,
+        };
+        let definition = |(name, at): &(&'static str, u64)| Definition { name, address: Some(*at) };
+        let imports = calls.iter().enumerate().map(import).collect();
+        let linkage = Linkage { imports, definitions: defines.iter().map(definition).collect() };
+        let values = calls.iter().map(|(_, value)| Some(*value)).collect();
+        Made { name, start, linkage, values }
+    }
+
+    /// The usual modules of a process, and this one.
+    fn check(module: Made) -> Past {
+        let libc = made(
+            "libc.so.6",
+            LIBC,
+            &[("free", AGENT + 1), ("malloc", AGENT + 2)],
+            &[("free", 1), ("malloc", 2), ("__libc_free", 1)],
+        );
+        let standard = made(
+            "libstdc++.so.6",
+            STANDARD,
+            &[("free", AGENT + 1), ("malloc", AGENT + 2), ("_Znwm", AGENT + 3)],
+            &[("_Znwm", 3), ("_ZdlPv", 4)],
+        );
+        let agent = made("agent", AGENT, &[], &[("free", 1), ("malloc", 2), ("_Znwm", 3)]);
+        check_among(vec![agent, libc, standard, module])
+    }
+
+    /// The last of them.
+    fn check_among(modules: Vec<Made>) -> Past {
+        let mapped: Vec<Mapped<'_>> = modules
+            .iter()
+            .map(|module| Mapped {
+                file_name: module.name,
+                start: module.start,
+                end: module.start + 0x1000,
+                load_bias: module.start,
+                is_agent: module.start == AGENT,
+                linkage: &module.linkage,
+                values: &module.values,
+            })
+            .collect();
+        past_agent(&mapped, mapped.len() - 1)
+    }
+
+    fn nothing(settled: bool) -> Past {
+        Past { settled, ..Past::default() }
+    }
+
+    fn says(past: Past) -> [String; 2] {
+        [past.releases, past.hands_out].map(Option::unwrap_or_default)
+    }
+
+    #[test]
+    fn calls_that_reach_the_agent_are_no_matter() {
+        let calls = [("malloc", AGENT + 2), ("free", AGENT + 1), ("_Znwm", AGENT + 3)];
+        assert_eq!(check(made("plain", PROGRAM, &calls, &[])), nothing(true));
+        assert_eq!(check(made("no calls", PROGRAM, &[], &[])), nothing(true));
+    }
+
+    #[test]
+    fn calls_that_reach_the_c_library_itself_are_told() {
+        let calls = [("malloc", LIBC + 2), ("free", LIBC + 1)];
+        let past = check(made("deep.so", PLUG_IN, &calls, &[]));
+        assert!(past.settled);
+        let [releases, hands_out] = says(past);
+        assert_eq!(
+            releases,
+            "its calls of free go to libc.so.6, past the agent: blocks that it frees look alive"
+        );
+        assert_eq!(
+            hands_out,
+            "its calls of malloc go to libc.so.6, past the agent: what it allocates is not known"
+        );
+        // Who only allocates frees nothing, and who only frees allocates nothing.
+        let [releases, hands_out] = says(check(made("a", PLUG_IN, &calls[..1], &[])));
+        assert_eq!((releases.is_empty(), hands_out.is_empty()), (true, false));
+        let [releases, hands_out] = says(check(made("f", PLUG_IN, &calls[1..], &[])));
+        assert_eq!((releases.is_empty(), hands_out.is_empty()), (false, true));
+    }
+
+    #[test]
+    fn what_is_not_bound_yet_is_looked_at_again() {
+        // To its own stub, to nothing at all, not to be read.
+        for value in [PLUG_IN + 0x30, 0, 0x30] {
+            let past = check(made("lazy", PLUG_IN, &[("free", value)], &[]));
+            assert_eq!(past, nothing(false), "{value:x}");
+        }
+        let mut unread = made("unread", PLUG_IN, &[("free", LIBC + 1)], &[]);
+        unread.values.clear();
+        assert_eq!(check(unread), nothing(false));
+        // One that is bound tells, whatever the other will be.
+        let past =
+            check(made("half", PLUG_IN, &[("malloc", PLUG_IN + 9), ("free", LIBC + 1)], &[]));
+        assert!(!past.settled && past.releases.is_some() && past.hands_out.is_none());
+    }
+
+    #[test]
+    fn a_pointer_that_the_program_has_set_since_is_not_the_loader_s() {
+        // A table that held the address of free, and now that of some other function.
+        let past = check(made("table", PLUG_IN, &[("free", LIBC + 0x77)], &[]));
+        assert_eq!(past.releases, None);
+    }
+
+    #[test]
+    fn operators_are_what_they_call() {
+        // libstdc++'s own operator delete, which calls a free that is seen.
+        let calls = [("_ZdlPv", STANDARD + 4), ("_Znwm", STANDARD + 3)];
+        assert_eq!(check(made("plug-in", PLUG_IN, &calls, &[])), nothing(true));
+        // The program's own.
+        let own = [("_ZdlPv", 4)];
+        let program = |free| {
+            let agent = made("agent", AGENT, &[], &[]);
+            let libc = made("libc.so.6", LIBC, &[], &[("free", 1), ("malloc", 2)]);
+            let program = made("program", PROGRAM, &[("free", free)], &own);
+            let plug_in = made("plug-in", PLUG_IN, &[("_ZdlPv", PROGRAM + 4)], &[]);
+            check_among(vec![agent, libc, program, plug_in])
+        };
+        assert_eq!(program(AGENT + 1), nothing(true));
+        assert_eq!(program(PROGRAM + 0x20), nothing(false));
+        let [releases, _] = says(program(LIBC + 1));
+        assert!(releases.starts_with("its calls of operator delete go to libc.so.6"), "{releases}");
+        // One with an allocator inside, which calls nobody's free.
+        let agent = made("agent", AGENT, &[], &[]);
+        let inside = made("inside.so", PROGRAM, &[], &own);
+        let plug_in = made("plug-in", PLUG_IN, &[("_ZdlPv", PROGRAM + 4)], &[]);
+        let [releases, _] = says(check_among(vec![agent, inside, plug_in]));
+        assert!(releases.starts_with("its calls of operator delete go to inside.so"), "{releases}");
+    }
+
+    #[test]
+    fn a_program_at_a_fixed_address_lends_its_stubs() {
+        let with = |free| {
+            let agent = made("agent", AGENT, &[], &[("free", 1)]);
+            let libc = made("libc.so.6", LIBC, &[], &[("free", 1)]);
+            let program = made("program", PROGRAM, &[("free", free)], &[]);
+            let plug_in = made("plug-in", PLUG_IN, &[("free", PROGRAM + 0x40)], &[]);
+            check_among(vec![agent, libc, program, plug_in])
+        };
+        assert_eq!(with(AGENT + 1), nothing(true));
+        assert_eq!(with(PROGRAM + 0x46), nothing(false));
+        assert!(with(LIBC + 1).releases.is_some());
+    }
+
+    #[test]
+    fn an_allocator_s_own_names_lead_past_the_agent_except_from_itself() {
+        let allocator = || {
+            let calls = [("free", AGENT + 1), ("mi_free", PROGRAM + 7)];
+            made("libmimalloc.so.2", PROGRAM, &calls, &[("free", 6), ("mi_free", 7)])
+        };
+        assert_eq!(check(allocator()), nothing(true));
+        let agent = || made("agent", AGENT, &[], &[("free", 1)]);
+        let user = made("user", PLUG_IN, &[("mi_free", PROGRAM + 7), ("free", AGENT + 1)], &[]);
+        let past = check_among(vec![agent(), allocator(), user]);
+        assert!(past.settled && past.hands_out.is_none());
+        assert!(past.releases.is_some_and(|why| why.contains("mi_free go to libmimalloc.so.2")));
+    }
+
+    #[test]
+    fn an_allocator_of_its_own_frees_nobody_else_s_blocks() {
+        let calls = [("malloc", PLUG_IN + 2), ("free", PLUG_IN + 1)];
+        let past = check(made("private.so", PLUG_IN, &calls, &[("malloc", 2), ("free", 1)]));
+        assert_eq!(past.releases, None);
+        let why = past.hands_out.unwrap_or_default();
+        assert!(why.starts_with("its calls of malloc go to its own, past the agent"), "{why}");
+    }
+
+    #[test]
+    fn functions_chosen_at_load_lie_anywhere_in_their_module() {
+        let mut allocator = made("choosy.so", PROGRAM, &[], &[("free", 0)]);
+        allocator.linkage.definitions[0].address = None;
+        let agent = made("agent", AGENT, &[], &[]);
+        let plug_in = made("plug-in", PLUG_IN, &[("free", PROGRAM + 0x99)], &[]);
+        assert!(check_among(vec![agent, allocator, plug_in]).releases.is_some());
+    }
+
+    #[test]
+    fn many_calls_are_told_in_few_words() {
+        let names = ["free", "cfree", "realloc", "_ZdlPv", "_ZdlPvm", "reallocarray"];
+        let calls: Vec<(&'static str, u64)> =
+            (1..).zip(names).map(|(n, name)| (name, LIBC + n)).collect();
+        let defines: Vec<(&'static str, u64)> =
+            (1..).zip(names).map(|(n, name)| (name, n)).collect();
+        let agent = made("agent", AGENT, &[], &[]);
+        let libc = made("libc.so.6", LIBC, &[], &defines);
+        let [releases, _] =
+            says(check_among(vec![agent, libc, made("deep.so", PLUG_IN, &calls, &[])]));
+        let words = "its calls of cfree, free, operator delete and 2 more go to libc.so.6";
+        assert!(releases.starts_with(words), "{releases}");
+    }
+}
