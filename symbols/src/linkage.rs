@@ -12,8 +12,8 @@ use object::{Endianness, ReadCache, ReadRef};
 
 use crate::SymbolError;
 
-/// Bytes of one table, at most. The largest libraries there are have string tables of a tenth.
-const TABLE_MOST: u64 = 32 << 20;
+/// Bytes of one table, at most. LLVM's strings are 3 MiB.
+const TABLE_MOST: u64 = 16 << 20;
 /// Entries of the dynamic segment looked at, at most.
 const DYNAMIC_MOST: u64 = 4096;
 

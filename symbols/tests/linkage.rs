@@ -22,8 +22,11 @@ void *(*const table[])(size_t, size_t) = { calloc };
 __attribute__((visibility(\"hidden\"))) void absent(void) {}
 ";
 
+/// Functions and addresses.
+type Places = BTreeSet<(String, u64)>;
+
 /// Imports with their slots, and definitions with their addresses, by the section tables.
-fn by_sections(bytes: &[u8]) -> (BTreeSet<(String, u64)>, BTreeSet<(String, u64)>) {
+fn by_sections(bytes: &[u8]) -> (Places, Places) {
     let file = object::File::parse(bytes).unwrap();
     let symbols = file.dynamic_symbol_table().unwrap();
     let mut imports = BTreeSet::new();

@@ -30,7 +30,8 @@ fn unmeasured(page: &mut Page, report: &Report) {
     let processes = report.processes_unmeasured;
     if processes > 0 && report.conclusive {
         let text = format!(
-            "In {} no leak could have been seen: too short, idle too soon, or too much of it lost.",
+            "In {} no leak could have been seen: too short, idle too soon, or too \
+             much of it lost or not seen.",
             counted(processes, "other process", "other processes")
         );
         page.paragraph(0, &[words(text).ink(Ink::Warning)]);

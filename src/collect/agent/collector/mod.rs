@@ -19,7 +19,7 @@ use super::tallies::Tallies;
 use super::target::{Target, exit};
 use super::told::Told;
 use super::translate::Translator;
-use super::unseen::Unseen;
+use super::unseen::UnseenWatch;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
 
@@ -77,7 +77,7 @@ pub(super) struct Collector<'a> {
     due: Due,
     /// What ran and was not traced.
     untraced: Vec<Untraced>,
-    unseen: Unseen,
+    unseen: UnseenWatch,
     executions: Executions,
     /// Since when the next process has been about to register.
     registering_since: Option<Instant>,
@@ -110,7 +110,7 @@ impl<'a> Collector<'a> {
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
-            unseen: Unseen::default(),
+            unseen: UnseenWatch::start()?,
             executions: Executions::default(),
             registering_since: None,
             facts_said: false,
@@ -283,6 +283,8 @@ impl<'a> Collector<'a> {
         }
         self.take_all_young();
         self.say_executions(true);
+        let found = self.unseen.finish();
+        self.say_unseen(found);
         let last = now();
         self.tell_tallies(last, |_| true);
         self.control(last, 0, Payload::Epoch);

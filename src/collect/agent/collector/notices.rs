@@ -70,6 +70,8 @@ impl Collector<'_> {
                     self.control(at, index as u32, payload);
                 }
             }
+            let found = self.unseen.found();
+            self.say_unseen(found);
             self.read_tallies();
             // What they count was defined by now, but maybe not yet at the round's beginning.
             let counted = now();
@@ -109,13 +111,21 @@ impl Collector<'_> {
         if modules.is_empty() {
             return;
         }
-        let (pid, name) = (process.pid, process.name());
-        for fact in self.unseen.look(index as u32, pid, name, &modules) {
-            let Fact { subject, value, .. } = &fact;
-            tracing::warn!("{subject}: {}", value.as_deref().unwrap_or_default());
-            self.control(at, index as u32, Payload::Fact(Box::new(fact)));
+        // Most processes are gone before a leak could be told in them, and are not worth the while.
+        if self.processes[index].began < at {
+            let process = &self.processes[index];
+            self.unseen.look(index as u32, process.pid, process.name(), &modules);
         }
         self.control(at, index as u32, Payload::Map(modules));
+    }
+
+    /// Says which modules' calls do not pass the agent.
+    pub(super) fn say_unseen(&mut self, found: Vec<(u32, Fact)>) {
+        for (process, fact) in found {
+            let Fact { subject, value, .. } = &fact;
+            tracing::warn!("{subject}: {}", value.as_deref().unwrap_or_default());
+            self.control(now(), process, Payload::Fact(Box::new(fact)));
+        }
     }
 
     /// Facts of this machine.

@@ -11,6 +11,7 @@
 mod names;
 mod past;
 mod peek;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,7 +19,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use unfreed_symbols::Linkage;
@@ -30,15 +31,20 @@ use names::NAMES;
 use past::{Mapped, past_agent};
 use peek::{Piece, peek};
 
+pub(super) use watch::UnseenWatch;
+
 /// So many bytes at a module's start tell it from another of its path: headers and build-id.
 const HEAD: usize = 1024;
 /// Modules of a process that are looked at, at most.
 const MODULES_MOST: usize = 1024;
 
+/// Files that are remembered, at most.
+const FILES_MOST: usize = 16_384;
+
 /// What is known of the processes' modules.
 #[derive(Default)]
-pub(super) struct Unseen {
-    files: FxHashMap<FileSeen, Rc<Linkage>>,
+struct Unseen {
+    files: FxHashMap<FileSeen, Arc<Linkage>>,
     processes: FxHashMap<u32, BTreeMap<u64, Module>>,
 }
 
@@ -54,7 +60,7 @@ struct Module {
     seen: ModuleSeen,
     file_name: String,
     is_agent: bool,
-    linkage: Rc<Linkage>,
+    linkage: Arc<Linkage>,
     values: Vec<Option<u64>>,
     /// All its calls are bound, and where was told.
     settled: bool,
@@ -65,13 +71,7 @@ struct Module {
 impl Unseen {
     /// Looks at a process's modules; gives the facts that are new. `process` is its number in the
     /// session, `name` its own.
-    pub(super) fn look(
-        &mut self,
-        process: u32,
-        pid: u32,
-        name: &str,
-        modules: &[ModuleSeen],
-    ) -> Vec<Fact> {
+    fn look(&mut self, process: u32, pid: u32, name: &str, modules: &[ModuleSeen]) -> Vec<Fact> {
         self.learn(process, pid, modules);
         let Some(known) = self.processes.get_mut(&process) else { return Vec::new() };
         // Without the agent in the map nothing leads to it, and nothing could be said.
@@ -81,10 +81,11 @@ impl Unseen {
         }
         let found = {
             let mapped: Vec<Mapped<'_>> = known.values().map(Module::mapped).collect();
-            (0..mapped.len()).map(|at| past_agent(&mapped, at)).collect::<Vec<_>>()
+            let open = known.values().enumerate().filter(|(_, module)| !module.settled);
+            open.map(|(at, _)| past_agent(&mapped, at)).collect::<Vec<_>>()
         };
         let mut facts = Vec::new();
-        for (module, past) in known.values_mut().zip(found) {
+        for (module, past) in known.values_mut().filter(|module| !module.settled).zip(found) {
             module.settled = past.settled;
             let path = String::from_utf8_lossy(&module.seen.path);
             let kinds = [FactKind::FreesUnseen, FactKind::AllocationsUnseen];
@@ -99,14 +100,16 @@ impl Unseen {
     }
 
     /// Forgets a process that has ended.
-    pub(super) fn forget(&mut self, process: u32) {
+    fn forget(&mut self, process: u32) {
         self.processes.remove(&process);
     }
 
     /// Takes note of modules that have come and gone.
     fn learn(&mut self, process: u32, pid: u32, modules: &[ModuleSeen]) {
         let known = self.processes.entry(process).or_default();
-        known.retain(|_, module| modules.contains(&module.seen));
+        let now: FxHashMap<u64, &ModuleSeen> =
+            modules.iter().map(|seen| (seen.start, seen)).collect();
+        known.retain(|start, module| now.get(start).is_some_and(|seen| **seen == module.seen));
         let room = MODULES_MOST.saturating_sub(known.len());
         let new: Vec<&ModuleSeen> =
             modules.iter().filter(|seen| !known.contains_key(&seen.start)).take(room).collect();
@@ -123,7 +126,10 @@ impl Unseen {
             let linkage = match self.files.get(&key) {
                 Some(known) => known.clone(),
                 None => {
-                    let linkage = Rc::new(linkage(pid, &key));
+                    let linkage = Arc::new(linkage(pid, &key));
+                    if self.files.len() >= FILES_MOST {
+                        self.files.clear();
+                    }
                     self.files.insert(key, linkage.clone());
                     linkage
                 }
@@ -134,7 +140,7 @@ impl Unseen {
 }
 
 impl Module {
-    fn new(seen: &ModuleSeen, linkage: Rc<Linkage>) -> Module {
+    fn new(seen: &ModuleSeen, linkage: Arc<Linkage>) -> Module {
         let file_name = Path::new(OsStr::from_bytes(&seen.path)).file_name().unwrap_or_default();
         let is_agent = file_name == AGENT_NAME;
         Module {
@@ -192,7 +198,7 @@ fn linkage(pid: u32, seen: &FileSeen) -> Linkage {
     let inside = inside.join(path.strip_prefix("/").unwrap_or(path));
     let file = [path, &inside].into_iter().find_map(|path| open(path, &seen.head));
     let read = file.map(|file| Linkage::read_from(file, &NAMES));
-    let linkage = match read {
+    match read {
         Some(Ok(linkage)) => linkage,
         Some(Err(error)) => {
             tracing::debug!("{}: what it calls is not known: {error}", path.display());
@@ -202,8 +208,7 @@ fn linkage(pid: u32, seen: &FileSeen) -> Linkage {
             tracing::debug!("{}: the file that is mapped is not to be found", path.display());
             Linkage::default()
         }
-    };
-    linkage
+    }
 }
 
 /// The file, if it begins like this.

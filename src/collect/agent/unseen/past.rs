@@ -33,7 +33,7 @@ pub(super) struct Past {
     pub(super) settled: bool,
 }
 
-/// Looks at the module at this place.
+/// Looks at the module at this place. The modules are in the order of their addresses.
 pub(super) fn past_agent(modules: &[Mapped<'_>], at: usize) -> Past {
     let mut past = Past { settled: true, ..Past::default() };
     let Some(module) = modules.get(at) else { return past };
@@ -78,11 +78,13 @@ fn leads(modules: &[Mapped<'_>], at: usize, import: usize, further: u32) -> Lead
         return Leads::Nowhere;
     };
     let Some(value) = module.values.get(import).copied().flatten() else { return Leads::Nowhere };
-    let Some(to) = modules.iter().position(|other| (other.start..other.end).contains(&value))
-    else {
+    let after = modules.partition_point(|other| other.start <= value);
+    let Some((to, target)) = after.checked_sub(1).map(|to| (to, &modules[to])) else {
         return Leads::Nowhere;
     };
-    let target = &modules[to];
+    if value >= target.end {
+        return Leads::Nowhere;
+    }
     if target.is_agent {
         return Leads::Agent;
     }
