@@ -103,8 +103,8 @@ impl Collector<'_> {
         }
     }
 
-    /// Looks which modules a process has, and whether their calls pass the agent; nobody can once it
-    /// has ended.
+    /// Looks which modules a process has, and has it looked where their calls lead; nobody can once
+    /// it has ended.
     pub(super) fn note_modules(&mut self, index: usize, at: Stamp) {
         let process = &self.processes[index];
         let modules = procfs::modules_of(process.pid, process.program());
