@@ -499,6 +499,11 @@ pub enum FactKind {
     Capture = 4,
     /// A process that ran and was not traced: its program and pid; the value says why.
     NotTraced = 5,
+    /// A module of the event's process that releases blocks past the tracer, so that they look alive:
+    /// its path, and the process; the value says why.
+    FreesUnseen = 6,
+    /// A module of the event's process that allocates past the tracer: the same.
+    AllocationsUnseen = 7,
 }
 
 /// The names at one frame, innermost inlined function first.

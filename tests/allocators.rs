@@ -15,6 +15,7 @@ use support::compile::Language;
 use support::process::{LIMIT, Running};
 use support::programs::{self, Allocator, Archiver};
 use traced::{UNFREED, as_bare, of};
+use unfreed::event::FactKind;
 
 #[test]
 fn exceptions_pass_through_new_and_leave_nothing_set() {
@@ -169,7 +170,30 @@ fn blocks_that_are_freed_by_an_allocator_s_own_names_are_nobody_s_leak() {
 }
 
 #[test]
+fn who_frees_by_an_allocator_s_own_name_is_told() {
+    let Some(allocators) = installed() else {
+        support::skip!("jemalloc, tcmalloc and mimalloc are not all installed");
+    };
+    std::thread::scope(|scope| {
+        for allocator in allocators {
+            scope.spawn(move || {
+                let [_, free] = allocator.own_names();
+                let traced = of(&allocator.link_own_name(), &["300", "10000"]);
+                assert_eq!(traced.finished.out(), "rounds=300\n", "{}", traced.finished.err());
+                let told = traced.unseen();
+                assert_eq!(told.len(), 1, "{told:?}");
+                assert_eq!(told[0].kind, FactKind::FreesUnseen);
+                let why = told[0].value.as_deref().unwrap_or_default();
+                let begins = format!("its calls of {free} go to {}", allocator.file());
+                assert!(why.starts_with(&begins), "{why}");
+                assert!(told[0].subject.contains("/own_name_linked_"), "{}", told[0].subject);
+                traced.assert_accuses_nobody();
+            });
+        }
+    });
+}
 
+#[test]
 fn blocks_that_are_allocated_by_an_allocator_s_own_names_may_be_freed() {
     by_own_names("allocated");
 }

@@ -105,7 +105,7 @@ fn children_and_threads_without_number_end() {
 #[test]
 fn library_that_binds_deep_frees_and_allocates() {
     let plug_in = programs::plug_in("deepbind_plugin", "deep");
-    for what in ["gives", "takes", "leaks", "swaps"] {
+    for what in ["gives", "takes", "leaks", "swaps", "keeps"] {
         let arguments = [plug_in.to_str().unwrap(), what, "500", "0"];
         check(bare(&programs::c("deepbind"), &arguments), 0, "rounds=500\n");
     }
@@ -123,6 +123,7 @@ fn allocators_free_each_name_s_blocks() {
             let arguments = [allocate, free, what, "100", "0"];
             check(bare(&program, &arguments), 0, "rounds=100\n");
         }
+        check(bare(&allocator.link_own_name(), &["100", "0"]), 0, "rounds=100\n");
     }
 }
 

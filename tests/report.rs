@@ -89,6 +89,7 @@ fn why_nothing_could_be_seen_decides_the_advice() {
         (Unmeasured::Short, "it is too short. Record longer, under load.", "stopped"),
         (Unmeasured::LoadStopped, "Keep the load on to the end", "Record longer"),
         (Unmeasured::Sampled, "Trace it from its start, or without sampling.", "Record"),
+        (Unmeasured::FreesUnseen, "loaded without RTLD_DEEPBIND", "longer"),
         (Unmeasured::Lost, "too much of it is lost.", "Record longer"),
     ] {
         let report = Report {
@@ -336,7 +337,7 @@ fn what_was_not_traced_stands_beside_the_conclusion() {
         text.contains("Not traced: /bin/\\u{1b}[2Jbox (process 1): it is statically linked."),
         "{text}"
     );
-    assert!(text.contains("2 more processes not traced, in the JSON."), "{text}");
+    assert!(text.contains("2 more not traced, in the JSON."), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use behaviours::{FAMILIES, Family, Label, World};
 use unfreed::event::StackId;
 use unfreed::ledger::{Ledger, StackEnd};
-use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, Verdict, judge};
+use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, Unmeasured, Verdict, judge};
 
 const SEEDS: u64 = 20;
 
@@ -228,6 +228,42 @@ fn lost_frees_and_lost_stacks_keep_a_leak_open() {
     assert_eq!(open.verdict, Verdict::Undecided);
     assert!(open.decided_by.is_some());
     assert_eq!(leak(None, StackId::LOST).verdict, Verdict::Undecided);
+}
+
+/// Nobody knows which blocks a module was given whose frees are not seen.
+#[test]
+fn a_module_whose_frees_are_not_seen_keeps_a_leak_open() {
+    use unfreed::event::{Fact, FactKind, What};
+    let leak = |kind: Option<FactKind>, at_end: bool| {
+        let mut world = World::new(1, 60, true);
+        let fact = |kind| {
+            let subject = "/usr/lib/deep.so in server (process 100)".to_owned();
+            What::Fact(Box::new(Fact { kind, subject, value: Some("why".to_owned()) }))
+        };
+        let say = |world: &mut World| kind.into_iter().for_each(|kind| world.say(fact(kind)));
+        if !at_end {
+            say(&mut world);
+        }
+        world.serve(|world, _| world.keep_at(World::SUBJECT, 64));
+        if at_end {
+            say(&mut world);
+        }
+        let assessment = judge(&world.finish());
+        let unmeasured = assessment.unmeasured;
+        (assessment.sites.into_iter().find(|s| s.stack == World::SUBJECT).unwrap(), unmeasured)
+    };
+    for kind in [None, Some(FactKind::AllocationsUnseen), Some(FactKind::NotTraced)] {
+        let (sure, unmeasured) = leak(kind, false);
+        assert_eq!((sure.verdict, unmeasured), (Verdict::Growth, None), "{kind:?}");
+        assert!(sure.confidence > 0.9, "{kind:?}");
+    }
+    for at_end in [false, true] {
+        let (open, unmeasured) = leak(Some(FactKind::FreesUnseen), at_end);
+        assert_eq!(open.verdict, Verdict::Undecided);
+        assert!(open.confidence < 0.5, "{}", open.confidence);
+        assert!(open.decided_by.is_some_and(|by| by.contains("whose frees are not seen")));
+        assert_eq!(unmeasured, Some(Unmeasured::FreesUnseen));
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@
 
 use crate::session::Joined;
 
-/// Begins before what is stamped with the time itself, for what this refers to.
-const DEFINITIONS_BEFORE: u64 = 1;
-const PROCESS_BEFORE: u64 = 2;
+/// What refers to something is stamped later than that: the time itself, stacks, modules, processes.
+const STACKS_BEFORE: u64 = 1;
+const MODULES_BEFORE: u64 = 2;
+const PROCESS_BEFORE: u64 = 3;
 
 /// The time now.
 #[inline(always)]
@@ -16,13 +17,18 @@ pub(crate) fn stamp(session: Joined) -> u64 {
     session.clock()
 }
 
-/// The stamp of a definition: whatever refers to it is later.
+/// The stamp of a stack's definition.
 #[inline(always)]
-pub(crate) fn definition_stamp(session: Joined) -> u64 {
-    session.clock().saturating_sub(DEFINITIONS_BEFORE)
+pub(crate) fn stack_stamp(session: Joined) -> u64 {
+    session.clock().saturating_sub(STACKS_BEFORE)
 }
 
-/// The stamp of a process's beginning: all it defines is later.
+/// The stamp of a module's definition.
+pub(crate) fn module_stamp(session: Joined) -> u64 {
+    session.clock().saturating_sub(MODULES_BEFORE)
+}
+
+/// The stamp of a process's beginning.
 pub(crate) fn process_stamp(session: Joined) -> u64 {
     session.clock().saturating_sub(PROCESS_BEFORE)
 }

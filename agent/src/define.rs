@@ -3,9 +3,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
-use unfreed_wire::{Kind, RecordHeader, words};
+use unfreed_wire::{Kind, RecordHeader, STACK_GENERATION_MASK, STACK_GENERATION_SHIFT, words};
 
-use crate::clock::definition_stamp;
+use crate::clock::{module_stamp, stack_stamp};
 use crate::ring::{Need, Ring};
 use crate::unwind::{self, Object, Registers, Trail};
 
@@ -26,16 +26,16 @@ pub(crate) fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
     // A forked child defines its own: the collector keeps each process's apart.
     let hash = walked.hash ^ (ring.session.process as u64) << 48;
     if trail.defined() != hash {
-        define(ring, trail, hash);
+        define(ring, trail, generation, hash);
     }
     hash
 }
 
 #[inline(never)]
-fn define(ring: &Ring, trail: &mut Trail, hash: u64) {
+fn define(ring: &Ring, trail: &mut Trail, generation: u64, hash: u64) {
     let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
     if seen.load(Acquire) != hash {
-        if !define_stack(ring, trail, hash) {
+        if !define_stack(ring, trail, generation, hash) {
             return;
         }
         seen.store(hash, Release);
@@ -45,14 +45,14 @@ fn define(ring: &Ring, trail: &mut Trail, hash: u64) {
 
 #[cold]
 #[inline(never)]
-fn define_stack(ring: &Ring, trail: &Trail, hash: u64) -> bool {
+fn define_stack(ring: &Ring, trail: &Trail, generation: u64, hash: u64) -> bool {
     let header = RecordHeader {
         kind: Kind::Stack as u8,
         function: 0,
         words: (words::STACK + trail.depth()) as u16,
-        detail: trail.end() as u32,
+        detail: trail.end() as u32 | (generation as u32) << STACK_GENERATION_SHIFT,
     };
-    let head: [u64; words::STACK] = [header.pack(), definition_stamp(ring.session), hash];
+    let head: [u64; words::STACK] = [header.pack(), stack_stamp(ring.session), hash];
     let frames = (0..trail.depth()).map(|n| trail.frame(n));
     let written = ring.append_both(&head, frames, Need::Other);
     if !written {
@@ -79,10 +79,14 @@ fn announce_module(ring: &Ring, object: &Object, generation: u64) -> bool {
     let length = name.len().min(NAME_WORDS * 8);
     let mut record = [0u64; words::MODULE + NAME_WORDS];
     let whole = words::MODULE + length.div_ceil(8);
-    let header =
-        RecordHeader { kind: Kind::Module as u8, function: 0, words: whole as u16, detail: 0 };
+    let header = RecordHeader {
+        kind: Kind::Module as u8,
+        function: 0,
+        words: whole as u16,
+        detail: generation as u32 & STACK_GENERATION_MASK,
+    };
     record[0] = header.pack();
-    record[1] = definition_stamp(ring.session);
+    record[1] = module_stamp(ring.session);
     record[2] = object.load_bias;
     record[3] = object.start;
     record[4] = object.end;

@@ -9,8 +9,8 @@ use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Event, Exit, Free, FreedBefore, HeapId, Lost, Process, ProcessId, Realloc,
-    Snapshot, StackId, Tally, Time, What,
+    Address, Alloc, Event, Exit, FactKind, Free, FreedBefore, HeapId, Lost, Process, ProcessId,
+    Realloc, Snapshot, StackId, Tally, Time, What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -75,6 +75,13 @@ impl Ledger {
                 samples.entry(sample.metric).or_default().push(now, sample.value);
             }
             What::Fact(fact) => {
+                match fact.kind {
+                    FactKind::FreesUnseen => self.image_mut(event.process).releases_unseen = true,
+                    FactKind::AllocationsUnseen => {
+                        self.image_mut(event.process).allocates_unseen = true;
+                    }
+                    _ => {}
+                }
                 self.facts.insert((fact.kind, fact.subject.clone()), fact.as_ref().clone());
             }
             What::Epoch => {

@@ -146,6 +146,10 @@ pub struct Image {
     pub(super) forked_from: Option<usize>,
     /// What was lost of this process alone; [`super::Ledger::lost_in`] has all that concerns it.
     pub lost: LostCounts,
+    /// Whether a module of it releases blocks past the tracer.
+    pub releases_unseen: bool,
+    /// Whether a module of it allocates past the tracer.
+    pub allocates_unseen: bool,
     /// Where the process's epochs lie.
     pub grid: Grid,
     pub(super) activity: [Activity; EPOCHS],
@@ -181,6 +185,8 @@ impl Image {
             given_twice: 0,
             forked_from: None,
             lost: LostCounts::default(),
+            releases_unseen: false,
+            allocates_unseen: false,
             grid,
             activity: [Activity::default(); EPOCHS],
             activity_shift: grid.shift(),

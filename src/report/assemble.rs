@@ -273,13 +273,17 @@ fn losses(ledger: &Ledger) -> Losses {
 }
 
 fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
-    let facts = ledger.facts().filter(|fact| fact.kind == FactKind::NotTraced);
-    facts
-        .map(|fact| NotTraced {
-            program: fact.subject.clone(),
-            why: fact.value.clone().unwrap_or_default(),
-        })
-        .collect()
+    let kinds = [FactKind::NotTraced, FactKind::FreesUnseen, FactKind::AllocationsUnseen];
+    let mut not_traced: Vec<NotTraced> = Vec::new();
+    for fact in ledger.facts().filter(|fact| kinds.contains(&fact.kind)) {
+        let why = fact.value.clone().unwrap_or_default();
+        match not_traced.iter_mut().find(|other| other.program == fact.subject) {
+            // What a module frees, and what it allocates.
+            Some(other) => other.why = format!("{}; {why}", other.why),
+            None => not_traced.push(NotTraced { program: fact.subject.clone(), why }),
+        }
+    }
+    not_traced
 }
 
 fn fault(fault: &read::Fault) -> Fault {

@@ -25,7 +25,8 @@ pub struct Report {
     pub duration_s: f64,
     /// What was lost.
     pub losses: Losses,
-    /// Processes that ran and were not traced: nothing is known of what they allocated.
+    /// Processes that ran and were not traced, and modules of traced ones whose calls went past the
+    /// tracer: nothing is known of what they allocated, nor of what such a module freed.
     pub not_traced: Vec<NotTraced>,
     /// What could not be read, with offsets.
     pub faults: Vec<Fault>,
@@ -117,10 +118,10 @@ pub struct Losses {
     pub bytes: u64,
 }
 
-/// A process that ran and was not traced.
+/// A process that ran and was not traced, or a module of a traced one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotTraced {
-    /// Its program and pid.
+    /// Its program and pid; for a module its path, and its process's name and pid.
     pub program: String,
     /// Why it was not.
     pub why: String,

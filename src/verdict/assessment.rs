@@ -233,6 +233,8 @@ pub enum Unmeasured {
     Short,
     /// The process stopped working long before the observation ended.
     LoadStopped,
+    /// A module releases blocks past the tracer: any of them may look alive.
+    FreesUnseen,
     /// Too much was lost: bytes of the recording, or most allocations or their stacks.
     Lost,
     /// The process ran before the trace began and was sampled: frees of its older blocks are not told.

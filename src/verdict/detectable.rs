@@ -71,6 +71,9 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
     if lost.bytes > 0 || thinned > MOST_LOST {
         return Err(Unmeasured::Lost);
     }
+    if seen.releases_unseen {
+        return Err(Unmeasured::FreesUnseen);
+    }
     let load_s = (seen.load_end as f64 * seen.width_s).min(seen.duration_s);
     // The youngest two epochs are never old enough.
     let old_s = load_s.min(seen.duration_s - 2.0 * seen.width_s);

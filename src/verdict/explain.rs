@@ -93,6 +93,9 @@ pub(super) fn decided_by(
                 .to_owned()
         }
         Doubt::LostFrees => "a trace in which no frees are lost".to_owned(),
+        Doubt::Unseen => "a trace without the module whose frees are not seen, or with it loaded \
+                          without RTLD_DEEPBIND"
+            .to_owned(),
         Doubt::Unmatched => "observing until frees of blocks older than the trace have ceased, or \
                              tracing the program from its start"
             .to_owned(),

@@ -39,6 +39,8 @@ pub(super) enum Doubt {
     LoadStopped,
     /// Lost frees may explain it.
     LostFrees,
+    /// A module that releases blocks unseen may explain it.
+    Unseen,
     /// Frees of blocks older than the trace may explain it.
     Unmatched,
     /// Whose blocks they are was lost, or not taken.
@@ -220,6 +222,10 @@ fn losses(scale: &mut Scale, cohorts: &[Cohort], survivors: &Survivors, seen: &O
             1.0 - explained / survivors.blocks
         };
         scale.factor(left, Doubt::LostFrees);
+    }
+    // Nothing tells which blocks such a module is given: it may have freed every survivor.
+    if seen.releases_unseen {
+        scale.cap(0.45, Doubt::Unseen);
     }
     if seen.bytes_lost {
         scale.factor(0.9, Doubt::LostFrees);

@@ -32,6 +32,8 @@ pub(super) struct Observation {
     /// Whether frees of blocks older than the trace happen that nothing tells of: the process was
     /// sampled, and ran before it was.
     pub(super) frees_hidden: bool,
+    /// Whether a module of the process releases blocks unseen: any block may be gone.
+    pub(super) releases_unseen: bool,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -73,6 +75,7 @@ impl Observation {
             from_start: image.from_start(),
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
             frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
+            releases_unseen: image.releases_unseen,
             bytes_lost: lost.bytes > 0,
         }
     }

@@ -53,7 +53,7 @@ fn doubt(ledger: &Ledger, image: &Image) -> Option<Doubt> {
         Some(Doubt::Sampled)
     } else if lost.allocations_missing() {
         Some(Doubt::Lost)
-    } else if lost.libraries > 0 {
+    } else if lost.libraries > 0 || image.allocates_unseen {
         Some(Doubt::Libraries)
     } else if image.frees_foreign > 0 {
         Some(Doubt::AllocatedUnseen)

@@ -20,8 +20,14 @@ pub(super) fn classify(
     if site.live_blocks == 0 {
         return (Verdict::Steady, 0.95);
     }
-    let blamed =
-        [Doubt::LostFrees, Doubt::Unmatched, Doubt::NoStack, Doubt::LoadStopped, Doubt::Sampled];
+    let blamed = [
+        Doubt::LostFrees,
+        Doubt::Unseen,
+        Doubt::Unmatched,
+        Doubt::NoStack,
+        Doubt::LoadStopped,
+        Doubt::Sampled,
+    ];
     if growth.confidence > 0.0 && blamed.contains(&growth.doubt) {
         return (Verdict::Undecided, growth.confidence);
     }

@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 
 use object::{Object, ObjectSection};
 use proptest::prelude::*;
-use unfreed_symbols::{ElfFacts, Files, ModuleOffset, Place, SymbolError, Symbols, Wanted};
+use unfreed_symbols::{
+    ElfFacts, Files, Linkage, ModuleOffset, Place, SymbolError, Symbols, Wanted,
+};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/server.cc");
 
@@ -68,6 +70,9 @@ fn ask(bytes: &[u8]) {
     let facts = ElfFacts::read(bytes);
     let read = ElfFacts::read_from(std::io::Cursor::new(bytes));
     assert_eq!(facts, read, "both ways of reading agree");
+    let names = ["malloc", "_Znwm", "_ZdlPv"];
+    let linkage = Linkage::read(bytes, &names);
+    assert_eq!(linkage, Linkage::read_from(std::io::Cursor::new(bytes), &names));
     let Ok(symbols) = Symbols::parse(bytes) else { return };
     for offset in (0..0x1800).step_by(7).chain([u64::MAX, u64::MAX - 1, 1 << 63]) {
         let frames = symbols.frames(ModuleOffset(offset));

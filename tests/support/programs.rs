@@ -73,6 +73,15 @@ impl Allocator {
             .any(|directory| PathBuf::from(directory).join(self.file()).exists())
     }
 
+    /// The program that frees by the allocator's own name, as the linker binds it.
+    pub fn link_own_name(self) -> PathBuf {
+        let [_, release] = self.own_names();
+        let output = format!("own_name_linked_{}", self.library());
+        Compile::new(Language::C, &output, &["tests/programs/own_name_linked.c"])
+            .flags(&[&format!("-DRELEASE={release}"), &format!("-l{}", self.library())])
+            .build()
+    }
+
     /// A small program linked with it.
     pub fn link(self, language: Language, name: &str) -> PathBuf {
         let ending = if language == Language::C { "c" } else { "cpp" };

@@ -262,6 +262,8 @@ fn measure() -> impl Strategy<Value = What> {
         FactKind::System,
         FactKind::Capture,
         FactKind::NotTraced,
+        FactKind::FreesUnseen,
+        FactKind::AllocationsUnseen,
     ]);
     prop_oneof![
         (lost, number()).prop_map(|(what, count)| What::Loss(Loss { what, count })),

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use unfreed::event::{
-    Address, Alloc, Event, Exit, Frame, Function, Lost, Module, Process, ProcessId, StackId,
-    StackNode, What,
+    Address, Alloc, Event, Exit, Fact, FactKind, Frame, Function, Lost, Module, Process, ProcessId,
+    StackId, StackNode, What,
 };
 use unfreed::ledger::Ledger;
 use unfreed::read::trace::Reader;
@@ -253,11 +253,23 @@ impl Traced {
         })
     }
 
-    /// Fails unless the trace is whole: nothing lost, no fault, every address in order.
+    /// Modules of which it was told that calls of theirs went past the agent.
+    pub fn unseen(&self) -> Vec<&Fact> {
+        let kinds = [FactKind::FreesUnseen, FactKind::AllocationsUnseen];
+        let facts = self.events.iter().filter_map(|event| match &event.what {
+            What::Fact(fact) if kinds.contains(&fact.kind) => Some(fact.as_ref()),
+            _ => None,
+        });
+        facts.collect()
+    }
+
+    /// Fails unless the trace is whole: nothing lost, no fault, every address in order, every module
+    /// seen to call the agent.
     #[track_caller]
     pub fn assert_whole(&self) {
         assert_eq!(self.faults, 0, "the trace has faults");
         assert_eq!(self.lost(), HashMap::new(), "something was lost");
+        assert_eq!(self.unseen(), [] as [&Fact; 0], "calls went past the agent");
         for (id, process) in self.processes() {
             let replay = self.replay(id.0);
             assert_eq!(replay.free_not_seen, 0, "{}: allocated at a live address", process.name);

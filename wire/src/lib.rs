@@ -14,7 +14,10 @@ mod writer;
 mod young;
 
 pub use process::{Execution, ExecutionState, Preload, Process, ProcessState, Refusal};
-pub use record::{Kind, RecordHeader, StackEnd, frame_word, split_frame_word, words};
+pub use record::{
+    Kind, RecordHeader, STACK_GENERATION_MASK, STACK_GENERATION_SHIFT, StackEnd, frame_word,
+    split_frame_word, words,
+};
 pub use session::{
     CLOSED, Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, TRAIL_BYTES, Telling, VERSION,
 };

@@ -10,8 +10,9 @@
 //!          return address of that free, stamp of that free
 //! Pair     stack hash, size, stamp of its allocation      a young block that no tally had room for
 //! Realloc  stamp after, old address, new address, size, stack hash     (stamp = before)
-//! Stack    stack hash, frame...            detail = StackEnd; innermost frame first
+//! Stack    stack hash, frame...            detail = StackEnd | generation << 8; innermost frame first
 //! Module   load bias, first address, end address, name length, name bytes padded with 0
+//!                                          detail = generation
 //! Thread   -                               detail = 0 began, 1 ended
 //! ```
 //!
@@ -109,6 +110,13 @@ impl RecordHeader {
         }
     }
 }
+
+/// Where the generation of a stack's modules lies in its record's detail: a stack is of the modules that
+/// were told in the same generation, since another may lie at the same place in the next.
+pub const STACK_GENERATION_SHIFT: u32 = 8;
+
+/// So much is told of a generation.
+pub const STACK_GENERATION_MASK: u32 = u32::MAX >> STACK_GENERATION_SHIFT;
 
 /// Why a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,9 @@ unsafe extern "C" fn look_at(flags: c_int) -> *const c_void {
 /// As the real function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
+    // Before, as another thread may load another library to the same place as soon as this one has gone;
+    // and after, as its destructors were still there.
+    let change = unwind::new_generation();
     // SAFETY: the type is the C library's; the arguments are the caller's.
     let result = unsafe {
         DLCLOSE.get::<unsafe extern "C" fn(*mut c_void) -> c_int>().map_or(-1, |f| f(handle))
@@ -80,6 +83,8 @@ pub unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
     let unloaded = unloaded();
     if UNLOADED.swap(unloaded, AcqRel) != unloaded {
         unwind::new_generation();
+    } else {
+        unwind::return_to(change);
     }
     result
 }

@@ -26,9 +26,29 @@ pub fn generation() -> u64 {
     GENERATION.load(Acquire)
 }
 
-/// Forgets every rule: an address may mean something else from now on.
-pub fn new_generation() {
-    GENERATION.fetch_add(1, AcqRel);
+/// The newest number ever given to a generation: none is used twice.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// Forgets every rule: an address may mean something else from now on. Gives what [`return_to`] needs.
+pub fn new_generation() -> Change {
+    let before = generation();
+    let mine = NUMBERS.fetch_add(1, AcqRel) + 1;
+    GENERATION.fetch_max(mine, AcqRel);
+    Change { before, mine }
+}
+
+/// From one generation to the next.
+#[derive(Clone, Copy)]
+pub struct Change {
+    before: u64,
+    mine: u64,
+}
+
+/// Nothing changed after all: what was known before the change still holds, unless somebody else
+/// has begun another generation since.
+pub fn return_to(change: Change) {
+    // If not, then so it stays.
+    let _ = GENERATION.compare_exchange(change.mine, change.before, AcqRel, Relaxed);
 }
 
 /// A return address within a generation.

@@ -18,7 +18,7 @@ mod table;
 mod trail;
 mod walk;
 
-pub use cache::{generation, new_generation};
+pub use cache::{Change, generation, new_generation, return_to};
 pub use find::{Object, find_object, is_musl, prepare, usable};
 pub use memory::{FIRST_STACK_END, pointer, thread_pointer};
 pub use rule::{Base, Next, Rule, Saved};

@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use unfreed_wire::{Kind, RecordHeader, StackEnd, words};
+use unfreed_wire::{Kind, RecordHeader, STACK_GENERATION_SHIFT, StackEnd, words};
 
 use super::clock::Stamp;
 use super::memory::{SessionMemory, WriterIndex};
-use super::record::{Again, ModuleSeen, Origin, Payload, Record, StackDefinition, StackHash};
+use super::record::{
+    Again, Generation, ModuleSeen, Origin, Payload, Record, StackDefinition, StackHash,
+};
 use crate::event::{Address, Bytes, Function, Time};
 
 /// Longest record the agent writes.
@@ -123,8 +125,11 @@ fn parse(
         }
         Kind::Stack if length > words::STACK => {
             let frames = (words::STACK as u64..length as u64).map(word).collect();
-            let complete = StackEnd::from_u32(header.detail) == StackEnd::Complete;
-            let definition = StackDefinition { hash: StackHash(word(2)), complete, frames };
+            let end = header.detail & ((1 << STACK_GENERATION_SHIFT) - 1);
+            let complete = StackEnd::from_u32(end) == StackEnd::Complete;
+            let generation = Generation(header.detail >> STACK_GENERATION_SHIFT);
+            let hash = StackHash(word(2));
+            let definition = StackDefinition { hash, complete, generation, frames };
             hand_on(stamp, Payload::Stack(Box::new(definition)));
         }
         Kind::Module if length >= words::MODULE => {
@@ -135,7 +140,7 @@ fn parse(
             }
             path.truncate((word(5) as usize).min(room));
             let seen = ModuleSeen { path, load_bias: word(2), start: word(3), end: word(4) };
-            hand_on(stamp, Payload::Module(Box::new(seen)));
+            hand_on(stamp, Payload::Module(Box::new(seen), Generation(header.detail)));
         }
         Kind::Thread if length == words::THREAD => {
             let began = Payload::ThreadBegan(Box::default());

@@ -28,6 +28,7 @@ mod tallies;
 mod target;
 mod told;
 mod translate;
+mod unseen;
 mod young;
 
 pub use embedded::{AGENT_NAME, write_agent};

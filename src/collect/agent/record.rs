@@ -30,6 +30,10 @@ pub(super) struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct StackHash(pub(super) u64);
 
+/// Counts how often a process unloaded modules: what lies at an address is only certain within one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Generation(pub(super) u32);
+
 #[derive(Debug)]
 pub(super) enum Payload {
     Alloc {
@@ -59,7 +63,7 @@ pub(super) enum Payload {
         function: Function,
     },
     Stack(Box<StackDefinition>),
-    Module(Box<ModuleSeen>),
+    Module(Box<ModuleSeen>, Generation),
     /// The modules in the process's map, some of which no stack may have shown.
     Map(Vec<ModuleSeen>),
     /// With its name.
@@ -83,7 +87,7 @@ pub(super) enum Payload {
 impl Payload {
     /// Whether this only defines what other records refer to.
     pub(super) fn is_definition(&self) -> bool {
-        matches!(self, Payload::Stack(_) | Payload::Module(_))
+        matches!(self, Payload::Stack(_) | Payload::Module(..))
     }
 
     /// How much memory it holds beside its own size, in units of a plain record's.
@@ -91,7 +95,7 @@ impl Payload {
         const PLAIN: usize = size_of::<Record>();
         match self {
             Payload::Stack(definition) => 1 + size_of_val(definition.frames.as_slice()) / PLAIN,
-            Payload::Module(seen) => 1 + seen.path.len() / PLAIN,
+            Payload::Module(seen, _) => 1 + seen.path.len() / PLAIN,
             Payload::Map(modules) => 1 + 2 * modules.len(),
             Payload::Tally(_) => 1 + size_of::<Tallied>() / PLAIN,
             Payload::Mark(mark) => 1 + mark.text.len() / PLAIN,
@@ -151,6 +155,8 @@ impl Default for Counted {
 pub(super) struct StackDefinition {
     pub(super) hash: StackHash,
     pub(super) complete: bool,
+    /// Of the modules that its frames lie in.
+    pub(super) generation: Generation,
     /// Frame words, innermost first.
     pub(super) frames: Vec<u64>,
 }

@@ -15,7 +15,8 @@ use unfreed_wire::{frame_word, split_frame_word};
 use super::clock::{Clock, Stamp};
 use super::procfs;
 use super::record::{
-    Again, ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition, StackHash, Tallied,
+    Again, Generation, ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition,
+    StackHash, Tallied,
 };
 use crate::event::{
     Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapId, Loss, Lost, Module,
@@ -52,14 +53,29 @@ struct FileKey {
     modified: (i64, i64),
 }
 
+/// Generations that are remembered: stacks of an older one are long defined.
+/// By the coarse clock, modules come before all stacks of the same moment: so there may be many.
+const GENERATIONS: usize = 4096;
+
 struct Traced {
     id: ProcessId,
     pid: u32,
     program: PathBuf,
     stacks: FxHashMap<StackHash, StackId>,
+    /// What is mapped, as far as was said last.
     mapped: BTreeMap<u64, Mapped>,
+    /// What was told to be mapped in each of the last generations.
+    generations: BTreeMap<Generation, BTreeMap<u64, Placed>>,
     /// Set when the process's map was read and nothing new was in it.
     map_is_known: bool,
+}
+
+/// A module at its place.
+#[derive(Clone, Copy)]
+struct Placed {
+    end: u64,
+    load_bias: u64,
+    id: ModuleId,
 }
 
 #[derive(Clone, PartialEq)]
@@ -68,6 +84,13 @@ struct Mapped {
     load_bias: u64,
     id: ModuleId,
     identity: ModuleIdentity,
+}
+
+impl Traced {
+    /// Whether anything is known to lie where this module was.
+    fn has_at(&self, seen: &ModuleSeen) -> bool {
+        self.mapped.range(..seen.end).next_back().is_some_and(|(_, old)| old.end > seen.start)
+    }
 }
 
 impl<'a> Translator<'a> {
@@ -128,7 +151,7 @@ impl<'a> Translator<'a> {
                     Address(0) => StackId::NOT_TAKEN,
                     from => {
                         let caller = frame_word(from.0, Trust::Table as u8);
-                        self.node(stamp, origin, StackId::TRUNCATED, caller)
+                        self.node(stamp, origin, StackId::TRUNCATED, caller, None)
                     }
                 };
                 let freed = self.clock.time(freed).min(self.last);
@@ -150,7 +173,9 @@ impl<'a> Translator<'a> {
                 );
             }
             Payload::Stack(definition) => self.define(stamp, origin, &definition),
-            Payload::Module(seen) => self.module(stamp, origin, &seen),
+            Payload::Module(seen, generation) => {
+                self.module(stamp, origin, &seen, Some(generation));
+            }
             Payload::Map(modules) => self.map(stamp, origin, &modules),
             Payload::ThreadBegan(name) => self.emit(stamp, origin, What::Thread(name)),
             Payload::ThreadEnded => self.emit(stamp, origin, What::ThreadExit),
@@ -162,6 +187,7 @@ impl<'a> Translator<'a> {
                 {
                     traced.stacks = FxHashMap::default();
                     traced.mapped = BTreeMap::new();
+                    traced.generations = BTreeMap::new();
                 }
             }
             Payload::Lost { what, count } => {
@@ -216,6 +242,7 @@ impl<'a> Translator<'a> {
             program: PathBuf::from(began.program),
             stacks: FxHashMap::default(),
             mapped: mapped.clone(),
+            generations: BTreeMap::new(),
             map_is_known: false,
         };
         self.processes.insert(origin.process, traced);
@@ -244,7 +271,13 @@ impl<'a> Translator<'a> {
     }
 
     /// Takes note of a module; says so if it is new at its place.
-    fn module(&mut self, stamp: Stamp, origin: Origin, seen: &ModuleSeen) {
+    fn module(
+        &mut self,
+        stamp: Stamp,
+        origin: Origin,
+        seen: &ModuleSeen,
+        generation: Option<Generation>,
+    ) {
         let Some(traced) = self.processes.get(&origin.process) else { return };
         if seen.end <= seen.start {
             return;
@@ -259,6 +292,18 @@ impl<'a> Translator<'a> {
         let (id, identity) = self.identity(&path);
         let mapped = Mapped { end: seen.end, load_bias: seen.load_bias, id, identity };
         let Some(traced) = self.processes.get_mut(&origin.process) else { return };
+        if let Some(generation) = generation {
+            let newest = traced.generations.last_key_value().map(|(newest, _)| *newest);
+            let of = traced.generations.entry(generation).or_default();
+            of.insert(seen.start, Placed { end: seen.end, load_bias: seen.load_bias, id });
+            if traced.generations.len() > GENERATIONS {
+                traced.generations.pop_first();
+            }
+            // Told late, by a thread that was slow: something else may be there now.
+            if newest.is_some_and(|newest| newest > generation) && traced.has_at(seen) {
+                return;
+            }
+        }
         if traced.mapped.get(&seen.start).is_some_and(|old| old.id == id) {
             return;
         }
@@ -303,7 +348,7 @@ impl<'a> Translator<'a> {
     fn define(&mut self, stamp: Stamp, origin: Origin, definition: &StackDefinition) {
         let mut id = if definition.complete { StackId::COMPLETE } else { StackId::TRUNCATED };
         for word in definition.frames.iter().rev() {
-            id = self.node(stamp, origin, id, *word);
+            id = self.node(stamp, origin, id, *word, Some(definition.generation));
         }
         if let Some(traced) = self.processes.get_mut(&origin.process) {
             traced.stacks.insert(definition.hash, id);
@@ -311,8 +356,15 @@ impl<'a> Translator<'a> {
     }
 
     /// The node of a frame under its caller; defines it where it is new.
-    fn node(&mut self, stamp: Stamp, origin: Origin, caller: StackId, word: u64) -> StackId {
-        let frame = self.frame(stamp, origin, word);
+    fn node(
+        &mut self,
+        stamp: Stamp,
+        origin: Origin,
+        caller: StackId,
+        word: u64,
+        generation: Option<Generation>,
+    ) -> StackId {
+        let frame = self.frame(stamp, origin, word, generation);
         let node = StackNode { caller, frame };
         if let Some(known) = self.nodes.get(&node) {
             return *known;
@@ -324,7 +376,13 @@ impl<'a> Translator<'a> {
         new
     }
 
-    fn frame(&mut self, stamp: Stamp, origin: Origin, word: u64) -> Frame {
+    fn frame(
+        &mut self,
+        stamp: Stamp,
+        origin: Origin,
+        word: u64,
+        generation: Option<Generation>,
+    ) -> Frame {
         let (address, trust) = split_frame_word(word);
         let trust = match trust {
             0 => Trust::Context,
@@ -334,10 +392,12 @@ impl<'a> Translator<'a> {
         };
         // A call may be the last instruction of a module: its return address lies behind it.
         let inside = if trust == Trust::Context { address } else { address.saturating_sub(1) };
-        if self.find(origin, inside).is_none() {
+        let then = generation.and_then(|generation| self.find_then(origin, inside, generation));
+        if then.is_none() && self.find(origin, inside).is_none() {
             self.read_map(stamp, origin);
         }
-        match self.find(origin, inside) {
+        let now = || self.find(origin, inside).filter(|_| !self.is_forgotten(origin, generation));
+        match then.or_else(now) {
             Some((module, load_bias)) => {
                 Frame { module: Some(module), offset: address.wrapping_sub(load_bias), trust }
             }
@@ -351,6 +411,27 @@ impl<'a> Translator<'a> {
         (address < mapped.end).then_some((mapped.id, mapped.load_bias))
     }
 
+    /// The same in a generation, as far as was told in it.
+    fn find_then(
+        &self,
+        origin: Origin,
+        address: u64,
+        generation: Generation,
+    ) -> Option<(ModuleId, u64)> {
+        let of = self.processes.get(&origin.process)?.generations.get(&generation)?;
+        let (_, mapped) = of.range(..=address).next_back()?;
+        (address < mapped.end).then_some((mapped.id, mapped.load_bias))
+    }
+
+    /// Whether a generation is so old that what was where in it is no longer remembered: what is
+    /// there now would be a guess.
+    fn is_forgotten(&self, origin: Origin, generation: Option<Generation>) -> bool {
+        let traced = self.processes.get(&origin.process);
+        let full = traced.filter(|traced| traced.generations.len() >= GENERATIONS);
+        let oldest = full.and_then(|traced| traced.generations.first_key_value());
+        generation.zip(oldest).is_some_and(|(generation, (oldest, _))| generation < *oldest)
+    }
+
     /// Learns of modules that no stack has shown, from the process's map.
     fn map(&mut self, stamp: Stamp, origin: Origin, modules: &[ModuleSeen]) {
         if let Some(traced) = self.processes.get_mut(&origin.process) {
@@ -358,7 +439,7 @@ impl<'a> Translator<'a> {
         }
         for seen in modules {
             if self.find(origin, seen.start).is_none() {
-                self.module(stamp, origin, seen);
+                self.module(stamp, origin, seen, None);
             }
         }
     }

@@ -194,13 +194,15 @@ pub(super) const METRICS: [Metric; 6] = [
 ];
 
 /// Kinds of fact by code.
-pub(super) const FACT_KINDS: [FactKind; 6] = [
+pub(super) const FACT_KINDS: [FactKind; 8] = [
     FactKind::Setting,
     FactKind::Package,
     FactKind::Product,
     FactKind::System,
     FactKind::Capture,
     FactKind::NotTraced,
+    FactKind::FreesUnseen,
+    FactKind::AllocationsUnseen,
 ];
 
 /// Package managers by code, counting from 1: 0 says that there is no package.

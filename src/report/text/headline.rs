@@ -30,7 +30,8 @@ fn unmeasured(page: &mut Page, report: &Report) {
     let processes = report.processes_unmeasured;
     if processes > 0 && report.conclusive {
         let text = format!(
-            "In {} no leak could have been seen: too short, idle too soon, or too much of it lost.",
+            "In {} no leak could have been seen: too short, idle too soon, or too \
+             much of it lost or not seen.",
             counted(processes, "other process", "other processes")
         );
         page.paragraph(0, &[words(text).ink(Ink::Warning)]);
@@ -72,6 +73,10 @@ fn blind(why: Option<Unmeasured>) -> &'static str {
         Some(Unmeasured::LoadStopped) => {
             "the load stopped early, and what a program keeps of its last work is no leak yet. Keep \
              the load on to the end, or put it on again after a pause; idling longer tells nothing."
+        }
+        Some(Unmeasured::FreesUnseen) => {
+            "a module frees blocks unseen, so that any of them may look alive. Record without that \
+             module, or with it loaded without RTLD_DEEPBIND."
         }
         Some(Unmeasured::Lost) => {
             "too much of it is lost. Record again on a less busy machine or under less load, and \

@@ -137,7 +137,7 @@ fn losses(page: &mut Page, report: &Report) {
         page.hanging(0, 2, &spans);
     }
     if let Some(more) = report.not_traced.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
-        let text = format!("{} not traced, in the JSON.", processes(more));
+        let text = format!("{more} more not traced, in the JSON.");
         page.paragraph(0, &[words(text).ink(Ink::Warning)]);
     }
     let losses = &report.losses;

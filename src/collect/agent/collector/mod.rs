@@ -19,6 +19,7 @@ use super::tallies::Tallies;
 use super::target::{Target, exit};
 use super::told::Told;
 use super::translate::Translator;
+use super::unseen::UnseenWatch;
 use crate::collect::mark::MarkListener;
 use crate::event::{Exit, Lost};
 
@@ -43,7 +44,7 @@ const STANDSTILL: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
 
 /// What is stamped by the clock is at most so much earlier: see the agent's clock.
-const BEFORE_CLOCK: Duration = Duration::from_nanos(3);
+const BEFORE_CLOCK: Duration = Duration::from_nanos(4);
 
 /// What the collector remembers of a writer.
 #[derive(Clone, Copy, Default)]
@@ -78,6 +79,7 @@ pub(super) struct Collector<'a> {
     due: Due,
     /// What ran and was not traced.
     untraced: Vec<Untraced>,
+    unseen: UnseenWatch,
     executions: Executions,
     /// Since when the next process has been about to register.
     registering_since: Option<Instant>,
@@ -111,6 +113,7 @@ impl<'a> Collector<'a> {
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
+            unseen: UnseenWatch::start()?,
             executions: Executions::default(),
             registering_since: None,
             facts_said: false,
@@ -283,6 +286,8 @@ impl<'a> Collector<'a> {
         self.take_all_young();
         self.merge_young();
         self.say_executions(true);
+        let found = self.unseen.finish();
+        self.say_unseen(found);
         let last = now();
         self.tell_tallies(last, |_| true);
         self.control(last, 0, Payload::Epoch);

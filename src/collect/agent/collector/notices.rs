@@ -57,6 +57,9 @@ impl Collector<'_> {
                 let process = &self.processes[index];
                 // Of one that began after this moment nothing can be said before its beginning.
                 if process.ended || process.began > at {
+                    if process.ended {
+                        self.unseen.forget(index as u32);
+                    }
                     continue;
                 }
                 if modules_due {
@@ -67,6 +70,8 @@ impl Collector<'_> {
                     self.control(at, index as u32, payload);
                 }
             }
+            let found = self.unseen.found();
+            self.say_unseen(found);
             self.read_tallies();
             // What they count was defined by now, but maybe not yet at the round's beginning.
             let counted = now();
@@ -98,12 +103,28 @@ impl Collector<'_> {
         }
     }
 
-    /// Looks which modules a process has; nobody can once it has ended.
+    /// Looks which modules a process has, and has it looked where their calls lead; nobody can once
+    /// it has ended.
     pub(super) fn note_modules(&mut self, index: usize, at: Stamp) {
         let process = &self.processes[index];
         let modules = procfs::modules_of(process.pid, process.program());
-        if !modules.is_empty() {
-            self.control(at, index as u32, Payload::Map(modules));
+        if modules.is_empty() {
+            return;
+        }
+        // Most processes are gone before a leak could be told in them, and are not worth the while.
+        if self.processes[index].began < at {
+            let process = &self.processes[index];
+            self.unseen.look(index as u32, process.pid, process.name(), &modules);
+        }
+        self.control(at, index as u32, Payload::Map(modules));
+    }
+
+    /// Says which modules' calls do not pass the agent.
+    pub(super) fn say_unseen(&mut self, found: Vec<(u32, Fact)>) {
+        for (process, fact) in found {
+            let Fact { subject, value, .. } = &fact;
+            tracing::warn!("{subject}: {}", value.as_deref().unwrap_or_default());
+            self.control(now(), process, Payload::Fact(Box::new(fact)));
         }
     }
 

@@ -350,6 +350,10 @@ fn has_lost_agent(pid: u32, inode: u64) -> bool {
 }
 
 impl Traced {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The path of its program.
     pub(super) fn program(&self) -> &str {
         &self.program
