@@ -367,3 +367,29 @@ fn in_place(place: &Place, elsewhere: &Path, steps: &[&str], program: &Path) -> 
     command.extend([OsString::from("--"), OsString::from(program)]);
     record_in(&command, &[("TMPDIR", OsString::from(place.0.path()))])
 }
+
+/// A package that is upgraded meanwhile, say.
+#[test]
+fn a_program_whose_file_is_gone_is_still_traced() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("living");
+    std::fs::copy(programs::c("living"), &program).unwrap();
+    let traced = record(&words(&program, &["deleted"]));
+    assert_eq!(traced.finished.out(), "kept=100\n", "{}", traced.finished.err());
+    assert_eq!(not_traced(&traced), []);
+    assert_eq!(traced.live_of_size(0, 611), 100);
+    traced.assert_whole();
+}
+
+/// Its threads have other numbers for us than for themselves.
+#[test]
+fn threads_in_a_pid_namespace_of_their_own_keep_their_writers() {
+    let program = programs::c("living");
+    let traced = record(&words(&program, &["numbered"]));
+    if traced.finished.code() == Some(FORBIDDEN) {
+        support::skip!("no pid namespace may be made here");
+    }
+    assert_eq!(traced.finished.out(), "kept=100\n", "{}", traced.finished.err());
+    assert_eq!(traced.live_of_size(1, 611), 100);
+    traced.assert_whole();
+}

@@ -227,6 +227,15 @@ fn blocks_die_young() {
 }
 
 #[test]
+fn a_program_lives_on_without_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("living");
+    std::fs::copy(programs::c("living"), &program).unwrap();
+    check(bare(&program, &["deleted"]), 0, "kept=100\n");
+    assert!(!program.exists());
+}
+
+#[test]
 fn a_twentieth_of_all_sizes_stays() {
     assert_eq!(bare(&programs::c("sampled"), &["1000"]).count("left"), 50);
 }

@@ -72,6 +72,16 @@ fn a_block_freed_unseen_is_closed_when_its_address_is_given_out_again() {
 }
 
 #[test]
+fn a_young_block_freed_unseen_is_closed_by_the_next_at_its_address() {
+    let traced = young(&["hidden", "200"]);
+    let again = traced.finished.count("again");
+    let totals = traced.ledger().totals();
+    assert!(again > 0, "the case was not reached");
+    assert_eq!((totals.frees_unseen, totals.frees_unmatched), (again, 0));
+    assert_eq!(traced.live_of_size(0, 334) as u64, 200 - again);
+}
+
+#[test]
 fn what_a_sleeping_thread_and_a_dead_one_hold_is_seen() {
     let traced = young(&["idle"]);
     assert_eq!((traced.live_of_size(0, 444), traced.live_of_size(0, 445)), (5, 3));

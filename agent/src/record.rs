@@ -19,7 +19,7 @@ use crate::tally::Died;
 use crate::thread::{Entry, Thread, Wrapping, this_thread};
 use crate::tid::thread_id;
 use crate::unwind::{Registers, return_address};
-use crate::young::{Block, Found, Place};
+use crate::young::{Block, Found, Inserted, Place};
 
 /// The number of an allocator function in the event vocabulary (`event::Function`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,6 +228,12 @@ pub fn reallocating(
     // SAFETY: this thread's own storage.
     match unsafe { (*thread).enter(registers, Wrapping::Function) } {
         Entry::Outermost => {}
+        Entry::NestedInOperator if !is_operator_s(return_address(registers)) => {
+            // What a new-handler resizes: rare enough to be only counted.
+            count_reentrant(thread, session, true);
+            count_reentrant(thread, session, false);
+            return real();
+        }
         Entry::Nested | Entry::NestedInOperator => return real(),
         Entry::Reentrant => {
             count_reentrant(thread, session, false);
@@ -324,7 +330,8 @@ impl GivenUp {
                     }
                     _ => None,
                 };
-                let stamp = told_stamp(ring, place, now);
+                // Anew: a definition may have come in between.
+                let stamp = told_stamp(ring, place, stamp(ring.session));
                 give_back(ring.session, place);
                 GivenUp { address, place, young: None, earlier, stamp, from }
             }
@@ -372,7 +379,7 @@ impl GivenUp {
             return tell_again(ring, self.stamp, self.address, function, earlier);
         }
         // Only now that it moved: of a block that stays, a tombstone would be wrong.
-        if let Some(place) = self.place {
+        if let Some(place) = self.place.filter(|_| !ring.session.samples()) {
             ring.young().bury(place, self.stamp, self.from);
         }
         tell_free(ring, self.stamp, self.address, function);
@@ -381,8 +388,14 @@ impl GivenUp {
     /// The program keeps it after all.
     #[cold]
     fn kept(self, ring: &Ring) {
-        let (Some(block), Some(place)) = (self.young, self.place) else { return };
-        if !ring.young().insert(place, block) {
+        let Some(place) = self.place else { return };
+        let Some(block) = self.young else {
+            if ring.session.pairs() {
+                place.will_be_told(0);
+            }
+            return;
+        };
+        if !matches!(ring.young().insert(place, block), Inserted::Here) {
             let Block { stamp, stack, size, function } = block;
             let stamp = place.told_stamp(stamp);
             tell_alloc(ring, stamp, self.address, size.bytes(), stack, function);
@@ -425,9 +438,15 @@ fn record_alloc(
     let place = ring.young().place(block as u64, ring.session.process);
     if ring.session.pairs()
         && let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
-        && ring.young().insert(place, Block { stamp: now, stack, size, function })
     {
-        return;
+        let block_there = Block { stamp: now, stack, size, function };
+        match ring.young().insert(place, block_there) {
+            Inserted::Here => return,
+            Inserted::Not => {}
+            Inserted::Displacing(old) => {
+                tell_alloc(ring, old.stamp, block, old.size.bytes(), old.stack, old.function);
+            }
+        }
     }
     if let Some(place) = place {
         ring.young().exhume(place);
@@ -484,14 +503,16 @@ fn append_free(
             Found::FreedBefore(earlier) => {
                 // What is stamped refers to what was defined before.
                 let earlier = Earlier { block: earlier, stack: stack_hash(&ring, registers) };
-                let stamp = told_stamp(&ring, Some(place), now);
+                let stamp = told_stamp(&ring, Some(place), stamp(session));
                 give_back(session, Some(place));
                 tell_again(&ring, stamp, block, function, earlier);
             }
             Found::Nothing => {
                 let stamp = told_stamp(&ring, Some(place), now);
                 give_back(session, Some(place));
-                ring.young().bury(place, stamp, from);
+                if !session.samples() {
+                    ring.young().bury(place, stamp, from);
+                }
                 tell_free(&ring, stamp, block, function);
             }
         },

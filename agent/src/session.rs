@@ -8,7 +8,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::{
-    Bucket, CLOSED, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Telling,
+    Bucket, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Telling,
     VERSION, Writer,
 };
 
@@ -61,7 +61,7 @@ pub(crate) fn joined() -> Option<Joined> {
         0 => register_child(base),
         process => {
             let joined = Joined { base, process };
-            (joined.clock() != CLOSED).then_some(joined)
+            (!joined.is_closed()).then_some(joined)
         }
     }
 }
@@ -69,7 +69,7 @@ pub(crate) fn joined() -> Option<Joined> {
 #[cold]
 fn register_child(base: *mut u8) -> Option<Joined> {
     let forked_from = FORKED_FROM.load(Relaxed);
-    if (Joined { base, process: 0 }).clock() == CLOSED {
+    if (Joined { base, process: 0 }).is_closed() {
         return None;
     }
     register(base, forked_from, Refusal::None)
@@ -79,7 +79,7 @@ fn register_child(base: *mut u8) -> Option<Joined> {
 pub(crate) fn header() -> Option<*mut Session> {
     let session = NOTES.load(Acquire).cast::<Session>();
     // SAFETY: null or a mapping that is never undone.
-    let open = !session.is_null() && unsafe { (*session).pulse.clock.load(Relaxed) } != CLOSED;
+    let open = !session.is_null() && unsafe { (*session).pulse.closed.load(Relaxed) } == 0;
     open.then_some(session)
 }
 
@@ -109,6 +109,12 @@ impl Joined {
     #[inline(always)]
     fn geometry(&self) -> &'static Geometry {
         &self.header().geometry
+    }
+
+    /// Whether nobody reads any more.
+    #[inline(always)]
+    fn is_closed(&self) -> bool {
+        self.header().pulse.closed.load(Relaxed) != 0
     }
 
     /// The time, as the collector published it last.

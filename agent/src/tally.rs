@@ -72,13 +72,15 @@ fn claim(slot: &Tally, stack: u64) {
     let claim = slot.claim.load(Relaxed) | 1;
     slot.claim.store(claim, Release);
     core::sync::atomic::fence(SeqCst);
-    slot.stack.store(stack, Relaxed);
+    // Nobody's until all is done: a jump may leave it here.
+    slot.stack.store(0, Relaxed);
     slot.bytes.store(0, Relaxed);
     slot.smallest.store(u64::MAX, Relaxed);
     slot.largest.store(0, Relaxed);
     slot.blocks.store(0, Relaxed);
     slot.lifetimes.iter().for_each(|count| count.store(0, Relaxed));
     slot.claim.store(claim.wrapping_add(1), Release);
+    slot.stack.store(stack, Release);
 }
 
 #[inline(always)]

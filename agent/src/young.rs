@@ -42,6 +42,16 @@ pub(crate) struct Place {
     bit: u64,
 }
 
+/// What became of a block that was to be put into the table.
+pub(crate) enum Inserted {
+    /// It is there.
+    Here,
+    /// There was no room, or it must be told.
+    Not,
+    /// It must be told, and before it this one, which lived at its address.
+    Displacing(Block),
+}
+
 /// What was found at an address that is being freed.
 pub(crate) enum Found {
     /// A young block, which is no longer there.
@@ -65,7 +75,7 @@ impl Young {
 
     /// Puts a block that was just allocated into the table; whether that could be done.
     #[inline(always)]
-    pub(crate) fn insert(self, place: Place, block: Block) -> bool {
+    pub(crate) fn insert(self, place: Place, block: Block) -> Inserted {
         let Place { bucket, key, bit } = place;
         let own = self.own as usize;
         let mut same = 0;
@@ -83,42 +93,48 @@ impl Young {
         // the address may be told is asked after the keys: the collector says so before it takes one.
         if is_free(in_own) && same & !(1 << own) == 0 && !told(bucket, bit) {
             put(bucket, own, key, block);
-            return true;
+            return Inserted::Here;
         }
         self.insert_elsewhere(place, block)
     }
 
     #[cold]
     #[inline(never)]
-    fn insert_elsewhere(self, place: Place, block: Block) -> bool {
+    fn insert_elsewhere(self, place: Place, block: Block) -> Inserted {
         let Place { bucket, key, bit } = place;
-        for word in &bucket.keys {
+        for (way, word) in bucket.keys.iter().enumerate() {
             let seen = Key(word.load(Acquire));
             match seen.state() {
                 _ if !seen.is_at(key) => {}
                 // Its tombstone: the address lives again.
                 State::Freed => drop(swap(word, seen, Key::EMPTY)),
                 // What lives there was freed unseen. Both are told, and the ledger closes the first.
-                State::Live(_) | State::Changing => return false,
+                State::Live(function) if swap(word, seen, key.changing()) => {
+                    let old = get(bucket, way, function);
+                    word.store(Key::EMPTY.0, Release);
+                    return Inserted::Displacing(old);
+                }
+                // The collector has just taken it, or it was abandoned.
+                State::Live(_) | State::Changing => return Inserted::Not,
                 State::Empty => {}
             }
         }
         if told(bucket, bit) {
-            return false;
+            return Inserted::Not;
         }
         let own = self.own as usize;
         if own < Bucket::OWNED && is_free(Key(bucket.keys[own].load(Relaxed))) {
             put(bucket, own, key, block);
-            return true;
+            return Inserted::Here;
         }
         for (way, word) in bucket.keys.iter().enumerate().skip(Bucket::OWNED) {
             let seen = Key(word.load(Relaxed));
             if is_free(seen) && swap(word, seen, key.changing()) {
                 put(bucket, way, key, block);
-                return true;
+                return Inserted::Here;
             }
         }
-        false
+        Inserted::Not
     }
 
     /// Takes the block at an address out of the table and leaves a tombstone that says where it is
@@ -218,7 +234,8 @@ impl Place {
     pub(crate) fn told_stamp(self, now: u64) -> u64 {
         let mut last = self.bucket.last.load(Relaxed);
         loop {
-            let stamp = now.max(last + 1);
+            // One more: what is in the table may have been stamped with the least that `insert` gives.
+            let stamp = now.max(last + 1) + 1;
             match self.bucket.last.compare_exchange_weak(last, stamp, AcqRel, Relaxed) {
                 Ok(_) => return stamp,
                 Err(other) => last = other,

@@ -5,6 +5,8 @@
  *               thread, and 7 of 601 bytes kept
  *   unseen N    one block of 333 bytes is freed past every tracer after half a second, then its address is
  *               given out N times more and freed each time
+ *   hidden N    N blocks of 334 bytes are freed past every tracer at once, and each address is given out
+ *               again and freed
  *   idle        a thread keeps 5 blocks of 444 bytes and sleeps until the end; another, long dead, left 3
  *               of 445
  *   resize N    N blocks grow from 90 to 91 bytes in place, to 5,000 and 70,000, and are freed; one is kept
@@ -71,6 +73,18 @@ static void unseen(long count) {
     printf("again=%ld\n", again);
 }
 
+static void hidden(long count) {
+    long again = 0;
+    for (long i = 0; i < count; i++) {
+        void *block = take(334);
+        __libc_free(block);
+        void *other = take(334);
+        again += other == block;
+        free(other);
+    }
+    printf("again=%ld\n", again);
+}
+
 static void *keep_and_sleep(void *unused) {
     (void)unused;
     for (int i = 0; i < 5; i++) kept[i] = take(444);
@@ -113,6 +127,7 @@ int main(int count, char **arguments) {
         for (long i = 0; i < n; i++) free(take(72));
     else if (strcmp(what, "mixed") == 0) mixed(n);
     else if (strcmp(what, "unseen") == 0) unseen(n);
+    else if (strcmp(what, "hidden") == 0) hidden(n);
     else if (strcmp(what, "idle") == 0) idle();
     else if (strcmp(what, "resize") == 0) resize(n);
     else return 2;

@@ -19,7 +19,7 @@ pub use record::{
     split_frame_word, words,
 };
 pub use session::{
-    CLOSED, Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, TRAIL_BYTES, Telling, VERSION,
+    Geometry, MAGIC, Pulse, SESSION_VARIABLE, Session, TRAIL_BYTES, Telling, VERSION,
 };
 pub use tally::Tally;
 pub use writer::{Writer, WriterState};

@@ -76,14 +76,13 @@ pub enum Telling {
 #[repr(C, align(64))]
 pub struct Pulse {
     /// The time, in nanoseconds, as the collector publishes it about every millisecond: the agent
-    /// never asks a clock itself. [`CLOSED`] once nobody reads any more: the agents fall silent.
+    /// never asks a clock itself.
     pub clock: AtomicU64,
     /// Which of a bucket's words in `told` takes new bits: 0 or 1.
     pub told_word: AtomicU32,
+    /// Not 0 once nobody reads any more: the agents fall silent.
+    pub closed: AtomicU32,
 }
-
-/// The clock of a session that nobody reads. A new session begins with a clock that is greater.
-pub const CLOSED: u64 = 0;
 
 /// Where the tables and rings of a session lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,7 +39,6 @@ pub fn all(machine: &Machine) -> Vec<Check> {
         system(machine),
         kernel(machine),
         libc(machine),
-        clock(machine),
         memory_files(machine),
         temporary(machine),
         debug_files(machine),
@@ -96,24 +95,6 @@ fn libc(machine: &Machine) -> Check {
     let advice = "The agent needs glibc 2.35 or later (Debian 12, Ubuntu 22.04, RHEL 10). Trace \
                   in a container with one of these, or analyse a trace that was recorded there.";
     check("libc", title, if libc.finds_objects { State::Ok } else { State::Missing }, found, advice)
-}
-
-fn clock(machine: &Machine) -> Check {
-    let title = "Steady time stamp counter";
-    let Some(flags) = &machine.cpu_flags else {
-        let advice = "/proc/cpuinfo could not be read: whether the events of several processors \
-                      come in the right order is not known.";
-        return check("tsc", title, State::Unknown, "not known", advice);
-    };
-    let needed = ["constant_tsc", "nonstop_tsc", "rdtscp"];
-    let absent: Vec<_> = needed.into_iter().filter(|n| !flags.iter().any(|f| f == n)).collect();
-    if absent.is_empty() {
-        return check("tsc", title, State::Ok, needed.join(", "), "");
-    }
-    let advice = "The agent stamps events with this counter (rdtscp). Where it may stop or change \
-                  its pace, the events of different processors cannot be ordered. On a virtual \
-                  machine, let the host pass the counter's flags through.";
-    check("tsc", title, State::Missing, format!("without {}", absent.join(", ")), advice)
 }
 
 fn memory_files(machine: &Machine) -> Check {
@@ -215,7 +196,6 @@ mod tests {
             os: "linux",
             arch: "x86_64",
             kernel: Some("6.1".to_owned()),
-            cpu_flags: Some(["constant_tsc", "nonstop_tsc", "rdtscp"].map(str::to_owned).into()),
             libc: Some(Libc {
                 path: "libc.so.6".into(),
                 version: Some((2, 36)),
@@ -252,13 +232,6 @@ mod tests {
             State::Missing
         );
         assert_eq!(state("libc", |m| m.libc = None), State::Unknown);
-        assert_eq!(state("tsc", |m| m.cpu_flags.as_mut().unwrap().truncate(2)), State::Missing);
-        assert_eq!(
-            state("tsc", |m| {
-                m.cpu_flags.as_mut().unwrap().remove(0);
-            }),
-            State::Missing
-        );
         let no = || Err("no".to_owned());
         assert_eq!(
             state("temporary", |m| m.agent_place = Some(no().map(|()| "".into()))),

@@ -17,8 +17,6 @@ pub struct Machine {
     pub arch: &'static str,
     /// Kernel release.
     pub kernel: Option<String>,
-    /// What the first processor can do.
-    pub cpu_flags: Option<Vec<String>>,
     /// The C library this program runs on.
     pub libc: Option<Libc>,
     /// Whether the memory that agent and collector share can be made; if not, why. `None` where it
@@ -64,7 +62,6 @@ impl Machine {
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             kernel: text("/proc/sys/kernel/osrelease"),
-            cpu_flags: text("/proc/cpuinfo").as_deref().and_then(cpu_flags),
             libc: libc(),
             shared_memory: Some(rehearsal.memory.map_err(|cause| cause.to_string())),
             agent_place: match rehearsal.agent {
@@ -85,12 +82,6 @@ impl Machine {
 
 fn text(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-}
-
-fn cpu_flags(cpuinfo: &str) -> Option<Vec<String>> {
-    let line = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
-    let (_, flags) = line.split_once(':')?;
-    Some(flags.split_whitespace().map(str::to_owned).collect())
 }
 
 /// The C library that is mapped into this very process.

@@ -43,16 +43,16 @@ pub(super) fn drain(
         return drained;
     }
     while tail != head {
-        let available = (head - tail) / 8;
+        let available = head.wrapping_sub(tail) / 8;
         let at = tail / 8;
         let header = RecordHeader::unpack(ring.word(at));
         let length = header.words as u64;
         let whole = length >= 2 && length <= available && length <= LONGEST as u64;
         if !whole || !parse(&ring, at, header, origin, &mut record) {
-            drained.damaged_bytes += head - tail;
+            drained.damaged_bytes += head.wrapping_sub(tail);
             break;
         }
-        tail += length * 8;
+        tail = tail.wrapping_add(length * 8);
     }
     writer.tail.store(head, Ordering::Release);
     drained

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{
-    Bucket, CLOSED, Execution, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally,
-    Telling, VERSION, Writer,
+    Bucket, Execution, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally, Telling,
+    VERSION, Writer,
 };
 
 use super::clock::{Stamp, now};
@@ -119,7 +119,11 @@ impl SessionMemory {
             telling: Telling::Survivors as u32,
             reserved: 0,
             sample_mean: 0,
-            pulse: Pulse { clock: AtomicU64::new(now().0), told_word: AtomicU32::new(0) },
+            pulse: Pulse {
+                clock: AtomicU64::new(now().0),
+                told_word: AtomicU32::new(0),
+                closed: AtomicU32::new(0),
+            },
         };
         // SAFETY: the mapping begins with the header and nobody else has it yet.
         unsafe { session.map.as_mut_ptr().cast::<Session>().write(header) };
@@ -160,7 +164,7 @@ impl SessionMemory {
 
     /// Tells every agent that nobody reads any more.
     pub(super) fn close(&self) {
-        self.header().pulse.clock.store(CLOSED, Ordering::Release);
+        self.header().pulse.closed.store(1, Ordering::Release);
     }
 
     /// Tells every agent the time, which never goes back. Gives what they read from now on.

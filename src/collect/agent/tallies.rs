@@ -35,6 +35,9 @@ struct Read {
 impl Tallies {
     /// Reads what the writer's thread has counted since.
     pub(super) fn read(&mut self, memory: &SessionMemory, index: WriterIndex, process: u32) {
+        if !memory.is_process(process) {
+            return;
+        }
         let slots = memory.tallies(index);
         let n = index.0 as usize;
         if n >= self.read.len() {

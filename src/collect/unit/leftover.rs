@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use unfreed_wire::{CLOSED, MAGIC, Pulse, Session, VERSION};
+use unfreed_wire::{MAGIC, Pulse, Session, VERSION};
 
 use super::dropin::{FILE, OWNER as WRITTEN_BY};
 use super::error::UnitError;
@@ -152,8 +152,8 @@ fn silence(session: &Path) {
         && start[8..] == VERSION.to_le_bytes();
     if known {
         // Best effort: agents that are not told fill their rings and then drop.
-        let at = std::mem::offset_of!(Session, pulse) + std::mem::offset_of!(Pulse, clock);
-        let _ = file.write_all_at(&CLOSED.to_le_bytes(), at as u64);
+        let at = std::mem::offset_of!(Session, pulse) + std::mem::offset_of!(Pulse, closed);
+        let _ = file.write_all_at(&1u32.to_le_bytes(), at as u64);
     }
 }
 

@@ -43,6 +43,8 @@ const MOST_WAITING: usize = 1 << 22;
 const STANDSTILL: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
 
+/// Nanoseconds by which a stamp may be ahead of the clock.
+const HORIZON: u64 = 1_000_000_000;
 /// What is stamped by the clock is at most so much earlier: see the agent's clock.
 const BEFORE_CLOCK: Duration = Duration::from_nanos(4);
 
@@ -55,6 +57,8 @@ struct Watched {
     still_since: Option<Instant>,
     /// What it had counted as lost when last looked at.
     lost: [u64; 3],
+    /// Whether its thread's number is known to be one of its process's, as we see it.
+    tid_known: bool,
     /// How far its own count of what it does had come.
     opened: u32,
 }
@@ -227,12 +231,16 @@ impl<'a> Collector<'a> {
         let (merge, tallies) = (&mut self.merge, &mut self.tallies);
         let mut newest = watched.promised;
         let pid = self.processes.get(process as usize).map_or(0, |traced| traced.pid);
+        let horizon = Stamp(at.0.saturating_add(HORIZON));
         let drained = drain(&self.memory, index, origin, |mut record| {
+            // Nothing happens in the future: what says so must not keep all else waiting.
+            record.stamp = record.stamp.min(horizon);
             if let Payload::Pair { stack, size, lived } = record.payload {
                 return tallies.add(process, stack, size, lived);
             }
             if let Payload::ThreadBegan(name) = &mut record.payload {
                 *name = procfs::thread_name(pid, origin.tid);
+                watched.tid_known = !name.is_empty();
             }
             // A definition may be younger than what its thread is still about to publish: a
             // realloc's first stamp is older than the stack that it defines.

@@ -163,7 +163,7 @@ impl Collector<'_> {
                 (pid, status) if pid == process.pid => status.map(exit),
                 _ => (!procfs::is_alive(process.pid)).then_some(Exit::Unknown),
             };
-            process.look_what_it_executes();
+            process.look_what_it_executes(self.memory.inode());
             let (own_pid, began) = (process.own_pid, process.moment);
             let mut wait = false;
             // One that cannot be found may well be there.
@@ -325,9 +325,10 @@ impl Collector<'_> {
         if live < self.writers.len() / 2 {
             return;
         }
-        for (_, writer) in self.memory.writers() {
+        for (index, writer) in self.memory.writers() {
             let live = WriterState::Live as u32;
-            if writer.state.load(Acquire) != live {
+            let known = self.writers.get(index.0 as usize).is_some_and(|watched| watched.tid_known);
+            if !known || writer.state.load(Acquire) != live {
                 continue;
             }
             let tid = writer.tid.load(Relaxed);
@@ -361,9 +362,11 @@ impl Traced {
 
     /// Looks whether it now executes a program that the agent has not reported from: a static
     /// one, say.
-    fn look_what_it_executes(&mut self) {
+    fn look_what_it_executes(&mut self, inode: u64) {
         let Some(executes) = procfs::program(self.pid) else { return };
-        if self.program.is_empty() || executes == Path::new(&self.program) {
+        let same = self.program.is_empty() || executes == Path::new(&self.program);
+        // Or the file was renamed or removed, or is seen from another root: the agent is still there.
+        if same || procfs::has_mapped(self.pid, inode) == Some(true) {
             self.executes = None;
         } else if self.executes.as_ref().is_none_or(|(_, known)| *known != executes) {
             self.executes = Some((Instant::now(), executes));

@@ -65,6 +65,14 @@ impl Told {
                     self.bits.add(memory, key);
                 }
             }
+            Payload::Resize { address, .. } => {
+                // Its thread took the bit back when the resizing began.
+                if let Some(key) = key(process, address.0)
+                    && self.live.get(&process).is_some_and(|live| live.contains(&address.0))
+                {
+                    self.expect(memory, key);
+                }
+            }
             Payload::Free { address, .. } => self.forget(memory, process, *address),
             Payload::Again(again) => self.forget(memory, process, again.address),
             Payload::ProcessEnded(_) => {
