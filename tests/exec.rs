@@ -373,7 +373,7 @@ fn in_place(place: &Place, elsewhere: &Path, steps: &[&str], program: &Path) -> 
 fn a_program_whose_file_is_gone_is_still_traced() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("living");
-    std::fs::copy(programs::c("living"), &program).unwrap();
+    fs::copy(programs::c("living"), &program).unwrap();
     let traced = record(&words(&program, &["deleted"]));
     assert_eq!(traced.finished.out(), "kept=100\n", "{}", traced.finished.err());
     assert_eq!(not_traced(&traced), []);

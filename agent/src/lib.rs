@@ -9,8 +9,10 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 mod listing;
+pub mod tally;
 pub mod unwind;
 mod weak;
+pub mod young;
 
 // Everything else only makes sense in the preloaded library.
 #[cfg(feature = "preload")]
@@ -38,15 +40,11 @@ mod start;
 #[cfg(feature = "preload")]
 mod sys;
 #[cfg(feature = "preload")]
-mod tally;
-#[cfg(feature = "preload")]
 mod thread;
 #[cfg(feature = "preload")]
 mod tid;
 #[cfg(feature = "preload")]
 mod transport;
-#[cfg(feature = "preload")]
-mod young;
 
 #[cfg(feature = "preload")]
 #[panic_handler]

@@ -7,24 +7,27 @@ use unfreed_wire::Tally;
 /// A thread's tallies. No thread but this one changes them.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) struct Tallies {
-    pub(crate) first: *const Tally,
+pub struct Tallies {
+    /// Of the writer's table.
+    pub first: *const Tally,
     /// One less than how many there are: a power of two.
-    pub(crate) mask: u64,
+    pub mask: u64,
 }
 
 /// A block that was freed.
-pub(crate) struct Died {
-    pub(crate) stack: u64,
-    pub(crate) bytes: u64,
+pub struct Died {
+    /// The hash of the stack that allocated it.
+    pub stack: u64,
+    /// Its size.
+    pub bytes: u64,
     /// Nanoseconds.
-    pub(crate) lived: u64,
+    pub lived: u64,
 }
 
 impl Tallies {
     /// Counts the block, if there is room for its stack.
     #[inline(always)]
-    pub(crate) fn count(self, died: &Died) -> bool {
+    pub fn count(self, died: &Died) -> bool {
         let slot = self.slot(died.stack, 0);
         if slot.stack.load(Relaxed) == died.stack {
             add(slot, died);

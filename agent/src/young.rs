@@ -16,34 +16,38 @@ use unfreed_wire::{Bucket, Key, Size, State};
 /// Where the table lies, for this thread.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(crate) struct Young {
-    pub(crate) first: *const Bucket,
+pub struct Young {
+    /// The first bucket.
+    pub first: *const Bucket,
     /// How far a hash is shifted to the right to name a bucket.
-    pub(crate) shift: u32,
+    pub shift: u32,
     /// The way that this thread owns; [`Bucket::WAYS`] where it owns none.
-    pub(crate) own: u32,
+    pub own: u32,
 }
 
 /// A block as the table has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Block {
-    pub(crate) stamp: u64,
-    pub(crate) stack: u64,
-    pub(crate) size: Size,
+pub struct Block {
+    /// When it was allocated; in a tombstone, freed.
+    pub stamp: u64,
+    /// The hash of the stack that allocated it; 0 where that is not known.
+    pub stack: u64,
+    /// How large it is, and by which thread; in a tombstone, where the free was called from.
+    pub size: Size,
     /// The function it was allocated by; 0 in a tombstone.
-    pub(crate) function: u8,
+    pub function: u8,
 }
 
 /// The place of an address in the table.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub struct Place {
     bucket: &'static Bucket,
     key: Key,
     bit: u64,
 }
 
 /// What became of a block that was to be put into the table.
-pub(crate) enum Inserted {
+pub enum Inserted {
     /// It is there.
     Here,
     /// There was no room, or it must be told.
@@ -53,7 +57,7 @@ pub(crate) enum Inserted {
 }
 
 /// What was found at an address that is being freed.
-pub(crate) enum Found {
+pub enum Found {
     /// A young block, which is no longer there.
     Young(Block),
     /// A block was freed there not long ago, and none that the table knows since.
@@ -65,7 +69,7 @@ pub(crate) enum Found {
 impl Young {
     /// The place of an address of this process.
     #[inline(always)]
-    pub(crate) fn place(self, address: u64, process: u32) -> Option<Place> {
+    pub fn place(self, address: u64, process: u32) -> Option<Place> {
         let key = Key::new(address, process)?;
         let hash = key.hash();
         // SAFETY: the shift leaves as many bits as there are buckets; the mapping is never undone.
@@ -75,7 +79,7 @@ impl Young {
 
     /// Puts a block that was just allocated into the table; whether that could be done.
     #[inline(always)]
-    pub(crate) fn insert(self, place: Place, block: Block) -> Inserted {
+    pub fn insert(self, place: Place, block: Block) -> Inserted {
         let Place { bucket, key, bit } = place;
         let own = self.own as usize;
         let mut same = 0;
@@ -140,7 +144,7 @@ impl Young {
     /// Takes the block at an address out of the table and leaves a tombstone that says where it is
     /// being freed from.
     #[inline(always)]
-    pub(crate) fn take(self, place: Place, now: u64, from: u64) -> Found {
+    pub fn take(self, place: Place, now: u64, from: u64) -> Found {
         let Place { bucket, key, .. } = place;
         let mut freed = None;
         for (way, word) in bucket.keys.iter().enumerate() {
@@ -175,7 +179,7 @@ impl Young {
 
     /// Leaves a tombstone for a block that was not young, where there is room.
     #[inline(never)]
-    pub(crate) fn bury(self, place: Place, now: u64, from: u64) {
+    pub fn bury(self, place: Place, now: u64, from: u64) {
         let Place { bucket, key, .. } = place;
         let own = self.own as usize;
         let mut way = Bucket::WAYS;
@@ -198,7 +202,7 @@ impl Young {
 
     /// Takes the tombstones of an address away: a block that is told lives there now.
     #[cold]
-    pub(crate) fn exhume(self, place: Place) {
+    pub fn exhume(self, place: Place) {
         let Place { bucket, key, .. } = place;
         for word in &bucket.keys {
             let seen = Key(word.load(Acquire));
@@ -212,18 +216,18 @@ impl Young {
 impl Place {
     /// Whether the collector may know a block here.
     #[inline(always)]
-    pub(crate) fn may_be_told(self) -> bool {
+    pub fn may_be_told(self) -> bool {
         told(self.bucket, self.bit)
     }
 
     /// The collector will know a block here.
-    pub(crate) fn will_be_told(self, word: u32) {
+    pub fn will_be_told(self, word: u32) {
         self.bucket.told[word as usize & 1].fetch_or(self.bit, AcqRel);
     }
 
     /// A block that the collector knows is freed. Another one that it knows may have had the same bit:
     /// the collector sets it again.
-    pub(crate) fn is_told_no_more(self) {
+    pub fn is_told_no_more(self) {
         if told(self.bucket, self.bit) {
             self.bucket.told[0].fetch_and(!self.bit, AcqRel);
         }
@@ -231,7 +235,7 @@ impl Place {
 
     /// A stamp for what goes into a ring, no earlier than this: greater than any before in this bucket,
     /// less than any later.
-    pub(crate) fn told_stamp(self, now: u64) -> u64 {
+    pub fn told_stamp(self, now: u64) -> u64 {
         let mut last = self.bucket.last.load(Relaxed);
         loop {
             // One more: what is in the table may have been stamped with the least that `insert` gives.

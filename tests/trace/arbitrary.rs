@@ -114,10 +114,11 @@ fn function() -> impl Strategy<Value = Function> {
 
 fn what() -> impl Strategy<Value = What> {
     prop_oneof![
-        8 => hot(),
-        4 => node().prop_map(What::Stack),
-        2 => target(),
-        2 => measure(),
+        // Boxed: all in one are too large for a test's stack.
+        8 => hot().boxed(),
+        4 => node().prop_map(What::Stack).boxed(),
+        2 => target().boxed(),
+        2 => measure().boxed(),
     ]
 }
 
