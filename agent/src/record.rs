@@ -391,7 +391,7 @@ impl GivenUp {
         let Some(place) = self.place else { return };
         let Some(block) = self.young else {
             if ring.session.pairs() {
-                place.will_be_told(0);
+                place.is_told_again();
             }
             return;
         };

@@ -23,6 +23,9 @@ use crate::young::{Place, Young};
 static BASE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IDENTITY: AtomicPtr<Identity> = AtomicPtr::new(null_mut());
 static TRAILS: AtomicPtr<Trail> = AtomicPtr::new(null_mut());
+/// The table of young blocks, and how a hash is shifted to name one of its buckets.
+static YOUNG: AtomicPtr<Bucket> = AtomicPtr::new(null_mut());
+static YOUNG_SHIFT: AtomicU32 = AtomicU32::new(0);
 static FORKED_FROM: AtomicU32 = AtomicU32::new(0);
 static PID_NAMESPACE: AtomicU64 = AtomicU64::new(0);
 /// The same, also where this process is not traced: what it executes is noted all the same.
@@ -148,7 +151,8 @@ impl Joined {
     /// The place of an address in the table of young blocks.
     #[inline(always)]
     pub(crate) fn place(&self, address: *mut u8) -> Option<Place> {
-        self.young(Bucket::WAYS as u32).place(address as u64, self.process)
+        let (first, shift) = (YOUNG.load(Relaxed), YOUNG_SHIFT.load(Relaxed));
+        Young { first, shift, own: Bucket::WAYS as u32 }.place(address as u64, self.process)
     }
 
     /// Which word of a bucket takes the bits of what will be told.
@@ -178,9 +182,7 @@ impl Joined {
 
     /// The table of young blocks, as that writer uses it.
     pub(crate) fn young(&self, index: u32) -> Young {
-        // SAFETY: as in `writer`.
-        let first = unsafe { self.base.add(self.geometry().young_offset()).cast() };
-        let shift = 64 - self.geometry().young_buckets.ilog2();
+        let (first, shift) = (YOUNG.load(Relaxed), YOUNG_SHIFT.load(Relaxed));
         let own = if index < Bucket::OWNED as u32 { index } else { Bucket::WAYS as u32 };
         Young { first, shift, own }
     }
@@ -259,6 +261,9 @@ pub(crate) unsafe fn join(value: *const u8, refusal: Refusal) {
         let (Some(identity), Some(trails)) = (wiped_on_fork(), trails) else { return };
         IDENTITY.store(identity, Relaxed);
         TRAILS.store(trails, Relaxed);
+        let young = base.cast::<u8>().byte_add(geometry.young_offset());
+        YOUNG.store(young.cast(), Relaxed);
+        YOUNG_SHIFT.store(64 - geometry.young_buckets.ilog2(), Relaxed);
         PID_NAMESPACE.store(pid_namespace(), Relaxed);
         // So that the collector's barriers reach this process's threads, and its children's.
         sys::syscall(sys::SYS_MEMBARRIER, sys::MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0);

@@ -44,6 +44,7 @@ pub struct Place {
     bucket: &'static Bucket,
     key: Key,
     bit: u64,
+    word: u8,
 }
 
 /// What became of a block that was to be put into the table.
@@ -74,13 +75,13 @@ impl Young {
         let hash = key.hash();
         // SAFETY: the shift leaves as many bits as there are buckets; the mapping is never undone.
         let bucket = unsafe { &*self.first.add((hash >> self.shift) as usize) };
-        Some(Place { bucket, key, bit: 1 << (hash & 63) })
+        Some(Place { bucket, key, bit: 1 << (hash & 63), word: (hash >> 6) as u8 & 1 })
     }
 
     /// Puts a block that was just allocated into the table; whether that could be done.
     #[inline(always)]
     pub fn insert(self, place: Place, block: Block) -> Inserted {
-        let Place { bucket, key, bit } = place;
+        let Place { bucket, key, .. } = place;
         let own = self.own as usize;
         let mut same = 0;
         let mut in_own = key.changing();
@@ -95,7 +96,7 @@ impl Young {
         let block = Block { stamp, ..block };
         // The address's own tombstone in our way is no obstacle: the block takes its place. Whether
         // the address may be told is asked after the keys: the collector says so before it takes one.
-        if is_free(in_own) && same & !(1 << own) == 0 && !told(bucket, bit) {
+        if is_free(in_own) && same & !(1 << own) == 0 && !place.is_told() {
             put(bucket, own, key, block);
             return Inserted::Here;
         }
@@ -105,7 +106,7 @@ impl Young {
     #[cold]
     #[inline(never)]
     fn insert_elsewhere(self, place: Place, block: Block) -> Inserted {
-        let Place { bucket, key, bit } = place;
+        let Place { bucket, key, .. } = place;
         for (way, word) in bucket.keys.iter().enumerate() {
             let seen = Key(word.load(Acquire));
             match seen.state() {
@@ -123,7 +124,7 @@ impl Young {
                 State::Empty => {}
             }
         }
-        if told(bucket, bit) {
+        if place.is_told() {
             return Inserted::Not;
         }
         let own = self.own as usize;
@@ -214,10 +215,22 @@ impl Young {
 }
 
 impl Place {
-    /// Whether the collector may know a block here.
+    /// Whether the collector may know a block here, where it knows survivors.
+    #[inline(always)]
+    pub fn is_told(self) -> bool {
+        self.bucket.told[self.word as usize & 1].load(Relaxed) & self.bit != 0
+    }
+
+    /// Whether the collector may know a block here, where it knows a sample.
     #[inline(always)]
     pub fn may_be_told(self) -> bool {
-        told(self.bucket, self.bit)
+        let [one, other] = &self.bucket.told;
+        (one.load(Relaxed) | other.load(Relaxed)) & self.bit != 0
+    }
+
+    /// The collector goes on knowing a block here.
+    pub fn is_told_again(self) {
+        self.bucket.told[self.word as usize & 1].fetch_or(self.bit, AcqRel);
     }
 
     /// The collector will know a block here.
@@ -228,8 +241,8 @@ impl Place {
     /// A block that the collector knows is freed. Another one that it knows may have had the same bit:
     /// the collector sets it again.
     pub fn is_told_no_more(self) {
-        if told(self.bucket, self.bit) {
-            self.bucket.told[0].fetch_and(!self.bit, AcqRel);
+        if self.is_told() {
+            self.bucket.told[self.word as usize & 1].fetch_and(!self.bit, AcqRel);
         }
     }
 
@@ -252,12 +265,6 @@ impl Place {
 #[inline(always)]
 fn is_free(key: Key) -> bool {
     matches!(key.state(), State::Empty | State::Freed)
-}
-
-/// Whether the collector may know a block with this hash.
-#[inline(always)]
-fn told(bucket: &Bucket, bit: u64) -> bool {
-    (bucket.told[0].load(Relaxed) | bucket.told[1].load(Relaxed)) & bit != 0
 }
 
 #[inline(always)]

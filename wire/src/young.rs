@@ -7,7 +7,7 @@
 //! bucket, 192 bytes
 //!   0   last      newest stamp that left this bucket for a ring: later ones here are greater
 //!   8   told[2]   which addresses may be known to the collector: a bit for the hash of each, in
-//!                 either word; where a sample is told the two change roles, else the first is used
+//!                 a word that is the hash's, too; where a sample is told, in one of two that change roles
 //!  24   key[5]
 //!  64   block[5]  stamp, stack hash, size and thread
 //!
@@ -129,7 +129,7 @@ impl Key {
         (self.0 >> ADDRESS_BITS) as u32 & ((1 << PROCESS_BITS) - 1)
     }
 
-    /// Spread over 64 bits: the highest name the bucket, the lowest six the bit in `told`.
+    /// Spread over 64 bits: the highest name the bucket, the lowest seven the word and the bit in `told`.
     #[inline(always)]
     pub const fn hash(self) -> u64 {
         let mixed = (self.0 & !STATE_MASK).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -138,6 +138,12 @@ impl Key {
 }
 
 impl Key {
+    /// The word of `told` that holds the bit, where the two have no roles.
+    #[inline(always)]
+    pub const fn told_word(self) -> usize {
+        (self.hash() >> 6) as usize & 1
+    }
+
     /// The bit in `told` that stands for this place, among others.
     #[inline(always)]
     pub const fn told_bit(self) -> u64 {

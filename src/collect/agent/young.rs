@@ -16,10 +16,27 @@ use super::record::{Origin, Payload, Record, StackHash};
 use super::told::Told;
 use crate::event::{Address, Bytes};
 
-/// What has lived so long is told.
-pub(super) const GROWN_UP: Duration = Duration::from_millis(100);
-/// Between two looks at the whole table.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// When blocks are told.
+pub(super) struct Ages {
+    /// What has lived so long is told.
+    pub(super) grown_up: Duration,
+    /// Between two looks at the whole table.
+    pub(super) look_every: Duration,
+}
+
+impl Ages {
+    /// Where so many stayed the last time. What stays takes room from what dies young, and what finds
+    /// no room is told at once, which is dearer: the fuller the table, the sooner.
+    pub(super) fn of(left: usize) -> Ages {
+        /// An eighth of what fits.
+        const CROWDED: usize = 1 << 13;
+        let [grown_up, look_every] = if left < CROWDED { [100, 25] } else { [10, 5] };
+        Ages {
+            grown_up: Duration::from_millis(grown_up),
+            look_every: Duration::from_millis(look_every),
+        }
+    }
+}
 
 /// Which blocks are taken out.
 pub(super) enum Which<'a> {

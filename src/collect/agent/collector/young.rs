@@ -10,7 +10,7 @@ use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::merge::Lane;
 use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
 use crate::collect::agent::tallies::Interval;
-use crate::collect::agent::young::{GROWN_UP, LOOK_EVERY, Taken, Which, take};
+use crate::collect::agent::young::{Ages, Taken, Which, take};
 use crate::event::{Lost, Time};
 
 /// The state of the watching of the table.
@@ -18,6 +18,8 @@ pub(super) struct YoungWatch {
     /// No block stamped at this time or before will come from the table.
     promised: Stamp,
     looked: Option<Instant>,
+    /// How many blocks stayed in it.
+    left: usize,
     /// Whether it was found empty.
     empty: bool,
     /// What was taken from it and waits for its process to be known.
@@ -32,7 +34,15 @@ impl YoungWatch {
     pub(super) fn new(began: Stamp) -> YoungWatch {
         let (promised, counted_since) = (Stamp(0), began);
         let taken = Vec::new();
-        YoungWatch { promised, looked: None, empty: true, taken, activity: 0, counted_since }
+        YoungWatch {
+            promised,
+            looked: None,
+            left: 0,
+            empty: true,
+            taken,
+            activity: 0,
+            counted_since,
+        }
     }
 
     pub(super) fn promised(&self) -> Stamp {
@@ -43,7 +53,8 @@ impl YoungWatch {
 impl Collector<'_> {
     /// Takes out of the table what has grown up, if it is time.
     pub(super) fn look_at_young(&mut self) {
-        let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        let Ages { grown_up, look_every } = Ages::of(self.young.left);
+        let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= look_every);
         if !due {
             return;
         }
@@ -60,8 +71,9 @@ impl Collector<'_> {
             self.young.promised = self.young.promised.max(at.before(BEFORE_CLOCK));
             return;
         }
-        let last = at.before(GROWN_UP);
+        let last = at.before(grown_up);
         let taken = take(&self.memory, &self.told, &Which::Until(last));
+        self.young.left = taken.left;
         self.young.empty = taken.left == 0 && idle;
         self.young.promised = self.young.promised.max(last);
         self.tell_young(taken);

@@ -10,8 +10,8 @@ use unfreed_wire::Key;
 
 use crate::collect::agent::memory::SessionMemory;
 
-/// Bits of a bucket's word.
-const BITS: usize = 64;
+/// Bits of a bucket: two words of them.
+const BITS: usize = 128;
 /// A count that is no longer exact: its bit stays.
 const MANY: u8 = u8::MAX;
 
@@ -22,7 +22,7 @@ pub(super) struct Counted(Vec<u8>);
 impl Counted {
     /// Sets the bit of a block that will be known.
     pub(super) fn expect(memory: &SessionMemory, key: Key) {
-        memory.bucket(key).told[0].fetch_or(key.told_bit(), AcqRel);
+        memory.bucket(key).told[key.told_word()].fetch_or(key.told_bit(), AcqRel);
     }
 
     pub(super) fn add(&mut self, memory: &SessionMemory, key: Key) {
@@ -37,7 +37,7 @@ impl Counted {
             *count = count.saturating_sub(1);
         }
         if *count == 0 {
-            memory.bucket(key).told[0].fetch_and(!key.told_bit(), AcqRel);
+            memory.bucket(key).told[key.told_word()].fetch_and(!key.told_bit(), AcqRel);
         } else {
             Counted::expect(memory, key);
         }
@@ -47,7 +47,7 @@ impl Counted {
         if self.0.is_empty() {
             self.0 = vec![0; memory.buckets().len() * BITS];
         }
-        let bit = key.told_bit().trailing_zeros() as usize;
+        let bit = key.told_word() * 64 + key.told_bit().trailing_zeros() as usize;
         &mut self.0[memory.bucket_index(key) * BITS + bit]
     }
 }
