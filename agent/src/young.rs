@@ -228,6 +228,15 @@ impl Place {
         (one.load(Relaxed) | other.load(Relaxed)) & self.bit != 0
     }
 
+    /// Whether a block of the table lives here.
+    #[inline(always)]
+    pub fn is_live(self) -> bool {
+        self.bucket.keys.iter().any(|word| {
+            let seen = Key(word.load(Relaxed));
+            seen.is_at(self.key) && matches!(seen.state(), State::Live(_))
+        })
+    }
+
     /// The collector goes on knowing a block here.
     pub fn is_told_again(self) {
         self.bucket.told[self.word as usize & 1].fetch_or(self.bit, AcqRel);

@@ -16,7 +16,7 @@ use crate::tally::Died;
 use crate::thread::Thread;
 use crate::tid::thread_id;
 use crate::unwind::{Registers, return_address};
-use crate::young::{Block, Found, Inserted, Place};
+use crate::young::{Block, Found, Inserted};
 
 #[inline(always)]
 pub(super) fn append_alloc(
@@ -73,7 +73,7 @@ pub(super) fn record_alloc(
 /// Whether the collector may know this block, where it knows a sample.
 #[inline(always)]
 pub(super) fn is_told(session: Joined, block: *mut u8) -> bool {
-    session.place(block).is_none_or(Place::may_be_told)
+    session.place(block).is_none_or(|place| place.may_be_told() || place.is_live())
 }
 
 /// Records a block if it is part of the sample.
@@ -91,11 +91,18 @@ pub(super) fn sample_alloc(
     }
     let stack = stack_hash(ring, registers);
     let place = ring.session.place(block);
+    // It stays in the table until it is freed, by which its free is known; where there is no room for
+    // it, a bit says that it may be known.
+    let (now, function) = (stamp(ring.session), function as u8);
     if let Some(place) = place {
-        place.will_be_told(ring.session.told_word());
+        let there = Size::new(size as u64, thread_id())
+            .map(|size| ring.young().insert(place, Block { stamp: now, stack, size, function }));
+        if !matches!(there, Some(Inserted::Here)) {
+            place.will_be_told(ring.session.told_word());
+        }
     }
-    let stamp = told_stamp(ring, place, stamp(ring.session));
-    tell_alloc(ring, stamp, block, size as u64, stack, function as u8);
+    let stamp = told_stamp(ring, place, now);
+    tell_alloc(ring, stamp, block, size as u64, stack, function);
 }
 
 #[inline(always)]
@@ -115,6 +122,10 @@ pub(super) fn append_free(
     match ring.young().place(block as u64, session.process) {
         None => tell_free(&ring, told_stamp(&ring, None, now), block, function),
         Some(place) => match ring.young().take(place, now, from) {
+            Found::Young(_) if session.samples() => {
+                let stamp = told_stamp(&ring, Some(place), now);
+                tell_free(&ring, stamp, block, function);
+            }
             Found::Young(young) => count_young(&ring, young, now),
             Found::FreedBefore(earlier) => {
                 // What is stamped refers to what was defined before.

@@ -32,7 +32,7 @@ impl GivenUp {
         let now = stamp(ring.session);
         let place = ring.young().place(address as u64, ring.session.process);
         match place.map(|place| ring.young().take(place, now, from)) {
-            Some(Found::Young(block)) => {
+            Some(Found::Young(block)) if !ring.session.samples() => {
                 GivenUp { address, place, young: Some(block), earlier: None, stamp: now, from }
             }
             found => {
@@ -104,6 +104,8 @@ impl GivenUp {
         let Some(block) = self.young else {
             if ring.session.pairs() {
                 place.is_told_again();
+            } else if ring.session.samples() {
+                place.will_be_told(ring.session.told_word());
             }
             return;
         };

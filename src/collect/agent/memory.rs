@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use unfreed_wire::{
-    Bucket, Execution, Geometry, Key, MAGIC, Process, Pulse, Session, TRAIL_BYTES, Tally, Telling,
-    VERSION, Writer,
+    Bucket, Execution, Geometry, Key, MAGIC, Process, Pulse, Session, State, TRAIL_BYTES, Tally,
+    Telling, VERSION, Writer,
 };
 
 use super::clock::{Stamp, now};
@@ -271,6 +271,14 @@ impl SessionMemory {
     /// The bucket of a place.
     pub(super) fn bucket(&self, key: Key) -> &Bucket {
         &self.buckets()[self.bucket_index(key)]
+    }
+
+    /// Whether a block of the table lives at this place.
+    pub(super) fn is_young(&self, key: Key) -> bool {
+        self.bucket(key).keys.iter().any(|word| {
+            let seen = Key(word.load(Ordering::Acquire));
+            seen.is_at(key) && matches!(seen.state(), State::Live(_))
+        })
     }
 
     /// Its index among all.

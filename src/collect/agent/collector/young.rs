@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use unfreed_wire::Tally;
+use unfreed_wire::{Tally, Telling};
 
 use super::{BEFORE_CLOCK, Collector};
 use crate::collect::agent::clock::{Stamp, now};
@@ -53,6 +53,11 @@ impl YoungWatch {
 impl Collector<'_> {
     /// Takes out of the table what has grown up, if it is time.
     pub(super) fn look_at_young(&mut self) {
+        if self.memory.telling() == Telling::Sample {
+            // Its blocks have been told, and stay until they are freed.
+            self.young.promised = self.memory.publish(now()).before(BEFORE_CLOCK);
+            return;
+        }
         let Ages { grown_up, look_every } = Ages::of(self.young.left);
         let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= look_every);
         if !due {
@@ -92,7 +97,9 @@ impl Collector<'_> {
     }
 
     fn tell_young(&mut self, taken: Taken) {
-        self.young.taken.extend(taken.records);
+        if self.memory.telling() != Telling::Sample {
+            self.young.taken.extend(taken.records);
+        }
         for process in taken.abandoned {
             if (process as usize) < self.processes.len() {
                 let (stamp, origin) = (self.watermark, Origin { process, tid: 0 });

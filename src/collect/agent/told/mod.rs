@@ -111,7 +111,8 @@ impl Bits {
         match self {
             Bits::Idle => {}
             Bits::Counted(bits) => bits.add(memory, key),
-            Bits::Refreshed(bits) => bits.add(memory, key),
+            // Its thread has set the bit, where one is needed.
+            Bits::Refreshed(_) => {}
         }
     }
 

@@ -1,5 +1,5 @@
-//! Bits that the traced threads set, and that are only ever wiped all at once: where a sample is told,
-//! a bit too few would lose a free.
+//! Bits that the traced threads set, for blocks of a sample that found no room in the table, and that
+//! are only ever wiped all at once: a bit too few would lose a free.
 //!
 //! Every bucket has two words of bits. From time to time they change roles: the new one is filled
 //! with what is known, and when everything said before the change has been handed on, so that
@@ -27,7 +27,7 @@ pub(super) struct Refreshed {
 }
 
 impl Refreshed {
-    pub(super) fn add(&self, memory: &SessionMemory, key: Key) {
+    fn add(&self, memory: &SessionMemory, key: Key) {
         memory.bucket(key).told[self.word & 1].fetch_or(key.told_bit(), AcqRel);
     }
 
@@ -52,7 +52,10 @@ impl Refreshed {
             }
             Some(changed) if handed_on > changed => {
                 for key in keys {
-                    self.add(memory, key);
+                    // What lies in the table is found there.
+                    if !memory.is_young(key) {
+                        self.add(memory, key);
+                    }
                 }
                 for bucket in memory.buckets() {
                     bucket.told[(self.word ^ 1) & 1].store(0, Release);
