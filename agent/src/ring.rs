@@ -77,7 +77,7 @@ impl Ring {
 
     /// The walk that this thread made last.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref, reason = "see below")]
+    #[allow(clippy::mut_from_ref, reason = "the memory is the thread's, not the ring's")]
     pub(crate) fn trail(&self) -> &mut Trail {
         // SAFETY: the writer's own, which only this thread uses, and it only once at a time: nothing
         // that is called while a stack is walked opens a desk.

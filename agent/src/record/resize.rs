@@ -1,5 +1,7 @@
 //! A realloc is a free and an allocation, with the real call between the two halves.
 
+use core::sync::atomic::Ordering::Relaxed;
+
 use unfreed_wire::{Kind, RecordHeader, words};
 
 use super::Function;
@@ -10,7 +12,6 @@ use crate::define::stack_hash;
 use crate::ring::{Need, Ring};
 use crate::unwind::{Registers, return_address};
 use crate::young::{Block, Found, Inserted, Place};
-use core::sync::atomic::Ordering::Relaxed;
 
 /// A block that was given to `realloc`: from then on its address may be somebody else's.
 pub(super) struct GivenUp {

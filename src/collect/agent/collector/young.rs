@@ -112,7 +112,7 @@ impl Collector<'_> {
     /// Puts what was taken among the other records: after the processes that have registered by now
     /// are known.
     pub(super) fn merge_young(&mut self) {
-        // After all rings: at the same time, what a ring says comes first.
+        // A lane of its own. At one address no two stamps are the same, whichever lane they are in.
         let lane = Lane(self.memory.lanes());
         let known = self.processes.len();
         for record in std::mem::take(&mut self.young.taken) {

@@ -2,8 +2,9 @@
 //!
 //! A block that has been told of is no longer in the table. If its address is given out again
 //! although no free was seen, the new block must be told, too, or the old one would seem to live for
-//! ever; and where only a sample is told, the frees of that must be. So every bucket has bits, of
-//! which one is set while a block of that hash is known. A bit too many only costs time.
+//! ever; and where only a sample is told, so must the frees of its blocks for which the table has no
+//! room. So every bucket has bits, of which one is set while a block of that hash is known. A bit too
+//! many only costs time.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use unfreed_wire::{Key, Telling};
