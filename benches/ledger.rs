@@ -29,6 +29,23 @@ fn churn_over_many_live(bencher: divan::Bencher) {
     bench(bencher, 500);
 }
 
+/// Nothing is freed, and the allocator gives out one address after the other.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn survivors(bencher: divan::Bencher) {
+    const EVENTS: u64 = 2_000_000;
+    let mut events = Vec::with_capacity(EVENTS as usize + STACKS as usize);
+    define_stacks(&mut |event| events.push(event));
+    let (mut seed, mut address) = (1u64, 0x5555_0000_0010);
+    for n in 0..EVENTS {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let stack = (seed >> 33) as u32 % STACKS;
+        let size = 24 + u64::from(stack % 16) * 8;
+        events.push(alloc(n * 100, address, size, stack));
+        address += (size + 8).next_multiple_of(16);
+    }
+    fold(bencher, &events);
+}
+
 /// A verdict over 20,000 sites, as the dashboard asks for at every epoch mark.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn judge_many_sites(bencher: divan::Bencher) {
@@ -49,10 +66,13 @@ fn judge_many_sites(bencher: divan::Bencher) {
 }
 
 fn bench(bencher: divan::Bencher, freed_per_mille: u64) {
-    let events = churning(4_000_000, freed_per_mille);
+    fold(bencher, &churning(4_000_000, freed_per_mille));
+}
+
+fn fold(bencher: divan::Bencher, events: &[Event]) {
     bencher.counter(ItemsCount::new(events.len())).bench_local(|| {
         let mut ledger = Ledger::default();
-        for event in &events {
+        for event in events {
             ledger.apply(event);
         }
         divan::black_box(ledger.totals())

@@ -74,13 +74,13 @@ impl Blocks {
     /// Puts a block in; gives back the one that was at its address.
     #[inline]
     pub(super) fn insert(&mut self, block: Block) -> Option<Block> {
-        let hash = hash(block.address);
+        let hash = place(block.address);
         let same = |b: &Block| b.address == block.address;
         let shard = &mut self.shards[shard(hash)];
         if shard.len() == shard.capacity() {
             sweep(shard);
         }
-        match shard.entry(hash, same, |b| self::hash(b.address)) {
+        match shard.entry(hash, same, |b| place(b.address)) {
             Entry::Occupied(mut old) => {
                 let mut block = block;
                 block.taint();
@@ -100,14 +100,14 @@ impl Blocks {
 
     /// The block at this address.
     pub(super) fn get(&self, address: Address) -> Option<&Block> {
-        let hash = hash(address);
+        let hash = place(address);
         self.shards[shard(hash)].find(hash, |b| b.address == address)
     }
 
     /// Takes the block at this address out.
     #[inline]
     pub(super) fn remove(&mut self, address: Address) -> Option<Block> {
-        let hash = hash(address);
+        let hash = place(address);
         let found = self.shards[shard(hash)].find_entry(hash, |b| b.address == address).ok()?;
         self.len -= 1;
         let block = found.remove().0;
@@ -145,7 +145,7 @@ fn sweep(shard: &mut HashTable<Block>) {
     if shard.len() < full / 4 * 3 {
         let all: Vec<Block> = shard.drain().collect();
         for block in all {
-            shard.insert_unique(hash(block.address), block, |b| hash(b.address));
+            shard.insert_unique(place(block.address), block, |b| place(b.address));
         }
     }
 }
@@ -169,6 +169,19 @@ fn leave(by_heap: &mut BTreeSet<(u32, Address)>, block: &Block) {
 #[inline]
 fn shard(hash: u64) -> usize {
     (hash >> 51) as usize & (SHARDS - 1)
+}
+
+/// Where a block lies in the table: blocks that are neighbours in memory are neighbours there, since they
+/// are mostly allocated, and freed, one after the other, and each would be a page of its own to fetch.
+/// A page of the program has 256 places from a random one on, so that pages overlap evenly; the tag
+/// tells neighbours apart.
+#[inline]
+fn place(address: Address) -> u64 {
+    const TAG: u32 = 57;
+    let granule = address.0 >> 4;
+    let at = hash(Address(granule >> 8)).wrapping_add(granule & 0xff);
+    let tag = address.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> TAG;
+    at & ((1 << TAG) - 1) | tag << TAG
 }
 
 /// Addresses differ in few bits and are multiples of 16: one widening multiplication spreads them.
