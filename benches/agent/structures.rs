@@ -16,6 +16,5 @@ pub fn section() -> String {
 const UNREACHED: &str = "\
 The cache of rules is private to the unwinder: the difference of two depths of a walk from nothing is
 the price of hits. A thread's ring is compiled into the preloaded library alone, where it would replace
-the benchmark's own malloc: the added cost of a pair, above, holds it. Merging and draining are
-private to the collector: its events per second, above, are theirs and the ledger's or the writer's.
+the benchmark's own malloc: the added cost of a pair, above, holds it.
 ";

@@ -42,6 +42,9 @@ const GEOMETRY: Geometry = Geometry {
     small_tallies: 64,
 };
 
+/// Where the table of young blocks lies: asked for with every block that is told.
+const YOUNG_OFFSET: usize = GEOMETRY.young_offset();
+
 /// A session that this process made.
 pub(super) struct SessionMemory {
     file: Arc<File>,
@@ -224,11 +227,6 @@ impl SessionMemory {
             .map(|index| (WriterIndex(index), self.writer(WriterIndex(index))))
     }
 
-    /// Lanes that the collector itself and the writers' rings need.
-    pub(super) fn lanes(&self) -> usize {
-        GEOMETRY.writers as usize + 1
-    }
-
     pub(super) fn writer(&self, index: WriterIndex) -> &Writer {
         let offset = GEOMETRY.writer_offset(index.0.min(GEOMETRY.writers - 1));
         // SAFETY: inside the mapping, aligned, atomics only.
@@ -296,7 +294,7 @@ impl SessionMemory {
         // SAFETY: as above.
         unsafe {
             std::slice::from_raw_parts(
-                self.map.as_ptr().add(GEOMETRY.young_offset()).cast::<Bucket>(),
+                self.map.as_ptr().add(YOUNG_OFFSET).cast::<Bucket>(),
                 GEOMETRY.young_buckets as usize,
             )
         }

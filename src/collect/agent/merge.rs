@@ -10,10 +10,24 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::clock::Stamp;
 use super::record::Record;
 
-/// A queue of records that are nearly in order already: one for each ring, and one for what the
-/// collector itself says.
+/// A queue of records that are nearly in order already: one for each ring, one for what the collector
+/// itself says, one for what all rings define. Of one stamp, the record in the lower lane goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane(pub(super) usize);
+
+impl Lane {
+    /// What the collector itself says.
+    pub(super) const CONTROL: Lane = Lane(0);
+    /// What all rings define, before whatever refers to it.
+    pub(super) const DEFINITIONS: Lane = Lane(1);
+    /// The blocks taken from the table of young ones.
+    pub(super) const YOUNG: Lane = Lane(2);
+
+    /// What happened to blocks, as the ring of this number says.
+    pub(super) fn ring(number: u32) -> Lane {
+        Lane(3 + number as usize)
+    }
+}
 
 /// The records that wait.
 #[derive(Default)]
@@ -48,11 +62,6 @@ impl Merge {
         }
     }
 
-    /// How many records wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
-    }
-
     /// How much memory they hold, in units of a plain record's.
     pub(super) fn weight(&self) -> usize {
         self.weight
@@ -63,8 +72,9 @@ impl Merge {
         self.fronts.peek().is_none_or(|front| front.0.0 > watermark)
     }
 
-    /// Hands on, in order, what is stamped at or before `watermark`: at most `most` records.
-    pub(super) fn release(&mut self, watermark: Stamp, most: usize, mut each: impl FnMut(Record)) {
+    /// Moves what is stamped at or before `watermark` to the end of `into`, in order: at most `most`
+    /// records.
+    pub(super) fn release(&mut self, watermark: Stamp, most: usize, into: &mut Vec<Record>) {
         let enough = self.waiting.saturating_sub(most);
         while self.waiting > enough
             && let Some(&Reverse((stamp, lane))) = self.fronts.peek()
@@ -88,7 +98,7 @@ impl Merge {
                 if let Some(record) = queue.pop_front() {
                     self.waiting -= 1;
                     self.weight -= record.payload.weight();
-                    each(record);
+                    into.push(record);
                 }
             }
             if let Some(front) = queue.front() {
@@ -111,9 +121,9 @@ mod tests {
     }
 
     fn released(merge: &mut Merge, watermark: u64) -> Vec<u64> {
-        let mut stamps = Vec::new();
-        merge.release(Stamp(watermark), usize::MAX, |record| stamps.push(record.stamp.0));
-        stamps
+        let mut records = Vec::new();
+        merge.release(Stamp(watermark), usize::MAX, &mut records);
+        records.iter().map(|record| record.stamp.0).collect()
     }
 
     #[test]
@@ -123,9 +133,23 @@ mod tests {
             merge.push(Lane(lane), record(stamp));
         }
         assert_eq!(released(&mut merge, 9), [3, 5, 9]);
-        assert_eq!(merge.waiting(), 1);
+        assert_eq!(merge.waiting, 1);
         assert_eq!(released(&mut merge, 20), [12]);
-        assert_eq!(merge.waiting(), 0);
+        assert_eq!(merge.waiting, 0);
+    }
+
+    #[test]
+    fn of_one_stamp_what_is_defined_goes_before_what_refers_to_it() {
+        let mut merge = Merge::default();
+        let lanes = [Lane::ring(0), Lane::YOUNG, Lane::DEFINITIONS, Lane::CONTROL];
+        for (tid, lane) in lanes.into_iter().enumerate() {
+            let origin = Origin { process: 0, tid: tid as u32 };
+            merge.push(lane, Record { origin, ..record(5) });
+        }
+        let mut records = Vec::new();
+        merge.release(Stamp(5), usize::MAX, &mut records);
+        let order: Vec<u32> = records.iter().map(|record| record.origin.tid).collect();
+        assert_eq!(order, [3, 2, 1, 0]);
     }
 
     proptest! {
@@ -153,7 +177,7 @@ mod tests {
             out.extend(released(&mut merge, u64::MAX));
             held.sort_unstable();
             prop_assert_eq!(out, held);
-            prop_assert_eq!(merge.waiting(), 0);
+            prop_assert_eq!(merge.waiting, 0);
         }
     }
 }

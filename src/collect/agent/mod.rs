@@ -13,6 +13,8 @@ mod door;
 mod drain;
 mod embedded;
 mod error;
+#[doc(hidden)]
+pub mod hot;
 mod memory;
 mod merge;
 mod obstacle;

@@ -90,6 +90,19 @@ impl Payload {
         matches!(self, Payload::Stack(_) | Payload::Module(..))
     }
 
+    /// Where a block came or went.
+    pub(super) fn address(&self) -> Option<Address> {
+        match self {
+            Payload::Alloc { address, .. } | Payload::Free { address, .. } => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// Takes it out of its record, and leaves in its place what takes no memory.
+    pub(super) fn take(&mut self) -> Payload {
+        std::mem::replace(self, Payload::Epoch)
+    }
+
     /// How much memory it holds beside its own size, in units of a plain record's.
     pub(super) fn weight(&self) -> usize {
         const PLAIN: usize = size_of::<Record>();

@@ -122,24 +122,37 @@ impl<'a> Translator<'a> {
         self.failed.is_some()
     }
 
-    /// Translates one record; records come in order of their stamps.
-    pub(super) fn translate(&mut self, record: Record) {
-        let Record { stamp, origin, payload } = record;
+    /// Translates these records; they come in order of their stamps. Allocations and frees are looked at
+    /// where they lie, and their events made where they are read: a processor that copies what it has
+    /// only just written in smaller pieces waits until all that it wrote before is in its cache, and
+    /// whoever takes the events writes far and wide.
+    pub(super) fn translate(&mut self, records: &mut Vec<Record>) {
+        let heap = HeapId::DEFAULT;
+        for record in &mut *records {
+            let Record { stamp, origin, ref payload } = *record;
+            match *payload {
+                Payload::Alloc { address, size, stack, function } => {
+                    let stack = self.stack(stamp, origin, stack);
+                    let (time, process, thread) = self.place(stamp, origin);
+                    let what = What::Alloc(Alloc { address, size, stack, function, heap });
+                    self.pass_on(&Event { time, process, thread, what });
+                }
+                Payload::Free { address, function } => {
+                    let stack = StackId::NOT_TAKEN;
+                    let (time, process, thread) = self.place(stamp, origin);
+                    let what = What::Free(Free { address, stack, function, heap });
+                    self.pass_on(&Event { time, process, thread, what });
+                }
+                _ => self.rare(stamp, origin, record.payload.take()),
+            }
+        }
+        records.clear();
+    }
+
+    fn rare(&mut self, stamp: Stamp, origin: Origin, payload: Payload) {
         match payload {
-            Payload::Alloc { address, size, stack, function } => {
-                let stack = self.stack(stamp, origin, stack);
-                let heap = HeapId::DEFAULT;
-                self.emit(
-                    stamp,
-                    origin,
-                    What::Alloc(Alloc { address, size, stack, function, heap }),
-                );
-            }
-            Payload::Free { address, function } => {
-                let stack = StackId::NOT_TAKEN;
-                let free = Free { address, stack, function, heap: HeapId::DEFAULT };
-                self.emit(stamp, origin, What::Free(free));
-            }
+            // Translated before it comes here, and counted where it was read.
+            Payload::Alloc { .. } | Payload::Free { .. } | Payload::Pair { .. } => {}
             Payload::Again(again) => {
                 let Again { address, function, stack, site, from, freed } = *again;
                 let stack = self.stack(stamp, origin, stack);
@@ -161,8 +174,6 @@ impl<'a> Translator<'a> {
                 self.emit(stamp, origin, What::Free(free));
             }
             Payload::Tally(tallied) => self.tally(stamp, origin, *tallied),
-            // Counted where it was read.
-            Payload::Pair { .. } => {}
             Payload::Resize { address, size, stack, function } => {
                 let stack = self.stack(stamp, origin, stack);
                 let (old, new, heap) = (address, address, HeapId::DEFAULT);
@@ -220,15 +231,22 @@ impl<'a> Translator<'a> {
     }
 
     fn emit(&mut self, stamp: Stamp, origin: Origin, what: What) {
-        if self.failed.is_some() {
-            return;
-        }
+        let (time, process, thread) = self.place(stamp, origin);
+        self.pass_on(&Event { time, process, thread, what });
+    }
+
+    /// When and where.
+    fn place(&mut self, stamp: Stamp, origin: Origin) -> (Time, ProcessId, Tid) {
         // A record that came too late to be ordered is told of now: time does not go back.
         self.last = self.last.max(self.clock.time(stamp));
-        let process =
-            self.processes.get(&origin.process).map_or(ProcessId::EVERY, |traced| traced.id);
-        let event = Event { time: self.last, process, thread: Tid(origin.tid), what };
-        self.failed = (self.sink)(&event).err();
+        let process = self.processes.get(&origin.process);
+        (self.last, process.map_or(ProcessId::EVERY, |traced| traced.id), Tid(origin.tid))
+    }
+
+    fn pass_on(&mut self, event: &Event) {
+        if self.failed.is_none() {
+            self.failed = (self.sink)(event).err();
+        }
     }
 
     fn process(&mut self, stamp: Stamp, origin: Origin, began: ProcessBegan) {

@@ -96,7 +96,7 @@ pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Ta
             }
         }
     }
-    taken.records.sort_by_key(|record| record.stamp);
+    taken.records.sort_unstable_by_key(|record| record.stamp);
     taken
 }
 

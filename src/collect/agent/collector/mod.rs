@@ -13,7 +13,7 @@ use super::error::CollectError;
 use super::memory::{SessionMemory, WriterIndex, barrier};
 use super::merge::{Lane, Merge};
 use super::procfs;
-use super::record::{Origin, Payload};
+use super::record::{Origin, Payload, Record};
 use super::signals::Signals;
 use super::tallies::Tallies;
 use super::target::{Target, exit};
@@ -35,6 +35,8 @@ use young::YoungWatch;
 
 /// Records handed on between two readings of the rings, so that these never fill meanwhile.
 const SLICE: usize = 4096;
+/// Records that go the last part of the way together: as many as stay in the nearest cache.
+pub(super) const BATCH: usize = 256;
 /// A ring that had so much in it, in thousandths of its size, is read again at once.
 const BUSY: u64 = 125;
 /// Most that may wait, in plain records; beyond it the rings are left to fill, and count what they drop.
@@ -67,6 +69,8 @@ struct Watched {
 pub(super) struct Collector<'a> {
     translator: Translator<'a>,
     merge: Merge,
+    /// What is on its way out of it; empty in between.
+    batch: Vec<Record>,
     memory: Arc<SessionMemory>,
     ticker: Option<Ticker>,
     writers: Vec<Watched>,
@@ -103,6 +107,7 @@ impl<'a> Collector<'a> {
         Ok(Collector {
             translator,
             merge: Merge::default(),
+            batch: Vec::with_capacity(BATCH),
             ticker: Some(Ticker::start(memory.clone())?),
             writers: Vec::new(),
             tallies: Tallies::default(),
@@ -160,7 +165,8 @@ impl<'a> Collector<'a> {
                 tracing::warn!("the agent has not reported from the program yet");
                 silence_told = true;
             }
-            if self.merge.waiting() < SLICE && drained < BUSY {
+            // What waits for its watermark does not come sooner for being asked after all the time.
+            if self.merge.has_released(self.watermark) && drained < BUSY {
                 std::thread::sleep(if drained > 0 { PAUSES.0 } else { PAUSES.1 });
             }
         }
@@ -202,11 +208,17 @@ impl<'a> Collector<'a> {
 
     /// Hands on what is stamped at this time or before: at most so many records.
     fn hand_on(&mut self, watermark: Stamp, most: usize) {
-        let Collector { translator, told, memory, merge, .. } = self;
-        merge.release(watermark, most, |record| {
-            told.hand_on(memory, &record);
-            translator.translate(record);
-        });
+        let Collector { translator, told, memory, merge, batch, .. } = self;
+        let mut left = most;
+        loop {
+            merge.release(watermark, left.min(BATCH), batch);
+            if batch.is_empty() {
+                return;
+            }
+            left -= batch.len();
+            told.hand_on(memory, batch);
+            translator.translate(batch);
+        }
     }
 
     /// Makes room for what is remembered of writers claimed since.
@@ -227,7 +239,7 @@ impl<'a> Collector<'a> {
         watched.opened = opened;
         let process = writer.process.load(Relaxed);
         let origin = Origin { process, tid: writer.tid.load(Relaxed) };
-        let lane = Lane(index.0 as usize + 1);
+        let lane = Lane::ring(index.0);
         let (merge, tallies) = (&mut self.merge, &mut self.tallies);
         let mut newest = watched.promised;
         let pid = self.processes.get(process as usize).map_or(0, |traced| traced.pid);
@@ -244,10 +256,14 @@ impl<'a> Collector<'a> {
             }
             // A definition may be younger than what its thread is still about to publish: a
             // realloc's first stamp is older than the stack that it defines.
-            if !record.payload.is_definition() {
+            if record.payload.is_definition() {
+                // It is also older than what its ring told before: there it would have to be put
+                // in between, as often as a program has many stacks.
+                merge.push(Lane::DEFINITIONS, record);
+            } else {
                 newest = newest.max(record.stamp);
+                merge.push(lane, record);
             }
-            merge.push(lane, record);
         });
         let traced = self.processes.get(process as usize);
         let gone = traced.is_some_and(|traced| traced.ended);

@@ -144,7 +144,7 @@ impl Collector<'_> {
     /// Says something in its place among the records.
     pub(super) fn control(&mut self, stamp: Stamp, process: u32, payload: Payload) {
         let origin = Origin { process, tid: 0 };
-        self.merge.push(Lane(0), Record { stamp, origin, payload });
+        self.merge.push(Lane::CONTROL, Record { stamp, origin, payload });
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn not_before(watermark: Stamp, process: Option<&Traced>) -> Stamp {
 /// Says that something was lost, if it was.
 pub(super) fn say_lost(merge: &mut Merge, stamp: Stamp, origin: Origin, what: Lost, count: u64) {
     if count > 0 {
-        merge.push(Lane(0), Record { stamp, origin, payload: Payload::Lost { what, count } });
+        merge.push(Lane::CONTROL, Record { stamp, origin, payload: Payload::Lost { what, count } });
     }
 }
 

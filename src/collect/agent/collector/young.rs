@@ -104,7 +104,7 @@ impl Collector<'_> {
             if (process as usize) < self.processes.len() {
                 let (stamp, origin) = (self.watermark, Origin { process, tid: 0 });
                 let payload = Payload::Lost { what: Lost::Events, count: 1 };
-                self.merge.push(Lane(0), Record { stamp, origin, payload });
+                self.merge.push(Lane::CONTROL, Record { stamp, origin, payload });
             }
         }
     }
@@ -113,7 +113,7 @@ impl Collector<'_> {
     /// are known.
     pub(super) fn merge_young(&mut self) {
         // A lane of its own. At one address no two stamps are the same, whichever lane they are in.
-        let lane = Lane(self.memory.lanes());
+        let lane = Lane::YOUNG;
         let known = self.processes.len();
         for record in std::mem::take(&mut self.young.taken) {
             if (record.origin.process as usize) < known {

@@ -6,7 +6,7 @@
 //! room. So every bucket has bits, of which one is set while a block of that hash is known. A bit too
 //! many only costs time.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use unfreed_wire::{Key, Telling};
 
 use super::clock::Stamp;
@@ -14,16 +14,20 @@ use super::memory::SessionMemory;
 use super::record::{Payload, Record};
 use crate::event::Address;
 
+mod addresses;
 mod counted;
 mod refreshed;
 
+use addresses::Addresses;
 use counted::Counted;
 use refreshed::Refreshed;
 
 /// The known blocks.
 pub(super) struct Told {
     /// By index of their process.
-    live: FxHashMap<u32, FxHashSet<u64>>,
+    live: FxHashMap<u32, Addresses>,
+    /// Those of processes that have ended, whose bits are still set.
+    gone: Vec<(u32, Addresses)>,
     bits: Bits,
 }
 
@@ -42,7 +46,7 @@ impl Told {
             Telling::Everything => Bits::Idle,
             Telling::Sample => Bits::Refreshed(Refreshed::default()),
         };
-        Told { live: FxHashMap::default(), bits }
+        Told { live: FxHashMap::default(), gone: Vec::new(), bits }
     }
 
     /// A block will be told of: said before it leaves the table.
@@ -52,11 +56,24 @@ impl Told {
         }
     }
 
-    /// A record is handed on.
-    pub(super) fn hand_on(&mut self, memory: &SessionMemory, record: &Record) {
-        if matches!(self.bits, Bits::Idle) {
-            return;
+    /// These records are handed on.
+    pub(super) fn hand_on(&mut self, memory: &SessionMemory, records: &[Record]) {
+        match &mut self.bits {
+            Bits::Idle => return,
+            Bits::Counted(bits) => {
+                for record in records {
+                    let address = record.payload.address();
+                    if let Some(key) = address.and_then(|a| key(record.origin.process, a.0)) {
+                        bits.prefetch(memory, key);
+                    }
+                }
+            }
+            Bits::Refreshed(_) => {}
         }
+        records.iter().for_each(|record| self.note(memory, record));
+    }
+
+    fn note(&mut self, memory: &SessionMemory, record: &Record) {
         let process = record.origin.process;
         match &record.payload {
             Payload::Alloc { address, .. } => {
@@ -69,7 +86,7 @@ impl Told {
             Payload::Resize { address, .. } => {
                 // Its thread took the bit back when the resizing began.
                 if let Some(key) = key(process, address.0)
-                    && self.live.get(&process).is_some_and(|live| live.contains(&address.0))
+                    && self.live.get(&process).is_some_and(|live| live.contains(address.0))
                 {
                     self.expect(memory, key);
                 }
@@ -77,10 +94,7 @@ impl Told {
             Payload::Free { address, .. } => self.forget(memory, process, *address),
             Payload::Again(again) => self.forget(memory, process, again.address),
             Payload::ProcessEnded(_) => {
-                let gone = self.live.remove(&process).unwrap_or_default();
-                for key in gone.into_iter().filter_map(|address| key(process, address)) {
-                    self.bits.remove(memory, key);
-                }
+                self.gone.extend(self.live.remove(&process).map(|gone| (process, gone)));
             }
             _ => {}
         }
@@ -88,7 +102,7 @@ impl Told {
 
     fn forget(&mut self, memory: &SessionMemory, process: u32, address: Address) {
         if let Some(key) = key(process, address.0)
-            && self.live.get_mut(&process).is_some_and(|live| live.remove(&address.0))
+            && self.live.get_mut(&process).is_some_and(|live| live.remove(address.0))
         {
             self.bits.remove(memory, key);
         }
@@ -96,12 +110,18 @@ impl Told {
 
     /// Everything up to this time has been handed on: keeps the filter sharp.
     pub(super) fn refresh(&mut self, memory: &SessionMemory, handed_on: Stamp) {
+        // Only now: with the last process the session mostly ends, and nobody asks any more.
+        for (process, gone) in self.gone.drain(..) {
+            for key in gone.iter().filter_map(|address| key(process, address)) {
+                self.bits.remove(memory, key);
+            }
+        }
         if let Bits::Refreshed(bits) = &mut self.bits {
             let live = &self.live;
-            let count = live.values().map(FxHashSet::len).sum();
+            let count = live.values().map(Addresses::len).sum();
             let keys = live
                 .iter()
-                .flat_map(|(process, live)| live.iter().filter_map(|a| key(*process, *a)));
+                .flat_map(|(process, live)| live.iter().filter_map(|a| key(*process, a)));
             bits.refresh(memory, handed_on, count, keys);
         }
     }
