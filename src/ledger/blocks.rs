@@ -180,8 +180,7 @@ fn place(address: Address) -> u64 {
     const TAG: u32 = 57;
     let granule = address.0 >> 4;
     let at = hash(Address(granule >> 8)).wrapping_add(granule & 0xff);
-    let tag = address.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> TAG;
-    at & ((1 << TAG) - 1) | tag << TAG
+    at & ((1 << TAG) - 1) | hash(address) >> TAG << TAG
 }
 
 /// Addresses differ in few bits and are multiples of 16: one widening multiplication spreads them.
