@@ -4,6 +4,7 @@
 //! The table is input like the rings. Nothing in it is believed: a block of a process that has not
 //! registered is dropped, and whatever its numbers are, they are only told.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::event::{Address, Bytes};
 pub(super) struct Ages {
     /// What has lived so long is told.
     pub(super) grown_up: Duration,
-    /// Between two looks at the whole table.
+    /// How long a look at the whole table takes, bit by bit, and the time between two.
     pub(super) look_every: Duration,
 }
 
@@ -30,7 +31,7 @@ impl Ages {
     pub(super) fn of(left: usize) -> Ages {
         /// An eighth of what fits.
         const CROWDED: usize = 1 << 13;
-        let [grown_up, look_every] = if left < CROWDED { [100, 25] } else { [10, 5] };
+        let [grown_up, look_every] = if left < CROWDED { [100, 50] } else { [10, 5] };
         Ages {
             grown_up: Duration::from_millis(grown_up),
             look_every: Duration::from_millis(look_every),
@@ -51,7 +52,7 @@ pub(super) enum Which<'a> {
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// The blocks, oldest first.
+    /// The blocks.
     pub(super) records: Vec<Record>,
     /// How many stay.
     pub(super) left: usize,
@@ -59,10 +60,15 @@ pub(super) struct Taken {
     pub(super) abandoned: Vec<u32>,
 }
 
-/// Takes blocks out of the table.
-pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Taken {
+/// Takes blocks out of these buckets of the table, in no order.
+pub(super) fn take(
+    memory: &SessionMemory,
+    told: &Told,
+    buckets: Range<usize>,
+    which: &Which<'_>,
+) -> Taken {
     let mut taken = Taken::default();
-    for bucket in memory.buckets() {
+    for bucket in memory.buckets().get(buckets).unwrap_or_default() {
         for (way, word) in bucket.keys.iter().enumerate() {
             let key = Key(word.load(Acquire));
             let process = key.process().wrapping_sub(1);
@@ -96,7 +102,6 @@ pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Ta
             }
         }
     }
-    taken.records.sort_by_key(|record| record.stamp);
     taken
 }
 

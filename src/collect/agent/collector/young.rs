@@ -17,7 +17,7 @@ use crate::event::{Lost, Time};
 pub(super) struct YoungWatch {
     /// No block stamped at this time or before will come from the table.
     promised: Stamp,
-    looked: Option<Instant>,
+    look: Option<Look>,
     /// How many blocks stayed in it.
     left: usize,
     /// Whether it was found empty.
@@ -30,19 +30,26 @@ pub(super) struct YoungWatch {
     counted_since: Stamp,
 }
 
+/// A look at the whole table. It is long enough to be felt by whoever waits for the processor
+/// meanwhile, so each round does a bit of it.
+struct Look {
+    began: Instant,
+    /// What is stamped at this time or before is taken.
+    last: Stamp,
+    /// The first bucket that has not been looked at.
+    next: usize,
+    /// How many blocks stay in those that have.
+    left: usize,
+    taken: Vec<Record>,
+    /// Whether nobody had recorded anything for a while when it began.
+    idle: bool,
+}
+
 impl YoungWatch {
     pub(super) fn new(began: Stamp) -> YoungWatch {
         let (promised, counted_since) = (Stamp(0), began);
         let taken = Vec::new();
-        YoungWatch {
-            promised,
-            looked: None,
-            left: 0,
-            empty: true,
-            taken,
-            activity: 0,
-            counted_since,
-        }
+        YoungWatch { promised, look: None, left: 0, empty: true, taken, activity: 0, counted_since }
     }
 
     pub(super) fn promised(&self) -> Stamp {
@@ -51,19 +58,34 @@ impl YoungWatch {
 }
 
 impl Collector<'_> {
-    /// Takes out of the table what has grown up, if it is time.
+    /// Takes out of the table what has grown up, a bit at a time.
     pub(super) fn look_at_young(&mut self) {
         if self.memory.telling() == Telling::Sample {
             // Its blocks have been told, and stay until they are freed.
             self.young.promised = self.memory.publish(now()).before(BEFORE_CLOCK);
             return;
         }
-        let Ages { grown_up, look_every } = Ages::of(self.young.left);
-        let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= look_every);
-        if !due {
-            return;
+        let Some(mut look) = self.young.look.take().or_else(|| self.begin_look()) else { return };
+        let all = self.memory.buckets().len();
+        let Ages { look_every, .. } = Ages::of(self.young.left.max(look.left));
+        let share = look.began.elapsed().as_secs_f64() / look_every.as_secs_f64();
+        let until = ((all as f64 * share) as usize).clamp(look.next, all);
+        let taken = take(&self.memory, &self.told, look.next..until, &Which::Until(look.last));
+        look.next = until;
+        look.left += taken.left;
+        look.taken.extend(taken.records);
+        if until == all {
+            self.young.left = look.left;
+            self.young.empty = look.left == 0 && look.idle;
+            self.young.promised = self.young.promised.max(look.last);
+            self.tell_young(Taken { records: look.taken, ..Taken::default() });
+        } else {
+            self.young.look = Some(look);
         }
-        self.young.looked = Some(Instant::now());
+    }
+
+    /// Begins to look at the table, unless there is nothing to be found.
+    fn begin_look(&mut self) -> Option<Look> {
         let at = self.memory.publish(now());
         let activity = self
             .memory
@@ -74,30 +96,35 @@ impl Collector<'_> {
         if idle && self.young.empty {
             // Whatever comes is stamped later.
             self.young.promised = self.young.promised.max(at.before(BEFORE_CLOCK));
-            return;
+            return None;
         }
-        let last = at.before(grown_up);
-        let taken = take(&self.memory, &self.told, &Which::Until(last));
-        self.young.left = taken.left;
-        self.young.empty = taken.left == 0 && idle;
-        self.young.promised = self.young.promised.max(last);
-        self.tell_young(taken);
+        let last = at.before(Ages::of(self.young.left).grown_up);
+        Some(Look { began: Instant::now(), last, next: 0, left: 0, taken: Vec::new(), idle })
     }
 
     /// Takes out what belongs to processes that have ended.
     pub(super) fn take_young_of(&mut self, of: &dyn Fn(u32) -> bool) {
-        let taken = take(&self.memory, &self.told, &Which::OfProcesses(of));
-        self.tell_young(taken);
+        self.take_young(&Which::OfProcesses(of));
     }
 
     /// Takes out everything.
     pub(super) fn take_all_young(&mut self) {
-        let taken = take(&self.memory, &self.told, &Which::All);
+        self.take_young(&Which::All);
+    }
+
+    fn take_young(&mut self, which: &Which<'_>) {
+        let mut taken = take(&self.memory, &self.told, 0..self.memory.buckets().len(), which);
+        // Some may have been found already.
+        if let Some(look) = &mut self.young.look {
+            taken.records.append(&mut look.taken);
+        }
         self.tell_young(taken);
     }
 
-    fn tell_young(&mut self, taken: Taken) {
+    fn tell_young(&mut self, mut taken: Taken) {
         if self.memory.telling() != Telling::Sample {
+            // One that is older than the last of its lane takes longer to be put there.
+            taken.records.sort_by_key(|record| record.stamp);
             self.young.taken.extend(taken.records);
         }
         for process in taken.abandoned {
