@@ -21,7 +21,7 @@ use crate::event::{Address, Bytes};
 pub(super) struct Ages {
     /// What has lived so long is told.
     pub(super) grown_up: Duration,
-    /// How long a look at the whole table takes, bit by bit, and the time between two.
+    /// Between two looks at the whole table; how long one takes, bit by bit, where it is not crowded.
     pub(super) look_every: Duration,
 }
 
@@ -29,15 +29,16 @@ impl Ages {
     /// Where so many stayed the last time. What stays takes room from what dies young, and what finds
     /// no room is told at once, which is dearer: the fuller the table, the sooner.
     pub(super) fn of(left: usize) -> Ages {
-        /// An eighth of what fits.
-        const CROWDED: usize = 1 << 13;
-        let [grown_up, look_every] = if left < CROWDED { [100, 50] } else { [10, 5] };
+        let [grown_up, look_every] = if left < CROWDED { [100, 25] } else { [10, 5] };
         Ages {
             grown_up: Duration::from_millis(grown_up),
             look_every: Duration::from_millis(look_every),
         }
     }
 }
+
+/// So many that they are in each other's way: an eighth of what fits.
+pub(super) const CROWDED: usize = 1 << 13;
 
 /// Which blocks are taken out.
 pub(super) enum Which<'a> {

@@ -40,6 +40,8 @@ const BUSY: u64 = 125;
 /// One that had no more than so much in it can wait for longer. Every round takes the processor from
 /// somebody or wakes one that sleeps, and interrupts the traced threads.
 const CALM: u64 = 10;
+/// So many such rounds in a row make a calm.
+const CALM_ROUNDS: u32 = 32;
 /// No thread fills its ring faster: bytes in a microsecond.
 const FASTEST: u64 = 1 << 10;
 /// Most that may wait, in plain records; beyond it the rings are left to fill, and count what they drop.
@@ -74,6 +76,8 @@ struct Round {
     fullest: u64,
     /// Bytes of the smallest in use.
     smallest: u64,
+    /// Whether little has happened for a while.
+    calm: bool,
 }
 
 impl Round {
@@ -82,7 +86,7 @@ impl Round {
         match self.fullest {
             0 => Some(PAUSES.1),
             // In a calm there may be a burst at any time.
-            ..=CALM => {
+            ..=CALM if self.calm => {
                 let full = Duration::from_micros(self.smallest / FASTEST);
                 Some(full.clamp(PAUSES.0, PAUSES.1))
             }
@@ -108,6 +112,8 @@ pub(super) struct Collector<'a> {
     target: Target,
     marks: Option<MarkListener>,
     watermark: Stamp,
+    /// Rounds in a row that found little.
+    calm: u32,
     began: Instant,
     due: Due,
     /// What ran and was not traced.
@@ -143,6 +149,7 @@ impl<'a> Collector<'a> {
             target,
             marks,
             watermark: Stamp(0),
+            calm: 0,
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
@@ -189,9 +196,9 @@ impl<'a> Collector<'a> {
                 tracing::warn!("the agent has not reported from the program yet");
                 silence_told = true;
             }
-            // What is not ready waits for threads and the table: no sooner ready without a pause.
-            let few = self.merge.waiting() < SLICE || self.merge.has_released(self.watermark);
-            if few && let Some(pause) = round.pause() {
+            if self.merge.waiting() < SLICE
+                && let Some(pause) = round.pause()
+            {
                 std::thread::sleep(pause);
             }
         }
@@ -207,7 +214,7 @@ impl<'a> Collector<'a> {
         barrier();
         let mut watermark = self.register(at).min(self.young.promised());
         self.merge_young();
-        let mut round = Round { fullest: 0, smallest: u64::MAX };
+        let mut round = Round { fullest: 0, smallest: u64::MAX, calm: false };
         let full = self.merge.weight() >= MOST_WAITING;
         self.know_writers();
         for n in 0..self.writers.len() {
@@ -229,6 +236,9 @@ impl<'a> Collector<'a> {
         if self.merge.has_released(self.watermark) {
             self.told.refresh(&self.memory, self.watermark);
         }
+        let calm = round.fullest <= CALM && self.young.is_sparse();
+        self.calm = if calm { self.calm.saturating_add(1) } else { 0 };
+        round.calm = self.calm >= CALM_ROUNDS;
         round
     }
 

@@ -10,7 +10,7 @@ use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::merge::Lane;
 use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
 use crate::collect::agent::tallies::Interval;
-use crate::collect::agent::young::{Ages, Taken, Which, take};
+use crate::collect::agent::young::{Ages, CROWDED, Taken, Which, take};
 use crate::event::{Lost, Time};
 
 /// The state of the watching of the table.
@@ -18,6 +18,8 @@ pub(super) struct YoungWatch {
     /// No block stamped at this time or before will come from the table.
     promised: Stamp,
     look: Option<Look>,
+    /// When the last look began.
+    looked: Option<Instant>,
     /// How many blocks stayed in it.
     left: usize,
     /// Whether it was found empty.
@@ -49,11 +51,25 @@ impl YoungWatch {
     pub(super) fn new(began: Stamp) -> YoungWatch {
         let (promised, counted_since) = (Stamp(0), began);
         let taken = Vec::new();
-        YoungWatch { promised, look: None, left: 0, empty: true, taken, activity: 0, counted_since }
+        YoungWatch {
+            promised,
+            look: None,
+            looked: None,
+            left: 0,
+            empty: true,
+            taken,
+            activity: 0,
+            counted_since,
+        }
     }
 
     pub(super) fn promised(&self) -> Stamp {
         self.promised
+    }
+
+    /// Whether it is far from crowded.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.left < CROWDED / 8
     }
 }
 
@@ -67,25 +83,40 @@ impl Collector<'_> {
         }
         let Some(mut look) = self.young.look.take().or_else(|| self.begin_look()) else { return };
         let all = self.memory.buckets().len();
-        let Ages { look_every, .. } = Ages::of(self.young.left.max(look.left));
+        let crowded = self.young.left >= CROWDED;
+        let Ages { look_every, .. } = Ages::of(self.young.left);
         let share = look.began.elapsed().as_secs_f64() / look_every.as_secs_f64();
-        let until = ((all as f64 * share) as usize).clamp(look.next, all);
+        // What finds no room in a crowded table may fill a ring before the next round.
+        let until = if crowded { all } else { (all as f64 * share) as usize }.clamp(look.next, all);
         let taken = take(&self.memory, &self.told, look.next..until, &Which::Until(look.last));
         look.next = until;
         look.left += taken.left;
         look.taken.extend(taken.records);
+        let left = look.left * all / until.max(1);
         if until == all {
             self.young.left = look.left;
             self.young.empty = look.left == 0 && look.idle;
             self.young.promised = self.young.promised.max(look.last);
             self.tell_young(Taken { records: look.taken, ..Taken::default() });
+        } else if until > all / 16 && left >= CROWDED {
+            // As far as can be told from a part. Another look takes more, and at once.
+            self.young.left = left;
+            self.young.looked = None;
+            self.tell_young(Taken { records: look.taken, ..Taken::default() });
+            self.look_at_young();
         } else {
             self.young.look = Some(look);
         }
     }
 
-    /// Begins to look at the table, unless there is nothing to be found.
+    /// Begins to look at the table, if it is time and there may be anything.
     fn begin_look(&mut self) -> Option<Look> {
+        let Ages { grown_up, look_every } = Ages::of(self.young.left);
+        if self.young.looked.is_some_and(|looked| looked.elapsed() < look_every) {
+            return None;
+        }
+        let began = Instant::now();
+        self.young.looked = Some(began);
         let at = self.memory.publish(now());
         let activity = self
             .memory
@@ -98,8 +129,9 @@ impl Collector<'_> {
             self.young.promised = self.young.promised.max(at.before(BEFORE_CLOCK));
             return None;
         }
-        let last = at.before(Ages::of(self.young.left).grown_up);
-        Some(Look { began: Instant::now(), last, next: 0, left: 0, taken: Vec::new(), idle })
+        self.young.empty = false;
+        let last = at.before(grown_up);
+        Some(Look { began, last, next: 0, left: 0, taken: Vec::new(), idle })
     }
 
     /// Takes out what belongs to processes that have ended.
