@@ -86,12 +86,12 @@ impl Round {
         match self.fullest {
             0 => Some(PAUSES.1),
             // In a calm there may be a burst at any time.
-            ..=CALM if self.calm => {
+            fullest if fullest <= CALM && self.calm => {
                 let full = Duration::from_micros(self.smallest / FASTEST);
                 Some(full.clamp(PAUSES.0, PAUSES.1))
             }
-            ..BUSY => Some(PAUSES.0),
-            _ => None,
+            BUSY.. => None,
+            _ => Some(PAUSES.0),
         }
     }
 }
