@@ -1,7 +1,7 @@
 //! The time, as the collector publishes it: the agent asks no clock, which a program may have
 //! forbidden itself, and which costs more than everything else that is done for a block.
 //!
-//! Stamps are as coarse as the clock, about a millisecond. Their order where it matters, for one
+//! Stamps are as coarse as the clock, a few milliseconds. Their order where it matters, for one
 //! address, does not come from the clock: see [`crate::young`].
 
 use crate::session::Joined;

@@ -75,7 +75,7 @@ pub enum Telling {
 /// What the collector changes while it runs, on a cache line of its own.
 #[repr(C, align(64))]
 pub struct Pulse {
-    /// The time, in nanoseconds, as the collector publishes it about every millisecond: the agent
+    /// The time, in nanoseconds, as the collector publishes it every few milliseconds: the agent
     /// never asks a clock itself.
     pub clock: AtomicU64,
     /// Which of a bucket's words in `told` takes new bits: 0 or 1.

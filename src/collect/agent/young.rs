@@ -4,6 +4,7 @@
 //! The table is input like the rings. Nothing in it is believed: a block of a process that has not
 //! registered is dropped, and whatever its numbers are, they are only told.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::event::{Address, Bytes};
 pub(super) struct Ages {
     /// What has lived so long is told.
     pub(super) grown_up: Duration,
-    /// Between two looks at the whole table.
+    /// Between two looks at the whole table; how long one takes, bit by bit, where it is not crowded.
     pub(super) look_every: Duration,
 }
 
@@ -28,8 +29,6 @@ impl Ages {
     /// Where so many stayed the last time. What stays takes room from what dies young, and what finds
     /// no room is told at once, which is dearer: the fuller the table, the sooner.
     pub(super) fn of(left: usize) -> Ages {
-        /// An eighth of what fits.
-        const CROWDED: usize = 1 << 13;
         let [grown_up, look_every] = if left < CROWDED { [100, 25] } else { [10, 5] };
         Ages {
             grown_up: Duration::from_millis(grown_up),
@@ -37,6 +36,9 @@ impl Ages {
         }
     }
 }
+
+/// So many that they are in each other's way: an eighth of what fits.
+pub(super) const CROWDED: usize = 1 << 13;
 
 /// Which blocks are taken out.
 pub(super) enum Which<'a> {
@@ -51,7 +53,7 @@ pub(super) enum Which<'a> {
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// The blocks, oldest first.
+    /// The blocks.
     pub(super) records: Vec<Record>,
     /// How many stay.
     pub(super) left: usize,
@@ -59,10 +61,15 @@ pub(super) struct Taken {
     pub(super) abandoned: Vec<u32>,
 }
 
-/// Takes blocks out of the table.
-pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Taken {
+/// Takes blocks out of these buckets of the table, in no order.
+pub(super) fn take(
+    memory: &SessionMemory,
+    told: &Told,
+    buckets: Range<usize>,
+    which: &Which<'_>,
+) -> Taken {
     let mut taken = Taken::default();
-    for bucket in memory.buckets() {
+    for bucket in memory.buckets().get(buckets).unwrap_or_default() {
         for (way, word) in bucket.keys.iter().enumerate() {
             let key = Key(word.load(Acquire));
             let process = key.process().wrapping_sub(1);
@@ -96,9 +103,6 @@ pub(super) fn take(memory: &SessionMemory, told: &Told, which: &Which<'_>) -> Ta
             }
         }
     }
-    // Those of one tick in the order of their addresses, as most were allocated: whoever looks for them
-    // finds each beside the one before, and a trace stores how far they are apart.
-    taken.records.sort_unstable_by_key(|record| (record.stamp, record.payload.address()));
     taken
 }
 

@@ -39,6 +39,13 @@ const SLICE: usize = 4096;
 pub(super) const BATCH: usize = 256;
 /// A ring that had so much in it, in thousandths of its size, is read again at once.
 const BUSY: u64 = 125;
+/// One that had no more than so much in it can wait for longer. Every round takes the processor from
+/// somebody or wakes one that sleeps, and interrupts the traced threads.
+const CALM: u64 = 10;
+/// So many such rounds in a row make a calm.
+const CALM_ROUNDS: u32 = 32;
+/// No thread fills its ring faster: bytes in a microsecond.
+const FASTEST: u64 = 1 << 10;
 /// Most that may wait, in plain records; beyond it the rings are left to fill, and count what they drop.
 const MOST_WAITING: usize = 1 << 22;
 /// How long a thread may stand still in the middle of a record before the others go on.
@@ -65,6 +72,32 @@ struct Watched {
     opened: u32,
 }
 
+/// What one round found of the rings.
+struct Round {
+    /// How full the fullest was, in thousandths.
+    fullest: u64,
+    /// Bytes of the smallest in use.
+    smallest: u64,
+    /// Whether little has happened for a while.
+    calm: bool,
+}
+
+impl Round {
+    /// How long the next can wait.
+    fn pause(&self) -> Option<Duration> {
+        match self.fullest {
+            0 => Some(PAUSES.1),
+            // In a calm there may be a burst at any time.
+            fullest if fullest <= CALM && self.calm => {
+                let full = Duration::from_micros(self.smallest / FASTEST);
+                Some(full.clamp(PAUSES.0, PAUSES.1))
+            }
+            BUSY.. => None,
+            _ => Some(PAUSES.0),
+        }
+    }
+}
+
 /// The state of the watching.
 pub(super) struct Collector<'a> {
     translator: Translator<'a>,
@@ -83,6 +116,8 @@ pub(super) struct Collector<'a> {
     target: Target,
     marks: Option<MarkListener>,
     watermark: Stamp,
+    /// Rounds in a row that found little.
+    calm: u32,
     began: Instant,
     due: Due,
     /// What ran and was not traced.
@@ -119,6 +154,7 @@ impl<'a> Collector<'a> {
             target,
             marks,
             watermark: Stamp(0),
+            calm: 0,
             began: Instant::now(),
             due: Due::default(),
             untraced: Vec::new(),
@@ -143,7 +179,7 @@ impl<'a> Collector<'a> {
     ) -> Result<Exit, CollectError> {
         let mut silence_told = false;
         loop {
-            let drained = self.pass();
+            let round = self.pass();
             let (to_pass_on, interrupted) = signals.take();
             let signalled = !to_pass_on.is_empty();
             for signal in to_pass_on {
@@ -166,16 +202,17 @@ impl<'a> Collector<'a> {
                 silence_told = true;
             }
             // What waits for its watermark does not come sooner for being asked after all the time.
-            if self.merge.has_released(self.watermark) && drained < BUSY {
-                std::thread::sleep(if drained > 0 { PAUSES.0 } else { PAUSES.1 });
+            if self.merge.has_released(self.watermark)
+                && let Some(pause) = round.pause()
+            {
+                std::thread::sleep(pause);
             }
         }
         self.finish()
     }
 
-    /// One round: reads every ring and hands on what is ready. Gives how full the fullest ring was,
-    /// in thousandths.
-    fn pass(&mut self) -> u64 {
+    /// One round: reads every ring and hands on what is ready.
+    fn pass(&mut self) -> Round {
         // First the table: what is put there later is stamped later, and what left it for a ring
         // before is found in the ring.
         self.look_at_young();
@@ -183,17 +220,19 @@ impl<'a> Collector<'a> {
         barrier();
         let mut watermark = self.register(at).min(self.young.promised());
         self.merge_young();
-        let mut most = 0;
+        let mut round = Round { fullest: 0, smallest: u64::MAX, calm: false };
         let full = self.merge.weight() >= MOST_WAITING;
         self.know_writers();
         for n in 0..self.writers.len() {
             let index = WriterIndex(n as u32);
             let state = self.memory.writer(index).state.load(Acquire);
             if state == WriterState::Live as u32 || state == WriterState::Ended as u32 {
+                round.smallest = round.smallest.min(self.memory.ring_bytes(index));
                 if full {
                     watermark = watermark.min(self.writers[n].promised);
                 } else {
-                    most = most.max(self.read(index, state, at, &mut watermark));
+                    let fullness = self.read(index, state, at, &mut watermark);
+                    round.fullest = round.fullest.max(fullness);
                 }
             }
         }
@@ -203,7 +242,10 @@ impl<'a> Collector<'a> {
         if self.merge.has_released(self.watermark) {
             self.told.refresh(&self.memory, self.watermark);
         }
-        most
+        let calm = round.fullest <= CALM && self.young.is_sparse();
+        self.calm = if calm { self.calm.saturating_add(1) } else { 0 };
+        round.calm = self.calm >= CALM_ROUNDS;
+        round
     }
 
     /// Hands on what is stamped at this time or before: at most so many records.
@@ -229,7 +271,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Reads one ring; lowers `watermark` to what its writer promises.
+    /// Reads one ring; lowers `watermark` to what its writer promises. Gives how full it was, in
+    /// thousandths.
     fn read(&mut self, index: WriterIndex, state: u32, at: Stamp, watermark: &mut Stamp) -> u64 {
         let writer = self.memory.writer(index);
         let watched = &mut self.writers[index.0 as usize];

@@ -10,13 +10,15 @@ use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::merge::Lane;
 use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
 use crate::collect::agent::tallies::Interval;
-use crate::collect::agent::young::{Ages, Taken, Which, take};
+use crate::collect::agent::young::{Ages, CROWDED, Taken, Which, take};
 use crate::event::{Lost, Time};
 
 /// The state of the watching of the table.
 pub(super) struct YoungWatch {
     /// No block stamped at this time or before will come from the table.
     promised: Stamp,
+    look: Option<Look>,
+    /// When the last look began.
     looked: Option<Instant>,
     /// How many blocks stayed in it.
     left: usize,
@@ -30,12 +32,28 @@ pub(super) struct YoungWatch {
     counted_since: Stamp,
 }
 
+/// A look at the whole table. It is long enough to be felt by whoever waits for the processor
+/// meanwhile, so each round does a bit of it.
+struct Look {
+    began: Instant,
+    /// What is stamped at this time or before is taken.
+    last: Stamp,
+    /// The first bucket that has not been looked at.
+    next: usize,
+    /// How many blocks stay in those that have.
+    left: usize,
+    taken: Vec<Record>,
+    /// Whether nobody had recorded anything for a while when it began.
+    idle: bool,
+}
+
 impl YoungWatch {
     pub(super) fn new(began: Stamp) -> YoungWatch {
         let (promised, counted_since) = (Stamp(0), began);
         let taken = Vec::new();
         YoungWatch {
             promised,
+            look: None,
             looked: None,
             left: 0,
             empty: true,
@@ -48,22 +66,58 @@ impl YoungWatch {
     pub(super) fn promised(&self) -> Stamp {
         self.promised
     }
+
+    /// Whether it is far from crowded.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.left < CROWDED / 8
+    }
 }
 
 impl Collector<'_> {
-    /// Takes out of the table what has grown up, if it is time.
+    /// Takes out of the table what has grown up, a bit at a time.
     pub(super) fn look_at_young(&mut self) {
         if self.memory.telling() == Telling::Sample {
             // Its blocks have been told, and stay until they are freed.
             self.young.promised = self.memory.publish(now()).before(BEFORE_CLOCK);
             return;
         }
-        let Ages { grown_up, look_every } = Ages::of(self.young.left);
-        let due = self.young.looked.is_none_or(|looked| looked.elapsed() >= look_every);
-        if !due {
-            return;
+        let Some(mut look) = self.young.look.take().or_else(|| self.begin_look()) else { return };
+        let all = self.memory.buckets().len();
+        let crowded = self.young.left >= CROWDED;
+        let Ages { look_every, .. } = Ages::of(self.young.left);
+        let share = look.began.elapsed().as_secs_f64() / look_every.as_secs_f64();
+        // What finds no room in a crowded table may fill a ring before the next round.
+        let until = if crowded { all } else { (all as f64 * share) as usize }.clamp(look.next, all);
+        let taken = take(&self.memory, &self.told, look.next..until, &Which::Until(look.last));
+        look.next = until;
+        look.left += taken.left;
+        look.taken.extend(taken.records);
+        let left = look.left * all / until.max(1);
+        if until == all {
+            self.young.left = look.left;
+            self.young.empty = look.left == 0 && look.idle;
+            self.young.promised = self.young.promised.max(look.last);
+            self.tell_young(Taken { records: look.taken, ..Taken::default() });
+        } else if until > all / 16 && left >= CROWDED && look.left >= CROWDED / 4 {
+            // As far as can be told from a part, which may be where most lie. Another look takes more,
+            // and at once.
+            self.young.left = left;
+            self.young.looked = None;
+            self.tell_young(Taken { records: look.taken, ..Taken::default() });
+            self.look_at_young();
+        } else {
+            self.young.look = Some(look);
         }
-        self.young.looked = Some(Instant::now());
+    }
+
+    /// Begins to look at the table, if it is time and there may be anything.
+    fn begin_look(&mut self) -> Option<Look> {
+        let Ages { grown_up, look_every } = Ages::of(self.young.left);
+        if self.young.looked.is_some_and(|looked| looked.elapsed() < look_every) {
+            return None;
+        }
+        let began = Instant::now();
+        self.young.looked = Some(began);
         let at = self.memory.publish(now());
         let activity = self
             .memory
@@ -74,30 +128,38 @@ impl Collector<'_> {
         if idle && self.young.empty {
             // Whatever comes is stamped later.
             self.young.promised = self.young.promised.max(at.before(BEFORE_CLOCK));
-            return;
+            return None;
         }
+        self.young.empty = false;
         let last = at.before(grown_up);
-        let taken = take(&self.memory, &self.told, &Which::Until(last));
-        self.young.left = taken.left;
-        self.young.empty = taken.left == 0 && idle;
-        self.young.promised = self.young.promised.max(last);
-        self.tell_young(taken);
+        Some(Look { began, last, next: 0, left: 0, taken: Vec::new(), idle })
     }
 
     /// Takes out what belongs to processes that have ended.
     pub(super) fn take_young_of(&mut self, of: &dyn Fn(u32) -> bool) {
-        let taken = take(&self.memory, &self.told, &Which::OfProcesses(of));
-        self.tell_young(taken);
+        self.take_young(&Which::OfProcesses(of));
     }
 
     /// Takes out everything.
     pub(super) fn take_all_young(&mut self) {
-        let taken = take(&self.memory, &self.told, &Which::All);
+        self.take_young(&Which::All);
+    }
+
+    fn take_young(&mut self, which: &Which<'_>) {
+        let mut taken = take(&self.memory, &self.told, 0..self.memory.buckets().len(), which);
+        // Some may have been found already.
+        if let Some(look) = &mut self.young.look {
+            taken.records.append(&mut look.taken);
+        }
         self.tell_young(taken);
     }
 
-    fn tell_young(&mut self, taken: Taken) {
+    fn tell_young(&mut self, mut taken: Taken) {
         if self.memory.telling() != Telling::Sample {
+            // One that is older than the last of its lane takes longer to be put there. Those of one tick in
+            // the order of their addresses, as most were allocated: whoever looks for them finds each
+            // beside the one before, and a trace stores how far they are apart.
+            taken.records.sort_unstable_by_key(|record| (record.stamp, record.payload.address()));
             self.young.taken.extend(taken.records);
         }
         for process in taken.abandoned {
