@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{Ordering::*, compiler_fence};
 
-use unfreed_wire::Writer;
+use unfreed_wire::{Tally, Writer};
 
 use crate::session::Joined;
 use crate::tally::Tallies;
@@ -29,7 +29,8 @@ pub(crate) struct Desk {
     writer: *const Writer,
     words: *mut u64,
     bytes: u64,
-    tallies: Tallies,
+    tallies: *const Tally,
+    most_tallies: u32,
     young: Young,
 }
 
@@ -37,8 +38,9 @@ impl Desk {
     /// The desk of the writer with this index.
     pub(crate) fn of(session: Joined, index: u32) -> Desk {
         let (words, bytes) = session.ring(index);
-        let (tallies, young) = (session.tallies(index), session.young(index));
-        Desk { writer: session.writer(index), words, bytes, tallies, young }
+        let (tallies, most_tallies) = session.tallies(index);
+        let (writer, young) = (session.writer(index), session.young(index));
+        Desk { writer, words, bytes, tallies, most_tallies, young }
     }
 }
 
@@ -71,8 +73,9 @@ impl Ring {
 
     /// This thread's tallies.
     #[inline(always)]
-    pub(crate) fn tallies(&self) -> Tallies {
-        self.desk.tallies
+    pub(crate) fn tallies(&self) -> Tallies<'static> {
+        let Desk { tallies, most_tallies, .. } = self.desk;
+        Tallies { first: tallies, mask: &self.counters().tally_mask, most: most_tallies }
     }
 
     /// The walk that this thread made last.

@@ -129,11 +129,22 @@ impl Key {
         (self.0 >> ADDRESS_BITS) as u32 & ((1 << PROCESS_BITS) - 1)
     }
 
-    /// Spread over 64 bits: the highest name the bucket, the lowest seven the word and the bit in `told`.
+    /// Its highest bits name the bucket, its lowest seven the word and the bit in `told`. Neighbours on a
+    /// page of the program have neighbouring buckets: what a program uses together lies together here,
+    /// and who goes on to fresh addresses goes on to the next buckets.
     #[inline(always)]
     pub const fn hash(self) -> u64 {
-        let mixed = (self.0 & !STATE_MASK).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 32
+        const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+        /// Words of 8 bytes: the smallest block of common allocators, and a page, have so many bits of them.
+        const BLOCK_BITS: u32 = 2;
+        const PAGE_BITS: u32 = 9;
+        let key = self.0 & !STATE_MASK;
+        let place = key.wrapping_mul(MULTIPLIER);
+        let page = (key >> PAGE_BITS).wrapping_mul(MULTIPLIER);
+        let page = page ^ page << 32;
+        let within = (key >> BLOCK_BITS) & ((1 << (PAGE_BITS - BLOCK_BITS)) - 1);
+        // As many bits as most tables have buckets.
+        page & !0xff ^ within << 50 ^ (place >> 56)
     }
 }
 

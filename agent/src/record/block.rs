@@ -47,6 +47,7 @@ pub(super) fn record_alloc(
     function: Function,
     registers: Registers,
 ) {
+    ring.young().prefetch(block as u64, ring.session.process);
     let stack = stack_hash(ring, registers);
     let function = function as u8;
     let now = stamp(ring.session);
@@ -117,6 +118,7 @@ pub(super) fn append_free(
     let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, true, false);
     };
+    ring.young().prefetch(block as u64, session.process);
     let now = stamp(session);
     let from = return_address(registers);
     match ring.young().place(block as u64, session.process) {

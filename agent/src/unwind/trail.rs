@@ -308,7 +308,9 @@ impl Trail {
     #[inline(always)]
     fn hash(&self) -> u64 {
         let hash = self.steps[self.depth as usize - 1].hash;
-        (hash ^ hash >> 29).max(1)
+        // What lies low names the slots of tables, and depends on all of it.
+        let mixed = (hash ^ hash >> 32).wrapping_mul(MULTIPLIER);
+        (mixed ^ mixed >> 32).max(1)
     }
 
     /// The hash under which a stack was defined last.
