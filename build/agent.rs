@@ -18,7 +18,7 @@ pub fn build(target: &str, out: &Path) -> Result<(), String> {
         "unfreed_agent",
         "cdylib",
         Path::new("agent/src/lib.rs"),
-        &["--extern", &wire, "--cfg", "feature=\"preload\"", "-Cstrip=none", "-Cdebuginfo=1"],
+        &["--extern", &wire, "--cfg", "feature=\"preload\"", "-Cstrip=symbols"],
     )
 }
 

@@ -18,7 +18,9 @@ pub(crate) fn open(thread: &mut Thread, session: Joined) -> Option<Ring> {
     if thread.writer == 0 || thread.process != session.process {
         claim(thread, session)?;
     }
-    Some(Ring::open(session, thread.desk, thread.writer - 1))
+    // SAFETY: this thread's own storage, in which the desk changes only where another writer is
+    // claimed: not while a ring is open, or in a forked child, which has nobody else's.
+    Some(Ring::open(session, unsafe { &*(&raw const thread.desk) }))
 }
 
 #[cold]

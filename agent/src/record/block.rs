@@ -47,11 +47,14 @@ pub(super) fn record_alloc(
     function: Function,
     registers: Registers,
 ) {
-    ring.young().prefetch(block as u64, ring.session.process);
+    let place = ring.young().place(block as u64, ring.session.process);
+    // It has the time of the walk to arrive.
+    if let Some(place) = place {
+        place.prefetch();
+    }
     let stack = stack_hash(ring, registers);
     let function = function as u8;
     let now = stamp(ring.session);
-    let place = ring.young().place(block as u64, ring.session.process);
     if ring.session.pairs()
         && let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
     {
@@ -118,7 +121,6 @@ pub(super) fn append_free(
     let Some(ring) = claim::open(unsafe { &mut *thread }, session) else {
         return count_unclaimed(session, true, false);
     };
-    ring.young().prefetch(block as u64, session.process);
     let now = stamp(session);
     let from = return_address(registers);
     match ring.young().place(block as u64, session.process) {
