@@ -10,6 +10,7 @@ pub fn main() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod linux {
     use std::hint::black_box;
+    use std::sync::atomic::AtomicU32;
     use std::time::Duration;
 
     use divan::Bencher;
@@ -18,7 +19,7 @@ mod linux {
     use unfreed_wire::{Bucket, Size, Tally};
 
     const BUCKETS: usize = 1 << 14;
-    const TALLIES: usize = 1 << 10;
+    const TALLIES: usize = 1 << 12;
 
     pub fn measure() {
         divan::Divan::default().color(false).max_time(Duration::from_secs(1)).run_benches();
@@ -67,9 +68,10 @@ mod linux {
     }
 
     /// Blocks of so many stacks in turn are counted.
-    #[divan::bench(args = [1, 500])]
+    #[divan::bench(args = [1, 500, 2_000])]
     fn count(bencher: Bencher<'_, '_>, stacks: u64) {
-        let tallies = Tallies { first: zeroed::<Tally>(TALLIES), mask: TALLIES as u64 - 1 };
+        let (first, mask) = (zeroed::<Tally>(TALLIES), AtomicU32::new(Tally::FIRST - 1));
+        let tallies = Tallies { first, mask: &mask, most: TALLIES as u32 - 1 };
         let mut next = 0u64;
         bencher.bench_local(|| {
             next = (next + 1) % stacks;

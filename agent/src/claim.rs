@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::ptr::null;
 use core::sync::atomic::{AtomicU32, Ordering::*};
 
-use unfreed_wire::{Kind, RecordHeader, WriterState, words};
+use unfreed_wire::{Kind, RecordHeader, Tally, WriterState, words};
 
 use crate::clock::stamp;
 use crate::ring::{Desk, Need, Ring};
@@ -18,7 +18,9 @@ pub(crate) fn open(thread: &mut Thread, session: Joined) -> Option<Ring> {
     if thread.writer == 0 || thread.process != session.process {
         claim(thread, session)?;
     }
-    Some(Ring::open(session, thread.desk, thread.writer - 1))
+    // SAFETY: this thread's own storage, in which the desk changes only where another writer is
+    // claimed: not while a ring is open, or in a forked child, which has nobody else's.
+    Some(Ring::open(session, unsafe { &*(&raw const thread.desk) }))
 }
 
 #[cold]
@@ -45,6 +47,7 @@ fn claim(thread: &mut Thread, session: Joined) -> Option<()> {
         writer.tid.store(crate::tid::thread_id(), Relaxed);
         writer.opened.store(0, Relaxed);
         writer.newest.store(0, Relaxed);
+        writer.tally_mask.fetch_max(session.tallies(index).1.min(Tally::FIRST - 1), Relaxed);
         writer.state.store(WriterState::Live as u32, Release);
         session.note_writer(index);
         thread.desk = Desk::of(session, index);

@@ -26,25 +26,37 @@ pub(crate) fn stack_hash(ring: &Ring, registers: Registers) -> u64 {
     // A forked child defines its own: the collector keeps each process's apart.
     let hash = walked.hash ^ (ring.session.process as u64) << 48;
     if trail.defined() != hash {
-        define(ring, trail, generation, hash);
+        // Two places, side by side: two stacks of one place would push each other out for ever.
+        let place = (hash as usize >> 20) % SEEN;
+        let places = [&STACKS_SEEN[place], &STACKS_SEEN[place ^ 1]];
+        if places.iter().any(|seen| seen.load(Acquire) == hash)
+            || define(ring, trail, generation, hash, places)
+        {
+            trail.set_defined(hash);
+        }
     }
     hash
 }
 
-#[inline(never)]
-fn define(ring: &Ring, trail: &mut Trail, generation: u64, hash: u64) {
-    let seen = &STACKS_SEEN[(hash >> 20) as usize % SEEN];
-    if seen.load(Acquire) != hash {
-        if !define_stack(ring, trail, generation, hash) {
-            return;
-        }
-        seen.store(hash, Release);
-    }
-    trail.set_defined(hash);
-}
-
+/// Defines a stack, in the place of the one that was defined before at its first place, which takes the
+/// second. Whether there was room in the ring.
 #[cold]
 #[inline(never)]
+fn define(
+    ring: &Ring,
+    trail: &Trail,
+    generation: u64,
+    hash: u64,
+    [first, second]: [&AtomicU64; 2],
+) -> bool {
+    let defined = define_stack(ring, trail, generation, hash);
+    if defined {
+        second.store(first.load(Acquire), Release);
+        first.store(hash, Release);
+    }
+    defined
+}
+
 fn define_stack(ring: &Ring, trail: &Trail, generation: u64, hash: u64) -> bool {
     let header = RecordHeader {
         kind: Kind::Stack as u8,

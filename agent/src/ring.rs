@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{Ordering::*, compiler_fence};
 
-use unfreed_wire::Writer;
+use unfreed_wire::{Tally, Writer};
 
 use crate::session::Joined;
 use crate::tally::Tallies;
@@ -29,24 +29,27 @@ pub(crate) struct Desk {
     writer: *const Writer,
     words: *mut u64,
     bytes: u64,
-    tallies: Tallies,
+    tallies: *const Tally,
+    most_tallies: u32,
     young: Young,
+    trail: *mut Trail,
 }
 
 impl Desk {
     /// The desk of the writer with this index.
     pub(crate) fn of(session: Joined, index: u32) -> Desk {
         let (words, bytes) = session.ring(index);
-        let (tallies, young) = (session.tallies(index), session.young(index));
-        Desk { writer: session.writer(index), words, bytes, tallies, young }
+        let (tallies, most_tallies) = session.tallies(index);
+        let (writer, young) = (session.writer(index), session.young(index));
+        let trail = session.trail(index);
+        Desk { writer, words, bytes, tallies, most_tallies, young, trail }
     }
 }
 
 /// A thread's desk, open for what belongs to one call. While it is open, the collector knows that a
 /// stamp may have been taken that is not published yet.
 pub(crate) struct Ring {
-    desk: Desk,
-    index: u32,
+    desk: &'static Desk,
     /// The process the ring belongs to.
     pub(crate) session: Joined,
 }
@@ -54,8 +57,8 @@ pub(crate) struct Ring {
 impl Ring {
     /// Opens a desk, which must be this thread's own.
     #[inline(always)]
-    pub(crate) fn open(session: Joined, desk: Desk, index: u32) -> Ring {
-        let ring = Ring { desk, index, session };
+    pub(crate) fn open(session: Joined, desk: &'static Desk) -> Ring {
+        let ring = Ring { desk, session };
         let opened = &ring.counters().opened;
         // What a jump left open is opened again.
         opened.store(opened.load(Relaxed).wrapping_add(1) | 1, Relaxed);
@@ -71,8 +74,9 @@ impl Ring {
 
     /// This thread's tallies.
     #[inline(always)]
-    pub(crate) fn tallies(&self) -> Tallies {
-        self.desk.tallies
+    pub(crate) fn tallies(&self) -> Tallies<'static> {
+        let Desk { tallies: first, most_tallies: most, .. } = *self.desk;
+        Tallies { first, mask: &self.counters().tally_mask, most }
     }
 
     /// The walk that this thread made last.
@@ -81,7 +85,7 @@ impl Ring {
     pub(crate) fn trail(&self) -> &mut Trail {
         // SAFETY: the writer's own, which only this thread uses, and it only once at a time: nothing
         // that is called while a stack is walked opens a desk.
-        unsafe { &mut *self.session.trail(self.index) }
+        unsafe { &mut *self.desk.trail }
     }
 
     /// Appends a record: `record[0]` is its header. Returns whether there was room.

@@ -8,13 +8,12 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::{
-    Bucket, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Telling,
+    Bucket, Geometry, MAGIC, Process, ProcessState, Refusal, Session, TRAIL_BYTES, Tally, Telling,
     VERSION, Writer,
 };
 
 use crate::limit::has_room_for;
 use crate::sys;
-use crate::tally::Tallies;
 use crate::thread::Thread;
 use crate::transport::{self, Memory};
 use crate::unwind::Trail;
@@ -173,11 +172,11 @@ impl Joined {
         unsafe { TRAILS.load(Relaxed).byte_add(index as usize * TRAIL_BYTES) }
     }
 
-    /// The tallies of that writer.
-    pub(crate) fn tallies(&self, index: u32) -> Tallies {
+    /// The first tally of that writer, and one less than how many it has.
+    pub(crate) fn tallies(&self, index: u32) -> (*const Tally, u32) {
         // SAFETY: as in `writer`.
         let first = unsafe { self.base.add(self.geometry().tallies_offset(index)).cast() };
-        Tallies { first, mask: self.geometry().tallies(index) as u64 - 1 }
+        (first, self.geometry().tallies(index) - 1)
     }
 
     /// The table of young blocks, as that writer uses it.

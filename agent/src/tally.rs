@@ -1,17 +1,21 @@
 //! Counting a block that died young in the tallies of the thread that frees it.
 
-use core::sync::atomic::{AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 use unfreed_wire::Tally;
 
 /// A thread's tallies. No thread but this one changes them.
+///
+/// Few are used at first, so that those of a program with few stacks lie close together; twice as many
+/// where no room is left for another stack. What was counted under the old number of them stays there.
 #[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Tallies {
+pub struct Tallies<'w> {
     /// Of the writer's table.
     pub first: *const Tally,
+    /// One less than how many are in use: see [`unfreed_wire::Writer::tally_mask`].
+    pub mask: &'w AtomicU32,
     /// One less than how many there are: a power of two.
-    pub mask: u64,
+    pub most: u32,
 }
 
 /// A block that was freed.
@@ -24,7 +28,7 @@ pub struct Died {
     pub lived: u64,
 }
 
-impl Tallies {
+impl Tallies<'_> {
     /// Counts the block, if there is room for its stack.
     #[inline(always)]
     pub fn count(self, died: &Died) -> bool {
@@ -37,8 +41,9 @@ impl Tallies {
     }
 
     #[inline(always)]
-    fn slot(self, stack: u64, probe: u64) -> &'static Tally {
-        let index = (stack >> 24).wrapping_add(probe) & self.mask;
+    fn slot(self, stack: u64, probe: u32) -> &'static Tally {
+        let mask = self.mask.load(Relaxed) & self.most;
+        let index = ((stack >> 24) as u32).wrapping_add(probe) & mask;
         // SAFETY: masked, so within this writer's table, which is mapped as long as the program runs.
         unsafe { &*self.first.add(index as usize) }
     }
@@ -46,7 +51,7 @@ impl Tallies {
     #[inline(never)]
     fn count_elsewhere(self, died: &Died) -> bool {
         let mut free = None;
-        for probe in 0..Tally::PROBES as u64 {
+        for probe in 0..Tally::PROBES {
             let slot = self.slot(died.stack, probe);
             let stack = slot.stack.load(Relaxed);
             if stack == died.stack {
@@ -57,9 +62,21 @@ impl Tallies {
                 free = Some(slot);
             }
         }
-        let Some(slot) = free else { return false };
+        let Some(slot) = free else { return self.grow() && self.count_elsewhere(died) };
         claim(slot, died.stack);
         add(slot, died);
+        true
+    }
+
+    /// Uses twice as many, if there are.
+    #[cold]
+    fn grow(self) -> bool {
+        let mask = self.mask.load(Relaxed);
+        if mask >= self.most {
+            return false;
+        }
+        let more = (mask << 1 | 1).clamp(Tally::FIRST - 1, self.most);
+        self.mask.store(more, Release);
         true
     }
 }

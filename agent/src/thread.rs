@@ -42,13 +42,13 @@ global_asm!(
     ".hidden unfreed_agent_thread",
     ".globl unfreed_agent_thread",
     ".type unfreed_agent_thread,@object",
-    ".size unfreed_agent_thread,104",
+    ".size unfreed_agent_thread,112",
     "unfreed_agent_thread:",
-    ".zero 104",
+    ".zero 112",
     ".text",
 );
 
-const _: () = assert!(size_of::<Thread>() == 104);
+const _: () = assert!(size_of::<Thread>() == 112);
 
 /// This thread's state.
 #[inline(always)]

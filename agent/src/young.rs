@@ -9,6 +9,7 @@
 //! nobody else fills an empty or freed way of theirs. The other ways are taken by compare-and-swap,
 //! and so is a live block from any way, as its free and the collector may meet.
 
+use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use unfreed_wire::{Bucket, Key, Size, State};
@@ -83,22 +84,20 @@ impl Young {
     pub fn insert(self, place: Place, block: Block) -> Inserted {
         let Place { bucket, key, .. } = place;
         let own = self.own as usize;
-        let mut same = 0;
-        let mut in_own = key.changing();
-        for (way, word) in bucket.keys.iter().enumerate() {
-            let seen = Key(word.load(Acquire));
-            same |= (seen.is_at(key) as u32) << way;
-            if way == own {
-                in_own = seen;
-            }
+        let mut there = 0u32;
+        for word in &bucket.keys {
+            there += Key(word.load(Acquire)).is_at(key) as u32;
         }
         let stamp = block.stamp.max(bucket.last.load(Relaxed) + 1);
         let block = Block { stamp, ..block };
         // The address's own tombstone in our way is no obstacle: the block takes its place. Whether
         // the address may be told is asked after the keys: the collector says so before it takes one.
-        if is_free(in_own) && same & !(1 << own) == 0 && !place.is_told() {
-            put(bucket, own, key, block);
-            return Inserted::Here;
+        if let Some(word) = bucket.keys.get(own) {
+            let seen = Key(word.load(Relaxed));
+            if is_free(seen) && there == seen.is_at(key) as u32 && !place.is_told() {
+                put(bucket, own, key, block);
+                return Inserted::Here;
+            }
         }
         self.insert_elsewhere(place, block)
     }
@@ -146,6 +145,7 @@ impl Young {
     /// being freed from.
     #[inline(always)]
     pub fn take(self, place: Place, now: u64, from: u64) -> Found {
+        place.prefetch();
         let Place { bucket, key, .. } = place;
         let mut freed = None;
         for (way, word) in bucket.keys.iter().enumerate() {
@@ -215,6 +215,13 @@ impl Young {
 }
 
 impl Place {
+    /// Has the bucket come nearer while something else is done.
+    #[inline(always)]
+    pub fn prefetch(self) {
+        fetch_to_write(self.bucket);
+        fetch_to_write(&self.bucket.blocks);
+    }
+
     /// Whether the collector may know a block here, where it knows survivors.
     #[inline(always)]
     pub fn is_told(self) -> bool {
@@ -270,10 +277,17 @@ impl Place {
     }
 }
 
+/// A hint, no access.
+#[inline(always)]
+fn fetch_to_write<T>(at: *const T) {
+    // SAFETY: touches no register and no flag; a processor without the instruction takes it for none.
+    unsafe { asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly)) };
+}
+
 /// Whether a way may be filled: it is empty, or holds a tombstone.
 #[inline(always)]
 fn is_free(key: Key) -> bool {
-    matches!(key.state(), State::Empty | State::Freed)
+    key.has_no_block()
 }
 
 #[inline(always)]

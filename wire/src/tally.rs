@@ -1,6 +1,6 @@
 //! Tallies: blocks that died young, counted by stack where they were freed instead of told one by one.
 //!
-//! Every writer has a table of them, which its thread alone changes. The collector reads the
+//! Every writer has a table of them, which its thread alone changes, and uses more of as it needs more. The collector reads the
 //! counts as they grow; they never go down within a claim. A slot whose counts have all been told
 //! may be claimed for another stack.
 
@@ -32,7 +32,9 @@ impl Tally {
     /// Lifetimes that are told apart.
     pub const LIFETIMES: usize = 16;
     /// Slots that a stack may lie in: those after the first that its hash names, around the table's end.
-    pub const PROBES: usize = 4;
+    pub const PROBES: u32 = 4;
+    /// How many of a writer's are in use at first.
+    pub const FIRST: u32 = 64;
     /// Lifetimes below two to the power of this, in nanoseconds, are all in index 0.
     pub const SHORTEST_POWER: u32 = 21;
 

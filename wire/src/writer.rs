@@ -22,7 +22,12 @@ pub struct Writer {
     pub head: AtomicU64,
     /// The newest stamp of what happened to a block: what its thread tells keeps the thread's order.
     pub newest: AtomicU64,
-    reserved: [u64; 4],
+    /// One less than how many of its tallies are in use, from the first on: a power of two, less one.
+    /// It only grows.
+    pub tally_mask: AtomicU32,
+    /// Keeps the layout free of gaps.
+    pub reserved: u32,
+    reserved_line: [u64; 3],
     /// Bytes consumed.
     pub tail: AtomicU64,
     /// Allocations that found the ring full.

@@ -105,7 +105,14 @@ impl Key {
     /// Whether both name the same place.
     #[inline(always)]
     pub const fn is_at(self, other: Key) -> bool {
-        (self.0 ^ other.0) & !STATE_MASK == 0
+        // The state is what lies highest.
+        (self.0 ^ other.0) << (64 - STATE_SHIFT) == 0
+    }
+
+    /// Whether it is empty, or of a freed block.
+    #[inline(always)]
+    pub const fn has_no_block(self) -> bool {
+        self.0 >> STATE_SHIFT == 0
     }
 
     /// What is there.
@@ -129,11 +136,29 @@ impl Key {
         (self.0 >> ADDRESS_BITS) as u32 & ((1 << PROCESS_BITS) - 1)
     }
 
-    /// Spread over 64 bits: the highest name the bucket, the lowest seven the word and the bit in `told`.
+    /// Its highest bits name the bucket, its lowest seven the word and the bit in `told`.
+    ///
+    /// Blocks that lie side by side have buckets side by side: what a program uses together lies together
+    /// here, and who goes on to fresh addresses goes on to the next buckets. Where the table has been
+    /// gone through once it goes on a few buckets further: or of blocks of equal sizes, which are often
+    /// powers of two, many would share a bucket and others would have none.
     #[inline(always)]
     pub const fn hash(self) -> u64 {
-        let mixed = (self.0 & !STATE_MASK).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 32
+        /// The smallest block of common allocators has 4 words of 8 bytes, one bucket.
+        const BLOCK_BITS: u32 = 2;
+        /// As many buckets as the table usually has.
+        const BUCKET_BITS: u32 = 14;
+        /// Odd, so that it shares no factor with a power of two.
+        const FURTHER: u64 = 5;
+        /// What tells processes apart that have the same addresses, being forks.
+        const OF_PROCESS: u64 = 5077;
+        let key = self.0 & !STATE_MASK;
+        let through = key >> (BLOCK_BITS + BUCKET_BITS);
+        let bucket = (key >> BLOCK_BITS)
+            .wrapping_add(through.wrapping_mul(FURTHER))
+            .wrapping_add((key >> ADDRESS_BITS).wrapping_mul(OF_PROCESS));
+        let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bucket << (64 - BUCKET_BITS) | (spread >> BUCKET_BITS ^ spread >> 57)
     }
 }
 

@@ -47,10 +47,14 @@ pub(super) fn record_alloc(
     function: Function,
     registers: Registers,
 ) {
+    let place = ring.young().place(block as u64, ring.session.process);
+    // It has the time of the walk to arrive.
+    if let Some(place) = place {
+        place.prefetch();
+    }
     let stack = stack_hash(ring, registers);
     let function = function as u8;
     let now = stamp(ring.session);
-    let place = ring.young().place(block as u64, ring.session.process);
     if ring.session.pairs()
         && let (Some(place), Some(size)) = (place, Size::new(size as u64, thread_id()))
     {

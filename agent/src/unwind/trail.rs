@@ -203,16 +203,14 @@ impl Trail {
         if step.word != at.word || step.needs_bp && step.bp != at.bp || !as_deep {
             return false;
         }
-        let mut left = step.checks as usize;
-        while left > 0 {
-            let check = self.checks[left - 1];
+        let checks = self.checks.get(..step.checks as usize).unwrap_or_default();
+        for (left, check) in checks.iter().enumerate().rev() {
             // SAFETY: all words further in were equal, so this is where the walk would read next,
             // on a stack that is in use.
             if unsafe { *super::pointer::<u64>(check.slot) } != check.value {
-                self.lower(kept, left as u32);
+                self.lower(kept, left as u32 + 1);
                 return false;
             }
-            left -= 1;
         }
         true
     }
@@ -233,82 +231,114 @@ impl Trail {
         }
     }
 
-    /// The new walk joined the kept one after so many frames: they take the place of what was there.
+    /// The new walk joined the kept one at its first frame: it is the same from there on.
+    #[inline(always)]
+    pub(super) fn continue_at(&mut self, kept: Kept) -> u64 {
+        self.depth = kept.0;
+        self.hash()
+    }
+
+    /// The same at its second frame, after this one.
+    #[inline(always)]
+    pub(super) fn continue_after(&mut self, kept: Kept, at: State, reads: Reads) -> u64 {
+        let depth = kept.0 as usize;
+        let outer = self.steps[depth - 1];
+        let generation = self.begin();
+        let (_, whole) = self.push(depth, &outer, at, reads);
+        self.finish(depth + 1, if whole { generation } else { 0 });
+        self.hash()
+    }
+
+    /// The same after so many frames, of which note was taken.
     #[inline(always)]
     pub(super) fn continue_from(&mut self, kept: Kept, fresh: usize) -> u64 {
-        if fresh > 0 || kept.0 != self.depth {
-            let generation = self.generation;
-            self.generation = 0;
-            let step = self.steps[kept.0 as usize - 1];
-            self.append(fresh, kept.0 as usize, step.checks as usize, generation);
-        }
+        let generation = self.begin();
+        self.append(fresh, kept.0 as usize, generation);
         self.hash()
     }
 
     /// The new walk went all the way: it is kept whole.
     pub(super) fn replace(&mut self, fresh: usize, ending: &Ending, generation: u64) -> u64 {
-        self.generation = 0;
+        self.begin();
         self.end = ending.end;
-        self.depth = 0;
         let mut checks = 0;
         for check in ending.checks.iter().take(ending.count).rev() {
-            self.checks[checks] = *check;
+            self.checks[checks as usize] = *check;
             checks += 1;
         }
-        let last = self.fresh[fresh - 1].at;
-        let needs_bp = ending.uses_bp;
-        self.push(last, extend(ending.hash, last.word), checks, needs_bp, 0);
-        self.append(fresh - 1, 1, checks, generation);
+        let State { sp, word, bp } = self.fresh[fresh - 1].at;
+        let hash = extend(ending.hash, word);
+        self.steps[0] = Step { sp, word, bp, hash, checks, needs_bp: ending.uses_bp };
+        self.append(fresh - 1, 1, generation);
         self.hash()
+    }
+
+    /// Changes begin. Gives the generation of what is kept, which is nothing until they end.
+    #[inline(always)]
+    fn begin(&mut self) -> u64 {
+        let generation = core::mem::replace(&mut self.generation, 0);
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        generation
+    }
+
+    /// Changes end with so many steps.
+    #[inline(always)]
+    fn finish(&mut self, depth: usize, generation: u64) {
+        self.depth = depth as u32;
+        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+        self.generation = generation;
     }
 
     /// Puts the innermost `fresh` frames, outermost of them first, after the first `depth` steps.
     #[inline(always)]
-    fn append(&mut self, fresh: usize, depth: usize, checks: usize, generation: u64) {
-        let (mut depth, mut checks) = (depth, checks);
+    fn append(&mut self, fresh: usize, depth: usize, generation: u64) {
+        let mut depth = depth;
         let mut outer = self.steps[depth - 1];
-        let mut whole = true;
+        let mut all_whole = true;
         for n in (0..fresh).rev() {
             let Fresh { at, reads } = self.fresh[n];
-            if checks + 3 > MAX_CHECKS {
-                whole = false;
-            }
-            if whole {
-                // In the order in which the walk reads them, the last one first.
-                if outer.needs_bp && reads.saved != 0 {
-                    self.checks[checks] = Check { slot: reads.saved, value: outer.bp };
-                    checks += 1;
-                }
-                let value = address_of(outer.word);
-                self.checks[checks] = Check { slot: reads.address, value };
-                checks += 1;
-                if reads.base != 0 {
-                    self.checks[checks] = Check { slot: reads.base, value: outer.sp };
-                    checks += 1;
-                }
-            }
-            let through = outer.needs_bp && (reads.saved == 0 || reads.saved_by_bp);
-            let hash = extend(outer.hash, at.word);
-            self.push(at, hash, checks, reads.base_by_bp || through, depth);
-            outer = self.steps[depth];
+            let whole;
+            (outer, whole) = self.push(depth, &outer, at, reads);
+            all_whole &= whole;
             depth += 1;
         }
-        self.depth = depth as u32;
-        core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
-        self.generation = if whole { generation } else { 0 };
+        self.finish(depth, if all_whole { generation } else { 0 });
     }
 
+    /// Puts a frame after the first `depth` steps, the last of which is its caller's. Whether there was
+    /// room for its checks.
     #[inline(always)]
-    fn push(&mut self, at: State, hash: u64, checks: usize, needs_bp: bool, depth: usize) {
+    fn push(&mut self, depth: usize, outer: &Step, at: State, reads: Reads) -> (Step, bool) {
+        let mut checks = outer.checks as usize;
+        let whole = checks + 3 <= MAX_CHECKS;
+        if whole {
+            // In the order in which the walk reads them, the last one first.
+            if outer.needs_bp && reads.saved != 0 {
+                self.checks[checks] = Check { slot: reads.saved, value: outer.bp };
+                checks += 1;
+            }
+            self.checks[checks] = Check { slot: reads.address, value: address_of(outer.word) };
+            checks += 1;
+            if reads.base != 0 {
+                self.checks[checks] = Check { slot: reads.base, value: outer.sp };
+                checks += 1;
+            }
+        }
+        let through = outer.needs_bp && (reads.saved == 0 || reads.saved_by_bp);
         let State { sp, word, bp } = at;
-        self.steps[depth] = Step { sp, word, bp, hash, checks: checks as u32, needs_bp };
-        self.depth = depth as u32 + 1;
+        let needs_bp = reads.base_by_bp || through;
+        let hash = extend(outer.hash, word);
+        let step = Step { sp, word, bp, hash, checks: checks as u32, needs_bp };
+        self.steps[depth] = step;
+        (step, whole)
     }
 
     #[inline(always)]
     fn hash(&self) -> u64 {
         let hash = self.steps[self.depth as usize - 1].hash;
-        (hash ^ hash >> 29).max(1)
+        // What lies low names the slots of tables, and depends on all of it.
+        let mixed = (hash ^ hash >> 32).wrapping_mul(MULTIPLIER);
+        (mixed ^ mixed >> 32).max(1)
     }
 
     /// The hash under which a stack was defined last.

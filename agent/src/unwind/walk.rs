@@ -128,6 +128,7 @@ struct Stepper<F> {
 }
 
 /// What one rule gives.
+#[derive(Clone, Copy)]
 enum Step {
     /// The caller's state.
     To(State, Reads),
@@ -140,28 +141,45 @@ enum Step {
 impl<F: FnMut(&Object) -> bool> Walker<'_, F> {
     #[inline(always)]
     fn run(&mut self, registers: Registers) -> Walked {
-        let address = return_address(registers);
-        let mut at =
-            State { sp: registers.sp + 8, word: frame_word(address, TABLE), bp: registers.bp };
-        let mut depth = 0;
+        let word = frame_word(return_address(registers), TABLE);
+        let innermost = State { sp: registers.sp + 8, word, bp: registers.bp };
+        if self.trail.joins(&mut self.kept, innermost, 0, self.limit) {
+            return Walked { hash: self.trail.continue_at(self.kept) };
+        }
+        let mut step = self.stepper.step(innermost);
+        // Most walks differ from the one before in the innermost frame only.
+        if let Step::To(at, reads) = step
+            && self.limit > 1
+            && self.trail.joins(&mut self.kept, at, 1, self.limit)
+        {
+            return Walked { hash: self.trail.continue_after(self.kept, innermost, reads) };
+        }
+        self.go_on(registers, innermost, &mut step)
+    }
+
+    /// Goes on from the innermost frame, whose step has been taken.
+    #[inline(never)]
+    fn go_on(&mut self, registers: Registers, innermost: State, step: &mut Step) -> Walked {
+        let (mut at, mut depth) = (innermost, 0);
         let end = loop {
-            if self.trail.joins(&mut self.kept, at, depth, self.limit) {
-                return Walked { hash: self.trail.continue_from(self.kept, depth) };
-            }
-            if depth == self.limit {
-                break Step::End(StackEnd::Depth);
-            }
-            let step = self.stepper.step(at);
-            let reads = match &step {
+            let reads = match step {
                 Step::To(_, reads) | Step::EndBy(_, reads, _) => *reads,
                 Step::End(_) => Reads::NONE,
             };
             self.trail.note(depth, at, reads);
             depth += 1;
             match step {
-                Step::To(next, _) => at = next,
-                end => break end,
+                Step::To(next, _) => at = *next,
+                end => break *end,
             }
+            // The second frame has been asked about.
+            if depth > 1 && self.trail.joins(&mut self.kept, at, depth, self.limit) {
+                return Walked { hash: self.trail.continue_from(self.kept, depth) };
+            }
+            if depth == self.limit {
+                break Step::End(StackEnd::Depth);
+            }
+            *step = self.stepper.step(at);
         };
         self.keep(depth, registers.sp, at.sp, end)
     }

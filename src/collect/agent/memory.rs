@@ -38,8 +38,8 @@ const GEOMETRY: Geometry = Geometry {
     large_bytes: 4 << 20,
     middle_bytes: 1 << 20,
     small_bytes: 128 << 10,
-    large_tallies: 1024,
-    small_tallies: 64,
+    large_tallies: 4096,
+    small_tallies: 128,
 };
 
 /// Where the table of young blocks lies: asked for with every block that is told.
@@ -253,15 +253,16 @@ impl SessionMemory {
 }
 
 impl SessionMemory {
-    /// The tallies of that writer.
+    /// The tallies of that writer that are in use.
     pub(super) fn tallies(&self, index: WriterIndex) -> &[Tally] {
+        let used = self.writer(index).tally_mask.load(Ordering::Acquire).saturating_add(1);
         let index = index.0.min(GEOMETRY.writers - 1);
         let offset = GEOMETRY.tallies_offset(index);
         // SAFETY: inside the mapping, aligned to pages; atomics only, for which any bits will do.
         unsafe {
             std::slice::from_raw_parts(
                 self.map.as_ptr().add(offset).cast::<Tally>(),
-                GEOMETRY.tallies(index) as usize,
+                used.min(GEOMETRY.tallies(index)) as usize,
             )
         }
     }

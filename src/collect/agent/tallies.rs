@@ -19,7 +19,7 @@ use crate::event::{Bytes, Time};
 #[derive(Default)]
 pub(super) struct Tallies {
     /// By writer: what each of its slots held when it was read last.
-    read: Vec<Box<[Read]>>,
+    read: Vec<Vec<Read>>,
     sums: FxHashMap<(u32, StackHash), Counted>,
 }
 
@@ -41,10 +41,10 @@ impl Tallies {
         let slots = memory.tallies(index);
         let n = index.0 as usize;
         if n >= self.read.len() {
-            self.read.resize_with(n + 1, Box::default);
+            self.read.resize_with(n + 1, Vec::default);
         }
-        if self.read[n].len() != slots.len() {
-            self.read[n] = vec![Read::default(); slots.len()].into_boxed_slice();
+        if self.read[n].len() < slots.len() {
+            self.read[n].resize(slots.len(), Read::default());
         }
         for (slot, read) in slots.iter().zip(&mut self.read[n]) {
             let claim = slot.claim.load(Acquire);
