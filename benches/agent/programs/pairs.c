@@ -41,7 +41,7 @@ static const Site SITES[] = {EACH5(NAME, x)};
 enum { SITE_COUNT = sizeof SITES / sizeof *SITES };
 _Static_assert(SITE_COUNT >= 1000, "as many sites as promised");
 
-enum { MOST_THREADS = 256, WINDOW = 64, BATCH = 256, BATCHES = 16 };
+enum { MOST_THREADS = 256, WINDOW = 64, BATCH = 1024, BATCHES = 4 };
 
 enum mix { ONE_SITE, MIXED, SURVIVORS };
 
