@@ -40,7 +40,7 @@ impl World {
 
     /// Blocks that a leak makes per second.
     pub fn leaks(&mut self) -> f64 {
-        if self.quick { 100.0 / 60.0 } else { self.rate(40.0, 4000.0) }
+        if self.quick { 100.0 / 60.0 } else { self.rate(30.0, 12_000.0) }
     }
 
     /// A time between these shares of the observation, evenly in the logarithm.

@@ -84,6 +84,16 @@ pub(super) struct Connections {
     last_s: f64,
 }
 
+/// A small cache of a site that no kind is about.
+#[derive(Clone, Debug)]
+pub(super) struct Small {
+    stack: StackId,
+    per_s: f64,
+    size: u64,
+    most: usize,
+    held: Vec<Held>,
+}
+
 /// Seconds from this mark to the next.
 pub(super) fn gap(mark: u64) -> u64 {
     match mark {
@@ -131,9 +141,12 @@ impl World {
     pub fn settle(&mut self) {
         self.load = self.draw_load();
         let (blocks, lasts) = (self.count(20, 600), self.log(0.05, 3.0));
+        let stacks: Vec<StackId> = (0..self.count(3, 100))
+            .map(|n| self.stack(Self::background(0), 0x8000 + n * 16))
+            .collect();
         for n in 0..blocks {
             let size = self.size();
-            self.keep_at(Self::background((n % 3) as u32), size);
+            self.keep_at(stacks[n as usize % stacks.len()], size);
             self.pass(self.now + lasts / blocks as f64);
         }
         self.work();
@@ -152,6 +165,13 @@ impl World {
         }
         let per_s = (self.log(30.0, 600.0) / self.seconds).min(5.0);
         self.connections = Connections { per_s, last_s: self.log(0.2, 60.0) };
+        for n in 0..self.random(8) {
+            let stack = self.stack(Self::background(1), 0x9000 + n * 16);
+            let (per_s, size, most) = (self.rate(50.0, 600.0), self.size(), self.count(2, 40));
+            self.truth.hidden.insert(stack);
+            let (most, held) = (most as usize, Vec::new());
+            self.company.push(Small { stack, per_s, size, most, held });
+        }
     }
 
     /// From now on blocks of this site are allocated so often and die within milliseconds.
@@ -184,7 +204,23 @@ impl World {
             let lives = self.exponential(self.connections.last_s);
             self.lend_at(Self::background(7), 512, lives);
         }
+        let mut company = std::mem::take(&mut self.company);
+        company.iter_mut().for_each(|cache| self.use_small(cache, dt * load));
+        self.company = company;
         self.process = process;
+    }
+
+    fn use_small(&mut self, cache: &mut Small, time: f64) {
+        for _ in 0..self.poisson(cache.per_s * time) {
+            if cache.held.len() == cache.most {
+                self.truth.hidden.remove(&cache.stack);
+                let at = self.random(cache.most as u64) as usize;
+                let old = cache.held.swap_remove(at);
+                self.free(old);
+            }
+            let new = self.keep_at(cache.stack, cache.size);
+            cache.held.push(new);
+        }
     }
 
     /// Pairs, as the agent counts them: all of them died within 2 ms.
@@ -255,6 +291,11 @@ impl World {
     /// From now on the events tell that the subject is innocent.
     pub fn shows(&mut self) {
         self.truth.shown.get_or_insert(self.now);
+    }
+
+    /// It begins anew, and tells nothing yet.
+    pub fn hides(&mut self) {
+        self.truth.shown = None;
     }
 
     /// A child of the first process begins, and does what is done next. It inherits nothing that is

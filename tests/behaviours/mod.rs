@@ -51,6 +51,8 @@ pub struct Truth {
     /// When what is innocent first showed it: a block was evicted, expired or flushed, or no more
     /// came. Until then its events are those of a leak, and an honest method can only abstain.
     pub shown: Option<f64>,
+    /// The same of the other sites: those that have not shown it yet.
+    pub hidden: BTreeSet<StackId>,
     /// Events told until now.
     pub events: u64,
 }
@@ -74,6 +76,7 @@ pub struct World {
     load: load::Load,
     churn: Vec<load::Churn>,
     connections: load::Connections,
+    company: Vec<load::Small>,
     /// Whether young blocks are told one by one, not counted.
     every_event: bool,
     /// Whether a leak makes 100 blocks a minute, whatever its kind would draw.
@@ -124,6 +127,7 @@ impl World {
             load: load::Load::Even,
             churn: Vec::new(),
             connections: load::Connections::default(),
+            company: Vec::new(),
             every_event: false,
             quick: false,
             truth: Truth {
@@ -131,6 +135,7 @@ impl World {
                 accumulated: 0,
                 since: None,
                 shown: None,
+                hidden: BTreeSet::new(),
                 events: 0,
             },
             frees: BinaryHeap::new(),

@@ -26,6 +26,20 @@ pub enum Said {
     Cleared,
 }
 
+/// What a suspect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Is {
+    /// A leak, or freed too often.
+    Right,
+    /// Innocent, though nothing of it tells so yet.
+    Early,
+    /// Innocent, and that could have been known.
+    Wrong,
+}
+
+/// An innocent could be known as such when it has shown it for this share of the time before.
+const TIME_TO_KNOW: f64 = 0.25;
+
 /// A look at a moment of one run.
 #[derive(Clone, Debug)]
 pub struct Look {
@@ -36,23 +50,36 @@ pub struct Look {
     pub at: u64,
     /// As [`Truth::accumulated`].
     pub accumulated: u64,
+    /// Whether it is the end of the run.
+    pub last: bool,
     /// Whether an innocent had shown what it is.
     pub shown: bool,
+    /// Blocks of the subject that live, and whether one was ever freed.
+    pub live: u64,
+    pub freed: bool,
     pub said: Said,
-    /// The confidence of each suspect, and whether it is one: once per stack, whatever the number of
+    /// The confidence of each suspect, and what it is: once per stack, whatever the number of
     /// processes.
-    pub suspects: Vec<(f64, bool)>,
+    pub suspects: Vec<(f64, Is)>,
 }
 
 impl Look {
     fn new(kind: &Kind, seed: u64, at: u64, ledger: &Ledger, truth: &Truth) -> Self {
         let assessment = judge(ledger);
-        let mut suspects: BTreeMap<(bool, StackId), (f64, bool)> = BTreeMap::new();
+        let knowable = |shown: f64| shown * (1.0 + TIME_TO_KNOW) < at as f64;
+        let shown = truth.shown.is_some_and(knowable);
+        let subject = |stack: &StackId| truth.subjects.contains(stack);
+        let mut suspects: BTreeMap<(bool, StackId), (f64, Is)> = BTreeMap::new();
         let mut add = |over: bool, stack: StackId, confidence: f64, right: bool| {
-            let suspect = suspects.entry((over, stack)).or_insert((confidence, right));
+            let innocent = kind.label == Label::Innocent && subject(&stack);
+            let is = match right {
+                true => Is::Right,
+                false if truth.hidden.contains(&stack) || innocent && !shown => Is::Early,
+                false => Is::Wrong,
+            };
+            let suspect = suspects.entry((over, stack)).or_insert((confidence, is));
             suspect.0 = suspect.0.max(confidence);
         };
-        let subject = |stack: &StackId| truth.subjects.contains(stack);
         for site in assessment.suspects(DEFAULT_MIN_CONFIDENCE) {
             let right = kind.label == Label::Accumulates && subject(&site.stack);
             add(false, site.stack, site.confidence, right);
@@ -64,8 +91,11 @@ impl Look {
                 add(true, over.stack, over.confidence, right);
             }
         }
-        let suspects: Vec<(f64, bool)> = suspects.into_values().collect();
-        let said = said(&assessment, truth, &suspects, kind.label);
+        let accused = suspects.iter().any(|((_, stack), (_, is))| {
+            *is == Is::Right || kind.label == Label::Innocent && subject(stack)
+        });
+        let said = said(&assessment, truth, accused);
+        let sites = || ledger.sites().map(|(_, site)| site).filter(|site| subject(&site.stack));
         Look {
             kind: kind.name,
             group: kind.group,
@@ -73,20 +103,27 @@ impl Look {
             seed,
             at,
             accumulated: truth.accumulated,
-            shown: truth.shown.is_some_and(|shown| shown < at as f64),
+            last: at == kind.seconds(seed),
+            shown,
+            live: sites().map(|site| site.live_blocks).sum(),
+            freed: sites().any(|site| site.frees > 0),
             said,
-            suspects,
+            suspects: suspects.into_values().collect(),
         }
     }
 
-    /// Wrong accusations.
+    /// How many suspects are this.
+    pub fn count(&self, what: Is) -> usize {
+        self.suspects.iter().filter(|(_, is)| *is == what).count()
+    }
+
+    /// Innocents that are accused.
     pub fn wrong(&self) -> usize {
-        self.suspects.iter().filter(|(_, right)| !right).count()
+        self.count(Is::Early) + self.count(Is::Wrong)
     }
 }
 
-fn said(of: &Assessment, truth: &Truth, suspects: &[(f64, bool)], label: Label) -> Said {
-    let accused = suspects.iter().any(|(_, right)| *right || label == Label::Innocent);
+fn said(of: &Assessment, truth: &Truth, accused: bool) -> Said {
     let mut subjects = of.sites.iter().filter(|site| truth.subjects.contains(&site.stack));
     let open = |verdict: Verdict| verdict == Verdict::Undecided || verdict.accumulates();
     match accused {

@@ -48,6 +48,7 @@ fn measure(part: &Part, seeds: u64) -> Vec<Look> {
     let seen: Vec<Look> =
         runs(kinds, seeds).flat_map(|(kind, seed)| looks(kind, seed, When::Times).0).collect();
     tables::over_time(&seen);
+    tables::by_frees(&seen);
     tables::reliability(&seen);
     if *in_detail {
         tables::by_kind(&seen);
@@ -67,7 +68,7 @@ fn measure(part: &Part, seeds: u64) -> Vec<Look> {
     let soon = all.iter().flatten().filter(|time| **time <= 15.0).count();
     println!();
     tables::target(&format!("{name}: precision"), sums.precision(), 0.99);
-    tables::target(&format!("{name}: precision where known"), sums.precision_shown(), 0.99);
+    tables::target(&format!("{name}: precision where known"), sums.precision_known(), 0.99);
     tables::target(&format!("{name}: recall at 50 blocks"), sums.recall(), 0.97);
     tables::target(&format!("{name}: within 15 s"), tables::share(soon, all.len()), 0.5);
     seen

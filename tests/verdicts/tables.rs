@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::behaviours::Label;
-use crate::look::{Look, Said, TIMES};
+use crate::behaviours::kinds::Group;
+use crate::look::{Is, Look, Said, TIMES};
 
 /// From so many leaked blocks on a leak is to be found.
 pub const ENOUGH: u64 = 50;
@@ -33,7 +34,7 @@ pub struct Sums {
     pub shown_accused: usize,
     /// Wrong accusations of whatever, and those of what could have been known.
     pub wrong: usize,
-    pub wrong_shown: usize,
+    pub wrong_known: usize,
 }
 
 impl Sums {
@@ -47,6 +48,7 @@ impl Sums {
         let one = |holds: bool| usize::from(holds);
         let (named, open) = (look.said == Said::Named, look.said == Said::Open);
         self.wrong += look.wrong();
+        self.wrong_known += look.count(Is::Wrong);
         match look.label {
             Label::Accumulates if look.accumulated > 0 => {
                 let large = look.accumulated >= ENOUGH;
@@ -57,22 +59,19 @@ impl Sums {
                 self.large += one(large);
                 self.large_named += one(large && named);
                 self.large_open += one(large && open);
-                self.wrong_shown += look.wrong();
             }
             Label::OverRelease if look.accumulated > 0 => {
                 self.over += 1;
                 self.over_named += one(named);
-                self.wrong_shown += look.wrong();
             }
             // What has not begun is innocent still.
             Label::Accumulates | Label::OverRelease => {}
             Label::Innocent => {
                 self.innocents += 1;
                 self.innocents_open += one(open);
-                self.innocents_accused += one(look.wrong() > 0);
+                self.innocents_accused += one(named);
                 self.shown += one(look.shown);
-                self.shown_accused += one(look.shown && look.wrong() > 0);
-                self.wrong_shown += if look.shown { look.wrong() } else { 0 };
+                self.shown_accused += one(look.shown && named);
             }
         }
     }
@@ -85,9 +84,9 @@ impl Sums {
     }
 
     /// The same without those of innocents that had not shown yet what they are.
-    pub fn precision_shown(&self) -> f64 {
+    pub fn precision_known(&self) -> f64 {
         let right = self.named + self.over_named;
-        share(right, right + self.wrong_shown)
+        share(right, right + self.wrong_known)
     }
 
     /// Of the leaks that made enough blocks, those that are named.
@@ -116,7 +115,26 @@ pub fn over_time(looks: &[Look]) {
         let sums = Sums::of(looks.iter().filter(|look| look.at == time));
         row(&duration(time), &sums);
     }
-    row("all", &Sums::of(looks));
+    row("all of these", &Sums::of(looks));
+    row("at the end", &Sums::of(looks.iter().filter(|look| look.last)));
+}
+
+/// Where the subject has so many live blocks: what never freed one looks alike, leak or not.
+pub fn by_frees(looks: &[Look]) {
+    println!(
+        "\n| the subject has {ENOUGH} blocks and | leaks: named | innocent, not shown yet: accused | \
+         innocent, shown: accused |\n|---|---|---|---|"
+    );
+    for (name, freed) in [("never freed one", false), ("has freed others", true)] {
+        let large = looks.iter().filter(|look| look.freed == freed && look.live >= ENOUGH);
+        let Sums { large_named, large, shown, shown_accused, innocents, innocents_accused, .. } =
+            Sums::of(large);
+        let (early, early_accused) = (innocents - shown, innocents_accused - shown_accused);
+        println!(
+            "| {name} | {large_named} of {large} | {early_accused} of {early} | \
+             {shown_accused} of {shown} |"
+        );
+    }
 }
 
 fn row(name: &str, sums: &Sums) {
@@ -138,7 +156,7 @@ fn row(name: &str, sums: &Sums) {
         sums.shown,
         sums.wrong,
         shown(sums.precision()),
-        shown(sums.precision_shown()),
+        shown(sums.precision_known()),
         shown(sums.recall()),
     );
 }
@@ -154,15 +172,20 @@ fn duration(seconds: u64) -> String {
 
 /// Of the suspects stated with a confidence, how many are true.
 pub fn reliability(looks: &[Look]) {
-    println!("\n| stated | suspects | true | share |\n|---|---|---|---|");
+    println!("\n| stated | suspects | true | share | share where it could be known |");
+    println!("|---|---|---|---|---|");
     for (low, high, name) in
         [(0.7, 0.8, "0.7 to 0.8"), (0.8, 0.9, "0.8 to 0.9"), (0.9, 2.0, "0.9 on")]
     {
         let stated = looks.iter().flat_map(|look| &look.suspects);
-        let stated = stated.filter(|(confidence, _)| (low..high).contains(confidence));
-        let (all, right) =
-            stated.fold((0, 0), |(all, right), (_, is)| (all + 1, right + usize::from(*is)));
-        println!("| {name} | {all} | {right} | {} |", shown(share(right, all)));
+        let stated: Vec<Is> = stated
+            .filter(|(confidence, _)| (low..high).contains(confidence))
+            .map(|(_, is)| *is)
+            .collect();
+        let count = |what: Is| stated.iter().filter(|is| **is == what).count();
+        let (all, right) = (stated.len(), count(Is::Right));
+        let (of_all, of_known) = (share(right, all), share(right, all - count(Is::Early)));
+        println!("| {name} | {all} | {right} | {} | {} |", shown(of_all), shown(of_known));
     }
 }
 
@@ -193,14 +216,14 @@ pub fn by_kind(looks: &[Look]) {
             of(sums.innocents_accused, sums.innocents),
             of(sums.innocents_open, sums.innocents),
             of(sums.shown_accused, sums.shown),
-            if sums.innocents == 0 { sums.wrong } else { 0 },
+            sums.wrong - sums.innocents_accused,
         );
     }
 }
 
 /// Looks at the innocent at every mark that accuse, by sort of behaviour.
 pub fn by_group(looks: &[Look]) {
-    let mut groups: BTreeMap<_, Vec<&Look>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<&Look>> = BTreeMap::new();
     for look in looks.iter().filter(|look| look.label == Label::Innocent) {
         groups.entry(look.group).or_default().push(look);
     }
@@ -217,7 +240,7 @@ pub fn by_group(looks: &[Look]) {
         );
     };
     for (group, looks) in &groups {
-        row(format!("{group:?}"), Sums::of(looks.iter().copied()));
+        row(group.name().into(), Sums::of(looks.iter().copied()));
     }
     row("all".into(), Sums::of(groups.into_values().flatten()));
 }

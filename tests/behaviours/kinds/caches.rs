@@ -123,9 +123,12 @@ fn pool(world: &mut World) {
     let (size, per_s) = (world.size(), world.rate(1000.0, 12_000.0));
     let lasts = world.log(3.0, 300.0) / per_s;
     world.settle();
-    world.shows();
+    let begun = world.now();
     let (mut idle, mut lent) = (Vec::new(), BTreeSet::new());
     world.all_along(per_s, |world| {
+        if world.now() - begun > 5.0 * lasts {
+            world.shows();
+        }
         let now = (world.now() * 1e9) as u64;
         while let Some(&(until, block)) = lent.first() {
             if until > now {

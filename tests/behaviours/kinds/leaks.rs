@@ -160,7 +160,9 @@ fn lost_realloc(world: &mut World) {
 /// Of so many blocks one stays; the others live for very different times, and each is told.
 fn under_churn(world: &mut World) {
     let (size, of) = (world.size(), world.log(30.0, 300.0));
-    let per_s = if world.quick { world.leaks() * of } else { world.rate(3000.0, 16_000.0) };
+    let blocks = (world.log(60.0, 1000.0) * of).min(40_000.0);
+    let per_s =
+        if world.quick { world.leaks() * of } else { (blocks / world.seconds()).min(400.0) };
     let (median, spread) = (world.log(0.001, 5.0), world.even(0.3, 1.8));
     let most = world.seconds() * 0.05;
     world.settle();
@@ -301,8 +303,8 @@ fn queue(world: &mut World) {
 }
 
 fn double_free(world: &mut World) {
-    let (size, twice) = (world.size(), world.log(0.002, 0.1));
-    let (per_s, lasts) = (world.rate(300.0, 6000.0), world.log(0.001, 2.0));
+    let (size, twice) = (world.size(), world.log(0.01, 0.2));
+    let (per_s, lasts) = (world.rate(1000.0, 6000.0), world.log(0.001, 2.0));
     let later = world.log(1e-6, 0.01);
     world.settle();
     world.all_along(per_s, |world| {

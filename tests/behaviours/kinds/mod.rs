@@ -44,6 +44,23 @@ pub enum Group {
     Processes,
 }
 
+impl Group {
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Leak => "leaks",
+            Group::SpreadLeak => "leaks over several sites",
+            Group::Structure => "structures without bound",
+            Group::OverRelease => "over-releases",
+            Group::StartUp => "start-up",
+            Group::Cache => "caches",
+            Group::Queue => "queues and batches",
+            Group::Pool => "pools and arenas",
+            Group::Load => "clients and load",
+            Group::Processes => "threads and processes",
+        }
+    }
+}
+
 /// Seconds to days.
 const ANY: &[u64] = &[60, 300, 1800, 7200, 86_400, 259_200];
 /// What needs some time to happen.

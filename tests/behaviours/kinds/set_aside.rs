@@ -238,8 +238,8 @@ fn peak_hours(world: &mut World) {
 /// Objects with several users; some are let go once too often, when the last user is done. Where the
 /// address belongs to somebody else by then, who keeps it, that is not to be seen.
 fn use_count(world: &mut World) {
-    let (size, short) = (world.size(), world.log(0.003, 0.05));
-    let (per_s, lasts) = (world.rate(300.0, 4000.0), world.log(0.005, 1.0));
+    let (size, short) = (world.size(), world.log(0.01, 0.1));
+    let (per_s, lasts) = (world.rate(1000.0, 4000.0), world.log(0.005, 1.0));
     let reused = world.log(0.001, 0.3);
     let mut late: VecDeque<(f64, u64, bool)> = VecDeque::new();
     world.settle();
@@ -269,8 +269,8 @@ fn use_count(world: &mut World) {
 }
 
 fn sibling_frees_twice(world: &mut World) {
-    let (size, errors) = (world.size(), world.log(0.003, 0.1));
-    let per_s = world.rate(500.0, 5000.0);
+    let (size, errors) = (world.size(), world.log(0.01, 0.1));
+    let per_s = world.rate(1000.0, 5000.0);
     world.settle();
     let children: Vec<u32> = (0..world.count(2, 10)).map(|_| world.fork()).collect();
     let lasts = world.log(0.001, 1.0);
@@ -308,10 +308,10 @@ fn two_generations(world: &mut World) {
         }
         let Some(block) = young.pop_front() else { return };
         if !world.chance(promoted) {
-            world.shows();
             world.free(block);
             return;
         }
+        // Until there are as many as may be, these are a constant share of every cohort.
         old.push_back(block);
         if old.len() > most_old {
             world.shows();
@@ -425,7 +425,7 @@ fn migrate(world: &mut World) {
             world.free(old);
             here.push(world.keep(size));
         }
-        if now > middle + 2.0 * width {
+        if now > middle + 4.0 * width {
             world.shows();
         }
     });
@@ -525,6 +525,7 @@ fn jobs(world: &mut World) {
         let usual = World::background(5);
         world.churn_at(usual, world.load() * 20.0, 64);
         let until = begun + each * reads;
+        world.hides();
         world.requests(blocks / (each * reads), until, |world| {
             world.enter(job);
             world.keep(size);
@@ -551,7 +552,9 @@ fn histories(world: &mut World) {
         let user = world.zipf(present, exponent).min(users - 1) as usize;
         kept[user].push_back(world.keep(size));
         if kept[user].len() > steps {
-            world.shows();
+            if world.now() > come {
+                world.shows();
+            }
             let oldest = kept[user].pop_front();
             oldest.into_iter().for_each(|block| world.free(block));
         }
