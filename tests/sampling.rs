@@ -185,7 +185,7 @@ fn looks_at_a_sample_accuse_no_more_often_than_looks_at_the_whole() {
                 for seed in FIRST_SEED..=FIRST_SEED {
                     let mut world = World::sampled(seed, family.seconds, family.from_start, mean);
                     let counts = Rc::clone(&counts);
-                    world.watch(move |ledger| {
+                    world.watch(move |ledger, _| {
                         let suspects = judge(ledger).suspects(DEFAULT_MIN_CONFIDENCE).len();
                         let (looks, accused) = counts.get();
                         counts.set((looks + 1, accused + u32::from(suspects > 0)));

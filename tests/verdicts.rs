@@ -6,6 +6,13 @@
 
 mod behaviours;
 
+#[path = "verdicts/look.rs"]
+mod look;
+#[path = "verdicts/over_time.rs"]
+mod over_time;
+#[path = "verdicts/tables.rs"]
+mod tables;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -156,7 +163,7 @@ fn looks_at_the_innocent_while_they_run() {
         for seed in FIRST_SEED..FIRST_SEED + 5 {
             let mut world = World::new(seed, family.seconds, family.from_start);
             let counts = Rc::clone(&counts);
-            world.watch(move |ledger| {
+            world.watch(move |ledger, _| {
                 let suspects = judge(ledger).suspects(DEFAULT_MIN_CONFIDENCE).len();
                 let (looks, accused) = counts.get();
                 counts.set((looks + 1, accused + u32::from(suspects > 0)));
@@ -214,7 +221,9 @@ fn lost_frees_and_lost_stacks_keep_a_leak_open() {
     use unfreed::event::{Loss, Lost, What};
     let leak = |lost: Option<Loss>, stack: StackId| {
         let mut world = World::new(1, 20, true);
-        world.serve(|world, _| world.keep_at(stack, 64));
+        world.serve(|world, _| {
+            world.keep_at(stack, 64);
+        });
         if let Some(lost) = lost {
             world.say(What::Loss(lost));
         }
@@ -244,7 +253,9 @@ fn a_module_whose_frees_are_not_seen_keeps_a_leak_open() {
         if !at_end {
             say(&mut world);
         }
-        world.serve(|world, _| world.keep_at(World::SUBJECT, 64));
+        world.serve(|world, _| {
+            world.keep_at(World::SUBJECT, 64);
+        });
         if at_end {
             say(&mut world);
         }

@@ -1,16 +1,20 @@
 //! A small server that serves requests, and the ways in which one site of it can behave. All
-//! randomness comes from the seed; time is the simulation's own.
+//! randomness comes from the seed; time is the simulation's own. `families` are the ways with fixed
+//! numbers, judged within minutes; `kinds` draw theirs from the seed and last up to days.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod draws;
 mod families;
+pub mod kinds;
+mod load;
 #[path = "../thinned/mod.rs"]
 pub mod thinned;
 
 pub use families::FAMILIES;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use unfreed::event::{
     Address, Alloc, Bytes, Event, Exit, Frame, Free, Function, HeapId, Mark, Process, ProcessId,
@@ -35,8 +39,26 @@ pub struct Family {
     pub behave: fn(&mut World),
 }
 
-/// Looks at the ledger.
-type Watch = Box<dyn FnMut(&Ledger)>;
+/// What is so by construction, at any moment of the simulation.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// The stacks of the sites that a family is about.
+    pub subjects: BTreeSet<StackId>,
+    /// Blocks that have accumulated until now (of an over-release: how often it happened).
+    pub accumulated: u64,
+    /// When the first of them came, in seconds.
+    pub since: Option<f64>,
+    /// When what is innocent first showed it: a block was evicted, expired or flushed, or no more
+    /// came. Until then its events are those of a leak, and an honest method can only abstain.
+    pub shown: Option<f64>,
+    /// The same of the other sites: those that have not shown it yet.
+    pub hidden: BTreeSet<StackId>,
+    /// Events told until now.
+    pub events: u64,
+}
+
+/// Looks at the ledger, knowing the truth.
+type Watch = Box<dyn FnMut(&Ledger, &Truth)>;
 
 /// A simulated process and the ledger that watches it.
 pub struct World {
@@ -45,18 +67,35 @@ pub struct World {
     now: f64,
     seconds: f64,
     next_address: u64,
-    reusable: Vec<u64>,
-    /// Frees to come: time in nanoseconds, address.
+    /// By process, the blocks that were freed and whose addresses may be given out again.
+    reusable: Vec<Vec<Held>>,
+    /// The process that does what is done next.
+    process: u32,
+    thread: u32,
+    stacks: u32,
+    load: load::Load,
+    churn: Vec<load::Churn>,
+    connections: load::Connections,
+    company: Vec<load::Small>,
+    /// Whether a leak makes 100 blocks a minute, whatever its kind would draw.
+    quick: bool,
+    truth: Truth,
+    /// Frees to come: time in nanoseconds, block.
     frees: BinaryHeap<Reverse<(u64, u64)>>,
+    last_epoch: u64,
     next_epoch: u64,
+    /// Whether the marks get rarer with time, for simulated days.
+    sparse_marks: bool,
     /// Called at every epoch mark.
     watch: Option<Watch>,
     /// What a sampling agent would have told, beside the whole.
     sampled: Option<(thinned::Thinner, Ledger)>,
 }
 
-/// A block of the simulated process.
+/// A block of a simulated process: its address, and from bit 48 on the process.
 pub type Held = u64;
+
+const ADDRESS_BITS: u32 = 48;
 
 impl World {
     /// The stack of the site a family is about.
@@ -79,9 +118,27 @@ impl World {
             now: 0.0,
             seconds: seconds as f64,
             next_address: 0x7f00_0000_0010,
-            reusable: Vec::new(),
+            reusable: vec![Vec::new()],
+            process: 0,
+            thread: 1,
+            stacks: 0,
+            load: load::Load::Even,
+            churn: Vec::new(),
+            connections: load::Connections::default(),
+            company: Vec::new(),
+            quick: false,
+            truth: Truth {
+                subjects: BTreeSet::from([Self::SUBJECT]),
+                accumulated: 0,
+                since: None,
+                shown: None,
+                hidden: BTreeSet::new(),
+                events: 0,
+            },
             frees: BinaryHeap::new(),
+            last_epoch: 0,
             next_epoch: 1,
+            sparse_marks: false,
             watch: None,
             sampled: (mean > 0).then(|| (thinned::Thinner::new(seed, mean), Ledger::default())),
         };
@@ -92,13 +149,20 @@ impl World {
             ..Process::default()
         })));
         for n in 0..Self::STACKS {
-            let frame = Frame { module: None, offset: u64::from(n) * 16, trust: Trust::Table };
-            world.say(What::Stack(StackNode { caller: StackId::COMPLETE, frame }));
+            world.stack(StackId::COMPLETE, u64::from(n) * 16);
         }
         world
     }
 
-    pub fn watch(&mut self, watch: impl FnMut(&Ledger) + 'static) {
+    /// Defines a stack: this frame, called from that one.
+    pub fn stack(&mut self, caller: StackId, offset: u64) -> StackId {
+        let frame = Frame { module: None, offset, trust: Trust::Table };
+        self.say(What::Stack(StackNode { caller, frame }));
+        self.stacks += 1;
+        StackId(StackId::FIRST.0 + self.stacks - 1)
+    }
+
+    pub fn watch(&mut self, watch: impl FnMut(&Ledger, &Truth) + 'static) {
         self.watch = Some(Box::new(watch));
     }
 
@@ -196,8 +260,8 @@ impl World {
         self.alloc(Self::SUBJECT, size)
     }
 
-    pub fn keep_at(&mut self, stack: StackId, size: u64) {
-        self.alloc(stack, size);
+    pub fn keep_at(&mut self, stack: StackId, size: u64) -> Held {
+        self.alloc(stack, size)
     }
 
     /// A block that is freed after so many seconds.
@@ -205,43 +269,48 @@ impl World {
         self.lend_at(Self::SUBJECT, size, seconds);
     }
 
-    fn lend_at(&mut self, stack: StackId, size: u64, seconds: f64) {
-        let address = self.alloc(stack, size);
-        let at = ((self.now + seconds) * 1e9) as u64;
-        self.frees.push(Reverse((at, address)));
+    pub fn lend_at(&mut self, stack: StackId, size: u64, seconds: f64) {
+        let block = self.alloc(stack, size);
+        self.free_in(block, seconds);
     }
 
     fn alloc(&mut self, stack: StackId, size: u64) -> Held {
-        let address = self.place();
+        let block = self.place();
+        self.give_out(block, stack, size);
+        block
+    }
+
+    /// An address is given out: to whoever is next, or to somebody in particular.
+    pub fn give_out(&mut self, block: Held, stack: StackId, size: u64) {
         self.say(What::Alloc(Alloc {
-            address: Address(address),
+            address: address_of(block),
             size: Bytes(size),
             stack,
             function: Function::Malloc,
             heap: HeapId::DEFAULT,
         }));
-        address
     }
 
     /// As an allocator: half of the time an address that was freed.
-    fn place(&mut self) -> u64 {
-        if !self.reusable.is_empty() && self.random(2) == 0 {
-            let at = self.random(self.reusable.len() as u64) as usize;
-            return self.reusable.swap_remove(at);
+    fn place(&mut self) -> Held {
+        let process = self.process as usize;
+        if !self.reusable[process].is_empty() && self.random(2) == 0 {
+            let at = self.random(self.reusable[process].len() as u64) as usize;
+            return self.reusable[process].swap_remove(at);
         }
         self.next_address += 0x40;
-        self.next_address
+        self.next_address | u64::from(self.process) << ADDRESS_BITS
     }
 
     pub fn free(&mut self, block: Held) {
         self.free_event(block);
-        self.reusable.push(block);
+        self.reusable[(block >> ADDRESS_BITS) as usize].push(block);
     }
 
     /// A free of a block whose allocation was before the trace.
     pub fn free_unseen(&mut self) {
         self.next_address += 0x40;
-        let address = self.next_address;
+        let address = self.next_address | u64::from(self.process) << ADDRESS_BITS;
         self.free_event(address);
     }
 
@@ -253,20 +322,23 @@ impl World {
         self.free_event(block);
     }
 
-    fn free_event(&mut self, address: u64) {
+    /// A free alone: the address is not given out again.
+    pub fn free_event(&mut self, block: Held) {
+        let now = std::mem::replace(&mut self.process, (block >> ADDRESS_BITS) as u32);
         self.say(What::Free(Free {
-            address: Address(address),
+            address: address_of(block),
             stack: StackId::NOT_TAKEN,
             function: Function::Free,
             heap: HeapId::DEFAULT,
         }));
+        self.process = now;
     }
 
     pub fn realloc(&mut self, block: Held, size: u64, moves: bool) -> Held {
         let new = if moves { self.place() } else { block };
         self.say(What::Realloc(Realloc {
-            old: Address(block),
-            new: Address(new),
+            old: address_of(block),
+            new: address_of(new),
             size: Bytes(size),
             stack: Self::SUBJECT,
             function: Function::Realloc,
@@ -281,14 +353,16 @@ impl World {
 
     pub fn say(&mut self, what: What) {
         let time = Time((self.now * 1e9) as u64);
-        let event = Event { time, process: ProcessId(0), thread: Tid(1), what };
+        let (process, thread) = (ProcessId(self.process), Tid(self.thread));
+        let event = Event { time, process, thread, what };
+        self.truth.events += 1;
         if let Some((thinner, ledger)) = &mut self.sampled {
             thinner.tell(&event).iter().for_each(|event| ledger.apply(event));
         }
         self.ledger.apply(&event);
     }
 
-    /// Lets time pass: blocks that are due are freed, epoch marks are set each second.
+    /// Lets time pass: blocks that are due are freed, epoch marks are set.
     pub fn pass(&mut self, until: f64) {
         loop {
             let due = self.frees.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
@@ -299,10 +373,13 @@ impl World {
             }
             self.now = self.now.max(next as f64 / 1e9);
             if next == epoch {
-                self.next_epoch += 1;
+                self.beat();
+                self.last_epoch = self.next_epoch;
+                self.next_epoch += if self.sparse_marks { load::gap(self.next_epoch) } else { 1 };
                 self.say(What::Epoch);
                 if let Some(watch) = &mut self.watch {
-                    watch(self.sampled.as_ref().map_or(&self.ledger, |(_, ledger)| ledger));
+                    let ledger = self.sampled.as_ref().map_or(&self.ledger, |(_, ledger)| ledger);
+                    watch(ledger, &self.truth);
                 }
             } else if let Some(Reverse((_, address))) = self.frees.pop() {
                 self.free(address);
@@ -332,4 +409,8 @@ impl World {
         let uniform = (self.random(1 << 40) + 1) as f64 / (1u64 << 40) as f64;
         -mean * uniform.ln()
     }
+}
+
+fn address_of(block: Held) -> Address {
+    Address(block & ((1 << ADDRESS_BITS) - 1))
 }
