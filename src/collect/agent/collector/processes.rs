@@ -4,17 +4,17 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
-use unfreed_wire::{Process, ProcessState, Refusal, WriterState};
+use unfreed_wire::{Process, ProcessState, Refusal};
 
+use super::Collector;
 use super::executions::Moment;
 use super::executions::{REPORTS_WITHIN, why_silent};
-use super::{Collector, STANDSTILL};
+use super::rings::STANDSTILL;
 use crate::collect::agent::clock::{Stamp, now};
-use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::obstacle::obstacle;
 use crate::collect::agent::procfs::{self, Said};
 use crate::collect::agent::record::{Payload, ProcessBegan};
@@ -297,51 +297,6 @@ impl Collector<'_> {
         tracing::warn!("{subject} is not traced: {why}");
         let fact = Fact { kind: FactKind::NotTraced, subject, value: Some(why) };
         self.control(now(), 0, Payload::Fact(Box::new(fact)));
-    }
-
-    /// Reads what the threads of these processes have published and counted.
-    pub(super) fn read_all_of(&mut self, of: &dyn Fn(u32) -> bool, at: Stamp) {
-        // They may have come and gone since the last round.
-        self.know_writers();
-        for n in 0..self.writers.len() {
-            let index = WriterIndex(n as u32);
-            let writer = self.memory.writer(index);
-            let state = writer.state.load(Acquire);
-            let process = writer.process.load(Relaxed);
-            if state != WriterState::Free as u32 && of(process) {
-                self.tallies.read(&self.memory, index, process);
-                self.read(index, state, at, &mut Stamp(u64::MAX));
-            }
-        }
-    }
-
-    /// Gives back the writers of threads that ended without saying so.
-    fn release_threads_gone(&mut self) {
-        let live = self
-            .memory
-            .writers()
-            .filter(|(_, writer)| writer.state.load(Relaxed) == WriterState::Live as u32)
-            .count();
-        if live < self.writers.len() / 2 {
-            return;
-        }
-        for (index, writer) in self.memory.writers() {
-            let live = WriterState::Live as u32;
-            let known = self.writers.get(index.0 as usize).is_some_and(|watched| watched.tid_known);
-            if !known || writer.state.load(Acquire) != live {
-                continue;
-            }
-            let tid = writer.tid.load(Relaxed);
-            let process = self.processes.get(writer.process.load(Relaxed) as usize);
-            let gone = process.is_some_and(|process| {
-                !process.ended && tid != 0 && !procfs::has_thread(process.pid, tid)
-            });
-            if gone {
-                // Unless it said so itself meanwhile, and somebody else has it now.
-                let _ =
-                    writer.state.compare_exchange(live, WriterState::Ended as u32, AcqRel, Relaxed);
-            }
-        }
     }
 }
 

@@ -1,0 +1,63 @@
+//! How long the next round can wait for what this one found.
+
+use std::time::Duration;
+
+/// A ring that had so much in it, in thousandths of its size, is read again at once.
+const BUSY: u64 = 125;
+/// One that had no more than so much in it can wait for longer. Every round takes the processor from
+/// somebody or wakes one that sleeps, and interrupts the traced threads.
+const CALM: u64 = 10;
+/// So many such rounds in a row make a calm.
+const CALM_ROUNDS: u32 = 32;
+/// No thread fills its ring faster: bytes in a microsecond.
+const FASTEST: u64 = 1 << 10;
+const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
+
+/// What one round found of the rings.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// How full the fullest was, in thousandths.
+    fullest: u64,
+    /// Bytes of the smallest in use.
+    smallest: u64,
+    /// Whether little has happened for a while.
+    calm: bool,
+}
+
+impl Default for Round {
+    fn default() -> Round {
+        Round { fullest: 0, smallest: u64::MAX, calm: false }
+    }
+}
+
+impl Round {
+    /// Takes note of a ring of so many bytes that was so full, in thousandths.
+    pub(super) fn add(&mut self, fullness: u64, ring_bytes: u64) {
+        self.fullest = self.fullest.max(fullness);
+        self.smallest = self.smallest.min(ring_bytes);
+    }
+
+    /// Whether it found next to nothing.
+    pub(super) fn found_little(&self) -> bool {
+        self.fullest <= CALM
+    }
+
+    /// It is the last of so many that found little.
+    pub(super) fn follow(&mut self, calm: u32) {
+        self.calm = calm >= CALM_ROUNDS;
+    }
+
+    /// How long the next can wait.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        match self.fullest {
+            0 => Some(PAUSES.1),
+            // In a calm there may be a burst at any time.
+            fullest if fullest <= CALM && self.calm => {
+                let full = Duration::from_micros(self.smallest / FASTEST);
+                Some(full.clamp(PAUSES.0, PAUSES.1))
+            }
+            BUSY.. => None,
+            _ => Some(PAUSES.0),
+        }
+    }
+}
