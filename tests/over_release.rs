@@ -121,7 +121,7 @@ fn nobody_is_accused_where_blocks_are_allocated_unseen() {
 /// What `docs/verdicts.md` says of how long an earlier free is remembered.
 #[test]
 fn earlier_frees_are_remembered_for_a_while() {
-    for (others, least) in [("100", 980), ("8000", 600)] {
+    for (others, least) in [("100", 980), ("2000", 950), ("8000", 600)] {
         let seen = second_frees(&["window", others]);
         let accused: u64 = seen.suspects.iter().map(|suspect| suspect.0).sum();
         // What had been forgotten looks like a block that was allocated unseen.

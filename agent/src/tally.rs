@@ -75,7 +75,7 @@ impl Tallies<'_> {
         if mask >= self.most {
             return false;
         }
-        let more = (mask << 1 | 1).clamp(Tally::FIRST - 1, self.most);
+        let more = (mask << 1 | 1).max(Tally::FIRST - 1).min(self.most);
         self.mask.store(more, Release);
         true
     }
@@ -117,4 +117,40 @@ fn add(slot: &Tally, died: &Died) {
     lifetime.store(lifetime.load(Relaxed).wrapping_add(1), Relaxed);
     // Last: what the collector finds counted here, it finds in the others.
     slot.blocks.store(slot.blocks.load(Relaxed).wrapping_add(1), Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_stacks_take_more_of_the_table_and_none_is_lost() {
+        // SAFETY: all zero is a value of atomics.
+        let table: [Tally; 256] = unsafe { core::mem::zeroed() };
+        let mask = AtomicU32::new(Tally::FIRST - 1);
+        let tallies = Tallies { first: table.as_ptr(), mask: &mask, most: 255 };
+        let mut uncounted = 0;
+        for round in 1..=3u64 {
+            for stack in 1..=120u64 {
+                let stack = stack.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                uncounted += !tallies.count(&Died { stack, bytes: round, lived: 0 }) as u64;
+            }
+        }
+        let counted: u64 = table.iter().map(|slot| slot.blocks.load(Relaxed) as u64).sum();
+        assert_eq!(counted + uncounted, 360);
+        assert!(uncounted < 36, "{uncounted} found no room");
+        assert_eq!(mask.load(Relaxed), 255);
+    }
+
+    #[test]
+    fn a_table_smaller_than_what_is_used_at_first_does_not_grow() {
+        // SAFETY: as above.
+        let table: [Tally; 32] = unsafe { core::mem::zeroed() };
+        let mask = AtomicU32::new(0);
+        let tallies = Tallies { first: table.as_ptr(), mask: &mask, most: 31 };
+        for stack in 1..=200u64 {
+            tallies.count(&Died { stack: stack << 24, bytes: 1, lived: 0 });
+        }
+        assert_eq!(mask.load(Relaxed), 31);
+    }
 }

@@ -148,8 +148,9 @@ impl Key {
         const BLOCK_BITS: u32 = 2;
         /// As many buckets as the table usually has.
         const BUCKET_BITS: u32 = 14;
-        /// Odd, so that it shares no factor with a power of two.
-        const FURTHER: u64 = 5;
+        /// So many less than there are buckets is a prime: sizes that come back to the same buckets are
+        /// few and large.
+        const FURTHER: u64 = 3;
         /// What tells processes apart that have the same addresses, being forks.
         const OF_PROCESS: u64 = 5077;
         let key = self.0 & !STATE_MASK;
@@ -201,5 +202,44 @@ impl Size {
     /// The thread.
     pub const fn tid(self) -> u32 {
         (self.0 >> SIZE_BITS) as u32
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// The most blocks of a bucket, where so many lie at equal distances.
+    fn fullest(blocks: u64, distance: u64) -> u32 {
+        let mut counts = [0u32; 1 << 14];
+        for n in 0..blocks {
+            let key = Key::new(0x5555_5555_9010 + n * distance, 1).unwrap();
+            counts[(key.hash() >> 50) as usize] += 1;
+        }
+        counts.into_iter().max().unwrap()
+    }
+
+    #[test]
+    fn blocks_of_one_size_do_not_share_buckets() {
+        let powers = (5..21).map(|power| 1 << power);
+        for distance in powers.chain([48, 80, 112, 1040, 4112, 20_016, 23_824, 24_208, 47_648]) {
+            let most = fullest(1000, distance);
+            assert!(most <= 2, "{most} of 1,000 blocks {distance} bytes apart");
+        }
+    }
+
+    #[test]
+    fn neighbours_have_neighbouring_buckets() {
+        let bucket = |n: u64| Key::new(0x5555_5555_9010 + n * 32, 1).unwrap().hash() >> 50;
+        assert!((0..1000).all(|n| (bucket(n + 1) - bucket(n)) & 0x3fff <= 4));
+    }
+
+    #[test]
+    fn forks_have_buckets_of_their_own() {
+        let bucket = |process| Key::new(0x5555_5555_9010, process).unwrap().hash() >> 50;
+        let mut buckets: [u64; 100] = core::array::from_fn(|process| bucket(process as u32 + 1));
+        buckets.sort_unstable();
+        assert!(buckets.is_sorted_by(|one, next| one < next));
     }
 }

@@ -436,7 +436,15 @@ mod tests {
         for frame in 0..frames {
             let (at, reads) = made.at(frame, by_bp);
             if trail.joins(&mut kept, at, frame, MAX_DEPTH) {
-                return (trail.continue_from(kept, frame), frame);
+                let hash = match frame {
+                    0 => trail.continue_at(kept),
+                    1 => {
+                        let (innermost, reads) = made.at(0, by_bp);
+                        trail.continue_after(kept, innermost, reads)
+                    }
+                    _ => trail.continue_from(kept, frame),
+                };
+                return (hash, frame);
             }
             trail.note(frame, at, reads);
         }
@@ -478,6 +486,18 @@ mod tests {
             made.words[5 * FRAME] ^= 0x10;
             let looked_at = walk(&mut trail, &made, 12, by_bp).1;
             assert_eq!(looked_at == 0, !by_bp, "{looked_at}");
+        }
+    }
+
+    #[test]
+    fn another_innermost_frame_alone_is_walked_alone() {
+        let (mut made, mut trail) = (Made::new(12), Trail::empty());
+        walk(&mut trail, &made, 12, true);
+        for round in 1..4 {
+            made.words[1] ^= round;
+            assert_eq!(walk(&mut trail, &made, 12, true), (afresh(&made, 12, true), 2));
+            made.words[FRAME * 3 + 1] ^= round;
+            assert_eq!(walk(&mut trail, &made, 12, true).0, afresh(&made, 12, true));
         }
     }
 

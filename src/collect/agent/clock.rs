@@ -57,10 +57,10 @@ pub(super) struct Ticker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Between two publications: what lived shorter than about twice that is not told apart. Where all
+/// Between two publications, if nothing delays one: what lived shorter than about twice that is not told apart. Where all
 /// processors are busy each costs the traced program far more than the work: the scheduler makes room,
 /// and what it moved aside loses its place.
-const TICK: Duration = Duration::from_millis(4);
+pub(super) const TICK: Duration = Duration::from_millis(4);
 
 impl Ticker {
     /// Begins to publish.

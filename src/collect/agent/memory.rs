@@ -25,12 +25,15 @@ use super::sigbus::Guard;
 /// Most frames recorded of a stack.
 const MAX_DEPTH: u32 = 192;
 
+/// Threads that are traced at once.
+pub(super) const WRITERS: u32 = 512;
+
 /// A large ring holds about 100,000 allocations: the collector may be away for tens of
 /// milliseconds, as happens on a busy machine. Only what is used takes memory, but a program
 /// that locks all its memory (`mlockall`) gets all of it: see [`MostMemory`].
 const GEOMETRY: Geometry = Geometry {
     processes: 4096,
-    writers: 512,
+    writers: WRITERS,
     large: 4,
     middle: 28,
     reserved: 0,

@@ -8,24 +8,30 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::clock::Stamp;
+use super::memory::WRITERS;
 use super::record::Record;
 
-/// A queue of records that are nearly in order already: one for each ring, one for what the collector
-/// itself says, one for what all rings define. Of one stamp, the record in the lower lane goes first.
+const RINGS: usize = WRITERS as usize;
+
+/// A queue of records that are nearly in order already: one for what the collector itself says, two for
+/// each ring, one for the blocks of the table. Of one stamp, the record in the lower lane goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane(pub(super) usize);
 
 impl Lane {
     /// What the collector itself says.
     pub(super) const CONTROL: Lane = Lane(0);
-    /// What all rings define, before whatever refers to it.
-    pub(super) const DEFINITIONS: Lane = Lane(1);
     /// The blocks taken from the table of young ones.
-    pub(super) const YOUNG: Lane = Lane(2);
+    pub(super) const YOUNG: Lane = Lane(1 + RINGS);
+
+    /// What the ring of this number defines, before whatever refers to it in any ring.
+    pub(super) fn definitions(ring: u32) -> Lane {
+        Lane(1 + ring as usize)
+    }
 
     /// What happened to blocks, as the ring of this number says.
     pub(super) fn ring(number: u32) -> Lane {
-        Lane(3 + number as usize)
+        Lane(2 + RINGS + number as usize)
     }
 }
 
@@ -141,7 +147,8 @@ mod tests {
     #[test]
     fn of_one_stamp_what_is_defined_goes_before_what_refers_to_it() {
         let mut merge = Merge::default();
-        let lanes = [Lane::ring(0), Lane::YOUNG, Lane::DEFINITIONS, Lane::CONTROL];
+        let lanes =
+            [Lane::ring(0), Lane::YOUNG, Lane::definitions(RINGS as u32 - 1), Lane::CONTROL];
         for (tid, lane) in lanes.into_iter().enumerate() {
             let origin = Origin { process: 0, tid: tid as u32 };
             merge.push(lane, Record { origin, ..record(5) });

@@ -168,7 +168,11 @@ impl<'a> Collector<'a> {
         if self.merge.has_released(self.watermark) {
             self.told.refresh(&self.memory, self.watermark);
         }
-        self.calm = if round.found_little() && self.young.is_sparse() { self.calm + 1 } else { 0 };
+        self.calm = if round.found_little() && self.young.is_sparse() {
+            self.calm.saturating_add(1)
+        } else {
+            0
+        };
         round.follow(self.calm);
         round
     }
@@ -189,6 +193,7 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(&mut self) -> Result<Exit, CollectError> {
+        self.note_gap();
         self.ticker = None;
         self.memory.close();
         barrier();

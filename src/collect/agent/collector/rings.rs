@@ -21,6 +21,7 @@ const MOST_WAITING: usize = 1 << 22;
 pub(super) const STANDSTILL: Duration = Duration::from_secs(5);
 /// Nanoseconds by which a stamp may be ahead of the clock.
 const HORIZON: u64 = 1_000_000_000;
+
 /// What the collector remembers of a writer.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Watched {
@@ -43,7 +44,7 @@ impl Collector<'_> {
         let mut round = Round::default();
         // Where too much waits, only what it waits for is read: the others' promises hold.
         let full = self.merge.weight() >= MOST_WAITING;
-        let waited_for = full.then(|| self.least_promise());
+        let waited_for = full.then(|| self.least_promise().min(*watermark));
         for n in 0..self.writers.len() {
             let index = WriterIndex(n as u32);
             let state = self.memory.writer(index).state.load(Acquire);
@@ -154,7 +155,7 @@ impl Collector<'_> {
             if record.payload.is_definition() {
                 // It is also older than what its ring told before: there it would have to be put
                 // in between, as often as a program has many stacks.
-                merge.push(Lane::DEFINITIONS, record);
+                merge.push(Lane::definitions(index.0), record);
             } else {
                 newest = newest.max(record.stamp);
                 merge.push(lane, record);

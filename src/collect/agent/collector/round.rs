@@ -61,3 +61,28 @@ impl Round {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pause after a round that found the fullest of rings of so many bytes so full.
+    fn pause(fullness: u64, ring_bytes: u64, calm: u32) -> Option<u128> {
+        let mut round = Round::default();
+        round.add(0, 4 << 20);
+        round.add(fullness, ring_bytes);
+        round.follow(calm);
+        round.pause().map(|pause| pause.as_micros())
+    }
+
+    #[test]
+    fn what_is_nearly_empty_waits_and_what_fills_does_not() {
+        assert_eq!(pause(0, 4 << 20, 0), Some(4000));
+        assert_eq!(pause(CALM, 4 << 20, 0), Some(500), "not calm yet");
+        assert_eq!(pause(CALM, 4 << 20, CALM_ROUNDS), Some(4000));
+        assert_eq!(pause(CALM, 1 << 20, CALM_ROUNDS), Some(1024), "as soon as it could be full");
+        assert_eq!(pause(CALM, 128 << 10, CALM_ROUNDS), Some(500));
+        assert_eq!(pause(CALM + 1, 4 << 20, CALM_ROUNDS), Some(500));
+        assert_eq!(pause(BUSY, 4 << 20, CALM_ROUNDS), None);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use unfreed_wire::{Tally, Telling};
 
 use super::{BEFORE_CLOCK, Collector};
-use crate::collect::agent::clock::{Stamp, now};
+use crate::collect::agent::clock::{Stamp, TICK, now};
 use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::merge::Lane;
 use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
@@ -30,6 +30,8 @@ pub(super) struct YoungWatch {
     activity: u64,
     /// Since when what is in the tallies has been counted.
     counted_since: Stamp,
+    /// The longest time since then between two publications of the clock.
+    longest_gap: Time,
 }
 
 /// A look at the whole table. It is long enough to be felt by whoever waits for the processor
@@ -60,6 +62,7 @@ impl YoungWatch {
             taken,
             activity: 0,
             counted_since,
+            longest_gap: Time(0),
         }
     }
 
@@ -201,6 +204,7 @@ impl Collector<'_> {
 
     /// Tells what has been counted in the processes for which `of` holds.
     pub(super) fn tell_tallies(&mut self, stamp: Stamp, of: impl Fn(u32) -> bool) {
+        self.note_gap();
         let interval = self.interval();
         let known = self.processes.len();
         let of = |process: u32| (process as usize) < known && of(process);
@@ -214,9 +218,8 @@ impl Collector<'_> {
 
     /// The interval that is being counted, as far as it is known now.
     fn interval(&self) -> Interval {
-        let shortest = Duration::from_nanos(1 << Tally::SHORTEST_POWER);
-        let gap = self.ticker.as_ref().map_or(Time(0), |ticker| ticker.longest_gap());
-        let resolution = (gap.0.saturating_mul(2)).max(shortest.as_nanos() as u64);
+        let shortest = Duration::from_nanos(1 << Tally::SHORTEST_POWER).max(2 * TICK);
+        let resolution = self.young.longest_gap.0.saturating_mul(2).max(shortest.as_nanos() as u64);
         let resolution = resolution.checked_next_power_of_two().unwrap_or(u64::MAX);
         Interval { since: self.young.counted_since, resolution: Time(resolution) }
     }
@@ -224,5 +227,13 @@ impl Collector<'_> {
     /// What is counted from now on belongs to another interval.
     pub(super) fn begin_interval(&mut self, stamp: Stamp) {
         self.young.counted_since = stamp;
+        self.young.longest_gap = Time(0);
+    }
+
+    /// Takes note of how long the clock has stood still.
+    pub(super) fn note_gap(&mut self) {
+        if let Some(ticker) = &self.ticker {
+            self.young.longest_gap = self.young.longest_gap.max(ticker.longest_gap());
+        }
     }
 }
