@@ -96,7 +96,7 @@ fn suspect(
             "A block allocated here was freed again {again}, first at {:.1} s, and its address was \
              not seen given out in between. Which of the two frees is one too many cannot be told; \
              the earlier is suspected. Only a second free soon after the first is recognised: about \
-             three in four where 8,000 other blocks were freed in between.",
+             seven in ten where 8,000 other blocks were freed in between.",
             seen.first.seconds()
         ),
     })
