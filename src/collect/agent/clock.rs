@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use unfreed_wire::Telling;
+
 use super::memory::SessionMemory;
 use crate::event::Time;
 
@@ -57,10 +59,13 @@ pub(super) struct Ticker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Between two publications, if nothing delays one: what lived shorter than about twice that is not told apart. Where all
-/// processors are busy each costs the traced program far more than the work: the scheduler makes room,
-/// and what it moved aside loses its place.
-pub(super) const TICK: Duration = Duration::from_millis(4);
+/// Between two publications, if nothing delays one: what lived shorter than about twice that is not told
+/// apart. Where all processors are busy each costs the traced program far more than the work: the
+/// scheduler makes room, and what it moved aside loses its place. Who asks for a sample asks for that to
+/// be little.
+pub(super) fn tick(telling: Telling) -> Duration {
+    Duration::from_millis(if telling == Telling::Sample { 20 } else { 4 })
+}
 
 impl Ticker {
     /// Begins to publish.
@@ -69,15 +74,16 @@ impl Ticker {
         let longest = Arc::new(AtomicU64::new(0));
         let (stopped, gap) = (stop.clone(), longest.clone());
         let mut last = memory.publish(now());
-        let tick = move || {
+        let every = tick(memory.telling());
+        let publish = move || {
             while !stopped.load(Relaxed) {
-                std::thread::sleep(TICK);
+                std::thread::sleep(every);
                 let at = memory.publish(now());
                 gap.fetch_max(at.0.saturating_sub(last.0), Relaxed);
                 last = at;
             }
         };
-        let thread = std::thread::Builder::new().name(String::from("clock")).spawn(tick)?;
+        let thread = std::thread::Builder::new().name(String::from("clock")).spawn(publish)?;
         Ok(Ticker { stop, longest, thread: Some(thread) })
     }
 

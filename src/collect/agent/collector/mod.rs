@@ -144,7 +144,7 @@ impl<'a> Collector<'a> {
             }
             // What waits for its watermark does not come sooner for being asked after all the time.
             if self.merge.has_released(self.watermark)
-                && let Some(pause) = round.pause()
+                && let Some(pause) = round.pause(self.memory.telling())
             {
                 std::thread::sleep(pause);
             }

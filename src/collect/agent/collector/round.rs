@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use unfreed_wire::Telling;
+
+use crate::collect::agent::clock::tick;
+
 /// A ring that had so much in it, in thousandths of its size, is read again at once.
 const BUSY: u64 = 125;
 /// One that had no more than so much in it can wait for longer. Every round takes the processor from
@@ -9,9 +13,10 @@ const BUSY: u64 = 125;
 const CALM: u64 = 10;
 /// So many such rounds in a row make a calm.
 const CALM_ROUNDS: u32 = 32;
-/// No thread fills its ring faster: bytes in a microsecond.
-const FASTEST: u64 = 1 << 10;
-const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(4));
+/// No thread fills its ring faster, and none where only a sample is told, most of which are large blocks:
+/// bytes in a microsecond.
+const FASTEST: (u64, u64) = (1 << 10, 1 << 8);
+const SHORTEST: Duration = Duration::from_micros(500);
 
 /// What one round found of the rings.
 #[derive(Debug)]
@@ -48,16 +53,18 @@ impl Round {
     }
 
     /// How long the next can wait.
-    pub(super) fn pause(&self) -> Option<Duration> {
+    pub(super) fn pause(&self, telling: Telling) -> Option<Duration> {
+        let longest = tick(telling);
+        let fastest = if telling == Telling::Sample { FASTEST.1 } else { FASTEST.0 };
         match self.fullest {
-            0 => Some(PAUSES.1),
+            0 => Some(longest),
             // In a calm there may be a burst at any time.
             fullest if fullest <= CALM && self.calm => {
-                let full = Duration::from_micros(self.smallest / FASTEST);
-                Some(full.clamp(PAUSES.0, PAUSES.1))
+                let full = Duration::from_micros(self.smallest / fastest);
+                Some(full.clamp(SHORTEST, longest))
             }
             BUSY.. => None,
-            _ => Some(PAUSES.0),
+            _ => Some(SHORTEST),
         }
     }
 }
@@ -72,7 +79,7 @@ mod tests {
         round.add(0, 4 << 20);
         round.add(fullness, ring_bytes);
         round.follow(calm);
-        round.pause().map(|pause| pause.as_micros())
+        round.pause(Telling::Survivors).map(|pause| pause.as_micros())
     }
 
     #[test]
@@ -84,5 +91,15 @@ mod tests {
         assert_eq!(pause(CALM, 128 << 10, CALM_ROUNDS), Some(500));
         assert_eq!(pause(CALM + 1, 4 << 20, CALM_ROUNDS), Some(500));
         assert_eq!(pause(BUSY, 4 << 20, CALM_ROUNDS), None);
+    }
+
+    #[test]
+    fn who_asks_for_a_sample_is_left_alone_for_longer() {
+        let mut round = Round::default();
+        assert_eq!(round.pause(Telling::Sample), Some(Duration::from_millis(20)));
+        round.add(CALM, 4 << 20);
+        assert_eq!(round.pause(Telling::Sample), Some(SHORTEST));
+        round.follow(CALM_ROUNDS);
+        assert_eq!(round.pause(Telling::Sample), Some(Duration::from_micros(4 << 12)));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use unfreed_wire::{Tally, Telling};
 
 use super::{BEFORE_CLOCK, Collector};
-use crate::collect::agent::clock::{Stamp, TICK, now};
+use crate::collect::agent::clock::{Stamp, now, tick};
 use crate::collect::agent::memory::WriterIndex;
 use crate::collect::agent::merge::Lane;
 use crate::collect::agent::record::{Origin, Payload, Record, Tallied};
@@ -218,7 +218,8 @@ impl Collector<'_> {
 
     /// The interval that is being counted, as far as it is known now.
     fn interval(&self) -> Interval {
-        let shortest = Duration::from_nanos(1 << Tally::SHORTEST_POWER).max(2 * TICK);
+        let shortest =
+            Duration::from_nanos(1 << Tally::SHORTEST_POWER).max(2 * tick(self.memory.telling()));
         let resolution = self.young.longest_gap.0.saturating_mul(2).max(shortest.as_nanos() as u64);
         let resolution = resolution.checked_next_power_of_two().unwrap_or(u64::MAX);
         Interval { since: self.young.counted_since, resolution: Time(resolution) }
