@@ -22,9 +22,6 @@ const LATER: u64 = 60;
 const LATE: u64 = 300;
 /// From here on a site that grows came near to being accused; below it the judge calls it something else.
 pub const NEAR: f64 = 0.5;
-/// A process works where it allocates so many blocks each second.
-const WORKS: f64 = 1.0;
-
 /// What the judge said of one recording.
 #[derive(Debug)]
 pub struct Seen {
@@ -34,7 +31,7 @@ pub struct Seen {
     pub processes: usize,
     /// Seconds of observation, over all of them.
     pub process_seconds: f64,
-    /// The same of those that work.
+    /// Of these, seconds of epochs in which they allocated anything.
     pub working_seconds: f64,
     /// Blocks allocated.
     pub allocations: u64,
@@ -124,13 +121,12 @@ impl Looking {
         self.conclude(&last);
         let Looking { ledger, .. } = &self;
         let seconds = |image: &Image| (ledger.end(image).0 - image.began.0) as f64 / 1e9;
-        let works = |image: &&Image| image.allocations as f64 >= WORKS * seconds(image);
         let lost = ledger.lost();
         Seen {
             name,
             processes: ledger.images().len(),
             process_seconds: ledger.images().iter().map(seconds).sum(),
-            working_seconds: ledger.images().iter().filter(works).map(seconds).sum(),
+            working_seconds: ledger.images().iter().map(|image| working(ledger, image)).sum(),
             allocations: ledger.totals().allocations,
             sites: ledger.sites().count(),
             lost: lost.allocations + lost.frees + lost.events,
@@ -197,4 +193,16 @@ impl Looking {
             }
         }
     }
+}
+
+/// Seconds of the epochs in which a process allocated anything.
+fn working(ledger: &Ledger, image: &Image) -> f64 {
+    let (grid, _) = ledger.grid(image);
+    let end = ledger.end(image);
+    let active = ledger.activity(image).into_iter().enumerate();
+    let seconds = active.filter(|(_, epoch)| epoch.allocations > 0).map(|(number, _)| {
+        // The last epoch is not over.
+        grid.start(number + 1).min(end).seconds() - grid.start(number).min(end).seconds()
+    });
+    seconds.sum()
 }

@@ -12,6 +12,9 @@ pub struct Options {
     /// How long the daemons run
     #[arg(long, default_value_t = 25.0)]
     minutes: f64,
+    /// How much more load than 25 messages a second for each broker, and the like for the others
+    #[arg(long, default_value_t = 1.0)]
+    pub load: f64,
     /// Keep the recordings in this directory, which is made
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,

@@ -14,14 +14,16 @@ const LOW_TIDE: f64 = 4.0;
 pub struct Pace {
     began: Instant,
     until: Instant,
+    load: f64,
     state: u64,
 }
 
 impl Pace {
-    /// For a soak that begins now.
-    pub fn new(lasts: Duration, seed: u64) -> Pace {
+    /// For a soak that begins now, with so much load.
+    pub fn new(lasts: Duration, load: f64, seed: u64) -> Pace {
         let began = Instant::now();
-        Pace { began, until: began + lasts, state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 }
+        let state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        Pace { began, until: began + lasts, load, state }
     }
 
     /// The same clock with other dice.
@@ -35,7 +37,7 @@ impl Pace {
         let day = (self.began.elapsed().as_secs_f64() / TIDE * std::f64::consts::TAU).cos();
         let slower = 1.0 + (LOW_TIDE - 1.0) * (1.0 - day) / 2.0;
         let varied = (self.below(1000) as f64 + 500.0) / 1000.0;
-        let pause = about.mul_f64(slower * varied);
+        let pause = about.mul_f64(slower * varied / self.load);
         let left = self.until.saturating_duration_since(Instant::now());
         thread::sleep(pause.min(left));
         Instant::now() < self.until

@@ -30,7 +30,7 @@ pub fn record(options: &Options) -> PathBuf {
         None => tempfile::tempdir().unwrap().keep(),
     };
     let recorder = Recorder { directory: directory.clone() };
-    let pace = Pace::new(options.duration(), options.seed);
+    let pace = Pace::new(options.duration(), options.load, options.seed);
     eprintln!("seed {}, {:?}", options.seed, options.duration());
     let mut running = Vec::new();
     for number in 0..broker::BROKERS {

@@ -40,8 +40,7 @@ pub fn section(seen: &[Seen]) -> String {
 }
 
 fn daemons(seen: &[Seen]) -> String {
-    let mut text = "| daemon | processes | process-hours | of those that allocate at least once a \
-        second | allocations | sites | lost | looks | that accuse | sites accused at a look | in the \
+    let mut text = "| daemon | processes | process-hours | of these in epochs with allocations | allocations | sites | lost | looks | that accuse | sites accused at a look | in the \
         end | freed twice |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let mut row = |name: &str, of: &[&Seen]| {
