@@ -116,7 +116,10 @@ impl Looking {
                 }
             }
         }
-        assert!(self.reader.faults().is_empty(), "{name}: {:?}", self.reader.faults());
+        // As of a recording that was cut: what could be read is looked at.
+        for fault in self.reader.faults() {
+            eprintln!("  {name}: {}", fault.what);
+        }
         let last = judge(&self.ledger);
         self.conclude(&last);
         let Looking { ledger, .. } = &self;
