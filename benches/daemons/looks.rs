@@ -60,6 +60,8 @@ pub struct Sighting {
     /// How many looks saw it grow, and how many accused it.
     pub near: u64,
     pub accused: u64,
+    /// Whether the last of the looks accused it.
+    pub accused_last: bool,
     /// What it was called in the end, after the daemon had been stopped.
     pub in_the_end: String,
     /// Whether it was accused in the end.
@@ -144,12 +146,14 @@ impl Looking {
         let assessment = judge(&self.ledger);
         self.looks += 1;
         self.accusing += u64::from(!assessment.suspects(DEFAULT_MIN_CONFIDENCE).is_empty());
+        self.sightings.values_mut().for_each(|sighting| sighting.accused_last = false);
         for judged in assessment.suspects(NEAR) {
             self.sight(judged);
-            let sighting =
-                self.sightings.get_mut(&(judged.process, judged.stack)).expect("sighted");
+            let key = (judged.process, judged.stack);
+            let sighting = self.sightings.get_mut(&key).expect("sighted");
+            sighting.accused_last = judged.confidence >= DEFAULT_MIN_CONFIDENCE;
             sighting.near += 1;
-            sighting.accused += u64::from(judged.confidence >= DEFAULT_MIN_CONFIDENCE);
+            sighting.accused += u64::from(sighting.accused_last);
         }
     }
 
@@ -178,6 +182,7 @@ impl Looking {
             began,
             near: 0,
             accused: 0,
+            accused_last: false,
             in_the_end: String::new(),
             accused_in_the_end: false,
         });

@@ -40,9 +40,22 @@ pub fn section(seen: &[Seen]) -> String {
 }
 
 fn daemons(seen: &[Seen]) -> String {
-    let mut text = "| daemon | processes | process-hours | of these in epochs with allocations | allocations | sites | lost | looks | that accuse | sites accused at a look | in the \
-        end | freed twice |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-        .to_owned();
+    let columns = [
+        "daemon",
+        "processes",
+        "process-hours",
+        "of these in epochs with allocations",
+        "allocations",
+        "sites",
+        "lost",
+        "looks",
+        "that accuse",
+        "sites accused at a look",
+        "at the last",
+        "after the daemon had ended",
+        "freed twice",
+    ];
+    let mut text = format!("| {} |\n|{}\n", columns.join(" | "), "---|".repeat(columns.len()));
     let mut row = |name: &str, of: &[&Seen]| {
         let sum = |figure: fn(&Seen) -> f64| of.iter().map(|one| figure(one)).sum::<f64>();
         let sites = |accused: fn(&Sighting) -> bool| {
@@ -50,7 +63,7 @@ fn daemons(seen: &[Seen]) -> String {
         };
         let _ = writeln!(
             text,
-            "| {name} | {} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {:.2} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             sum(|one| one.processes as f64),
             sum(|one| one.process_seconds / 3600.0),
             sum(|one| one.working_seconds / 3600.0),
@@ -60,6 +73,7 @@ fn daemons(seen: &[Seen]) -> String {
             sum(|one| one.looks as f64),
             sum(|one| one.accusing as f64),
             sites(|sighting| sighting.accused > 0),
+            sites(|sighting| sighting.accused_last),
             sites(|sighting| sighting.accused_in_the_end),
             sum(|one| one.over_releases as f64),
         );
