@@ -1,5 +1,5 @@
-//! The few commands of IMAP4rev1 (RFC 3501) that fetch a mailbox whole from a server on loopback:
-//! LOGIN, SELECT, NOOP, FETCH, LOGOUT. Understands answers of the shape those have from Dovecot, and
+//! The few commands of IMAP4rev1 (RFC 3501) that fetch a mailbox whole from a server on loopback, and empty it:
+//! LOGIN, SELECT, NOOP, FETCH, STORE, EXPUNGE, LOGOUT. Understands answers of the shape those have from Dovecot, and
 //! nothing else.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -50,9 +50,23 @@ impl Inbox {
         Ok(self.exist)
     }
 
-    /// Every message as it is stored, in the mailbox's order.
+    /// Looks for new mail; how many messages there are.
+    pub fn count(&mut self) -> io::Result<usize> {
+        self.command("NOOP").map(|_| self.exist)
+    }
+
+    /// Every message as it is stored, in the mailbox's order. There must be one.
     pub fn messages(&mut self) -> io::Result<Vec<Vec<u8>>> {
         self.command("FETCH 1:* (BODY.PEEK[])")
+    }
+
+    /// Removes every message.
+    pub fn empty(&mut self) -> io::Result<()> {
+        if self.exist > 0 {
+            self.command("STORE 1:* +FLAGS.SILENT (\\Deleted)")?;
+            self.command("EXPUNGE")?;
+        }
+        Ok(())
     }
 
     /// Says goodbye and waits for the answer.
@@ -75,6 +89,8 @@ impl Inbox {
             let text = String::from_utf8_lossy(&line);
             if let Some(count) = text.trim_end().strip_suffix(" EXISTS") {
                 self.exist = count.trim_start_matches("* ").parse().map_err(io::Error::other)?;
+            } else if text.trim_end().ends_with(" EXPUNGE") {
+                self.exist = self.exist.saturating_sub(1);
             } else if let Some((_, length)) = text.trim_end().rsplit_once('{') {
                 // `{123}` at the end of a line: that many octets follow (section 4.3).
                 let length: usize =
