@@ -26,6 +26,7 @@ use crate::event::{Exit, Lost};
 mod executions;
 mod notices;
 mod processes;
+mod scan;
 mod young;
 
 use executions::Executions;
@@ -176,6 +177,7 @@ impl<'a> Collector<'a> {
         &mut self,
         signals: &Signals,
         duration: Option<Duration>,
+        scan: Option<Duration>,
     ) -> Result<Exit, CollectError> {
         let mut silence_told = false;
         loop {
@@ -208,7 +210,7 @@ impl<'a> Collector<'a> {
                 std::thread::sleep(pause);
             }
         }
-        self.finish()
+        self.finish(scan)
     }
 
     /// One round: reads every ring and hands on what is ready.
@@ -341,8 +343,9 @@ impl<'a> Collector<'a> {
         (drained.bytes * 1000).div_ceil(self.memory.ring_bytes(index))
     }
 
-    fn finish(&mut self) -> Result<Exit, CollectError> {
+    fn finish(&mut self, scan: Option<Duration>) -> Result<Exit, CollectError> {
         self.ticker = None;
+        let copies = scan.map(|limit| self.copy_processes(limit));
         self.memory.close();
         barrier();
         let at = now();
@@ -352,6 +355,9 @@ impl<'a> Collector<'a> {
         self.read_all_of(&|_| true, at);
         self.take_all_young();
         self.merge_young();
+        if let Some(copies) = copies {
+            self.scan(copies);
+        }
         self.say_executions(true);
         let found = self.unseen.finish();
         self.say_unseen(found);

@@ -1,0 +1,172 @@
+/* Blocks that are held in every way there is, each way by a function of its own, so that each has a stack of its own:
+ * the function's name says what a scan must find. Writes its number to standard output once all is set up, and an
+ * "a" for each byte that it reads from standard input, until that ends. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MANY 100
+#define FEW 10
+
+struct node {
+    struct node *next;
+    struct node *other;
+    long content[4];
+};
+
+/* Each is to be seen on its own stack. */
+#define KIND __attribute__((noinline, noclone, optimize("no-optimize-sibling-calls")))
+
+/* Writes over what calls have left on the stack below its caller. */
+static void KIND wipe(void)
+{
+    volatile char below[32768];
+    memset((char *)below, 0, sizeof below);
+}
+
+static struct node *KIND lost_alone(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND lost_pair(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND lost_large(void) { return calloc(1, 300000); }
+static struct node *KIND lost_behind_lost(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_global(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_large(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_large(void) { return calloc(1, 300000); }
+static struct node *KIND held_inside(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_stack(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_thread(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_thread_local(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_register(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_mapping(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND held_by_child(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND lost_by_child(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND lost_in_arena(void) { return calloc(1, sizeof(struct node)); }
+static struct node *KIND hidden(void) { return calloc(1, sizeof(struct node)); }
+
+static struct node *list;
+static struct node **large;
+static long *inside[MANY];
+static uintptr_t disguised[MANY];
+static __thread struct node *locals[FEW];
+static struct node **mapped;
+static struct node *of_child;
+
+static void KIND set_up(void)
+{
+    struct node *before = NULL;
+    for (int i = 0; i < MANY; i++) {
+        memset(lost_alone(), 0, sizeof(struct node));
+        struct node *a = lost_pair(), *b = lost_pair();
+        a->next = b;
+        b->next = a;
+        struct node *behind = lost_behind_lost();
+        behind->next = before;
+        before = behind;
+        struct node *new = held_by_global();
+        new->next = list;
+        list = new;
+        inside[i] = &held_inside()->content[1];
+        disguised[i] = (uintptr_t)hidden() ^ 0x5a5a5a5a5a5a5a5a;
+    }
+    for (int i = 0; i < FEW; i++) {
+        memset(lost_large(), 0, sizeof(struct node));
+        locals[i] = held_thread_local();
+    }
+    large = (struct node **)held_large();
+    for (int i = 0; i < MANY; i++)
+        large[i * 300] = held_by_large();
+    /* Beside what the allocator maps, perhaps in one piece with it. */
+    mapped = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (int i = 0; i < FEW; i++)
+        mapped[i * 10000] = held_by_mapping();
+}
+
+static pthread_barrier_t ready;
+
+static void *stands(void *unused)
+{
+    struct node *volatile here[FEW];
+    (void)unused;
+    for (int i = 0; i < FEW; i++) {
+        here[i] = held_by_thread();
+        locals[i] = held_thread_local();
+        memset(lost_in_arena(), 0, sizeof(struct node));
+    }
+    wipe();
+    pthread_barrier_wait(&ready);
+    for (;;)
+        pause();
+    return (void *)here[0];
+}
+
+static volatile int spins;
+
+static void *spinning(void *unused)
+{
+    (void)unused;
+#if defined(__x86_64__)
+    register struct node *only asm("r12") = held_by_register();
+    wipe();
+    pthread_barrier_wait(&ready);
+    asm volatile("1: movl $1, %0\n pause\n jmp 1b" : "=m"(spins) : "r"(only));
+#else
+    register struct node *only asm("x20") = held_by_register();
+    wipe();
+    pthread_barrier_wait(&ready);
+    asm volatile("1: yield\n b 1b" : : "r"(only));
+#endif
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    struct node *volatile here[FEW];
+    pthread_t thread;
+    set_up();
+    for (int i = 0; i < FEW; i++)
+        here[i] = held_by_stack();
+    if (count > 1) {
+        void *plugin = dlopen(arguments[1], RTLD_NOW);
+        if (!plugin) {
+            fprintf(stderr, "%s\n", dlerror());
+            return 1;
+        }
+        ((void (*)(void))dlsym(plugin, "keep"))();
+    }
+    of_child = held_by_global();
+    pid_t child = fork();
+    if (child == 0) {
+        /* What it inherited holds what it allocates. */
+        for (int i = 0; i < FEW; i++) {
+            struct node *new = held_by_child();
+            new->next = of_child->next;
+            of_child->next = new;
+            memset(lost_by_child(), 0, sizeof(struct node));
+        }
+        wipe();
+        char byte;
+        while (read(STDIN_FILENO, &byte, 1) > 0)
+            ;
+        _exit(0);
+    }
+    pthread_barrier_init(&ready, NULL, 4);
+    pthread_create(&thread, NULL, stands, NULL);
+    pthread_create(&thread, NULL, stands, NULL);
+    pthread_create(&thread, NULL, spinning, NULL);
+    pthread_barrier_wait(&ready);
+    wipe();
+    dprintf(STDOUT_FILENO, "%d\n", getpid());
+    char byte;
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        if (write(STDOUT_FILENO, "a", 1) != 1)
+            break;
+    kill(child, 9);
+    return here[0] == NULL;
+}
