@@ -34,7 +34,7 @@ fn every_way_to_hold_a_block_is_seen_and_a_lost_block_is_lost() {
     let program = programs::c("reach");
     let processes = scanned(&program, &[plugin.to_str().unwrap()], &[]);
     let [parent, child] = processes.as_slice() else { panic!("{processes:#?}") };
-    assert_eq!((&parent.failed, parent.whole), (&None, true));
+    assert_eq!((&parent.failed, parent.whole), (&None, true), "{processes:#?}");
     assert_lost(parent, "lost_alone", 100);
     assert_lost(parent, "lost_pair", 200);
     assert_lost(parent, "lost_large", 10);

@@ -14,9 +14,7 @@ use super::series::Series;
 use super::sites::SiteId;
 use super::teardown::Teardown;
 use super::tombstones::{Tombstones, WINDOW};
-use crate::event::{
-    Address, Exit, HeapId, Lost, Metric, Process, ProcessId, Scan, StackId, Time,
-};
+use crate::event::{Address, Exit, HeapId, Lost, Metric, Process, ProcessId, Scan, StackId, Time};
 
 /// How busy a process was in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,31 +33,35 @@ static void KIND wipe(void)
     memset((char *)below, 0, sizeof below);
 }
 
-static struct node *KIND lost_alone(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND lost_pair(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND lost_large(void) { return calloc(1, 300000); }
-static struct node *KIND lost_behind_lost(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_global(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_large(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_large(void) { return calloc(1, 300000); }
-static struct node *KIND held_inside(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_stack(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_thread(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_thread_local(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_register(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_mapping(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND held_by_child(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND lost_by_child(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND lost_in_arena(void) { return calloc(1, sizeof(struct node)); }
-static struct node *KIND hidden(void) { return calloc(1, sizeof(struct node)); }
+/* Each of another size, or the compiler makes them one. */
+#define WAY(name, size) \
+    static struct node *KIND name(void) { return calloc(1, (size) + 8 * __COUNTER__); }
+WAY(lost_alone, sizeof(struct node))
+WAY(lost_pair, sizeof(struct node))
+WAY(lost_large, 300000)
+WAY(lost_behind_lost, sizeof(struct node))
+WAY(held_by_global, sizeof(struct node))
+WAY(held_by_large, sizeof(struct node))
+WAY(held_large, 300000)
+WAY(held_inside, sizeof(struct node))
+WAY(held_by_stack, sizeof(struct node))
+WAY(held_by_thread, sizeof(struct node))
+WAY(held_thread_local, sizeof(struct node))
+WAY(held_by_register, sizeof(struct node))
+WAY(held_by_mapping, sizeof(struct node))
+WAY(held_by_child, sizeof(struct node))
+WAY(lost_by_child, sizeof(struct node))
+WAY(lost_in_arena, sizeof(struct node))
+WAY(hidden, sizeof(struct node))
 
-static struct node *list;
-static struct node **large;
-static long *inside[MANY];
-static uintptr_t disguised[MANY];
-static __thread struct node *locals[FEW];
-static struct node **mapped;
-static struct node *of_child;
+/* Not static: what nobody reads would not be written. */
+struct node *list;
+struct node **large;
+long *inside[MANY];
+uintptr_t disguised[MANY];
+__thread struct node *locals[FEW];
+struct node **mapped;
+struct node *of_child;
 
 static void KIND set_up(void)
 {
@@ -106,8 +111,6 @@ static void *stands(void *unused)
     return (void *)here[0];
 }
 
-static volatile int spins;
-
 static void *spinning(void *unused)
 {
     (void)unused;
@@ -115,12 +118,14 @@ static void *spinning(void *unused)
     register struct node *only asm("r12") = held_by_register();
     wipe();
     pthread_barrier_wait(&ready);
-    asm volatile("1: movl $1, %0\n pause\n jmp 1b" : "=m"(spins) : "r"(only));
+    /* The calls before have saved the register close below the stack pointer. */
+    asm volatile("lea -128(%%rsp), %%rdi\n mov $16, %%ecx\n xor %%eax, %%eax\n rep stosq\n"
+                 "1: pause\n jmp 1b"
+                 :
+                 : "r"(only)
+                 : "rdi", "rcx", "rax", "memory");
 #else
-    register struct node *only asm("x20") = held_by_register();
-    wipe();
-    pthread_barrier_wait(&ready);
-    asm volatile("1: yield\n b 1b" : : "r"(only));
+#error "which register, and how to wait without a call?"
 #endif
     return NULL;
 }
@@ -143,6 +148,7 @@ int main(int count, char **arguments)
     of_child = held_by_global();
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         /* What it inherited holds what it allocates. */
         for (int i = 0; i < FEW; i++) {
             struct node *new = held_by_child();
@@ -151,10 +157,8 @@ int main(int count, char **arguments)
             memset(lost_by_child(), 0, sizeof(struct node));
         }
         wipe();
-        char byte;
-        while (read(STDIN_FILENO, &byte, 1) > 0)
-            ;
-        _exit(0);
+        for (;;)
+            pause();
     }
     pthread_barrier_init(&ready, NULL, 4);
     pthread_create(&thread, NULL, stands, NULL);

@@ -1,7 +1,7 @@
 /* Keeps blocks in data of its own. */
 #include <stdlib.h>
 
-static void *kept[10];
+void *kept[10];
 
 __attribute__((noinline, noclone, optimize("no-optimize-sibling-calls")))
 static void *held_by_plugin(void) { return malloc(40); }

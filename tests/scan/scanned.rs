@@ -153,7 +153,9 @@ fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
             let node = nodes[(at.0 - StackId::FIRST.0) as usize];
             let own = |module: ModuleId| names.get(&(module, node.frame.offset));
             let named = node.frame.module.and_then(own);
-            if let Some(named) = named.filter(|n| ["lost", "held", "hidden"].iter().any(|of| n.starts_with(of))) {
+            if let Some(named) =
+                named.filter(|n| ["lost", "held", "hidden"].iter().any(|of| n.starts_with(of)))
+            {
                 return named.clone();
             }
             at = node.caller;

@@ -82,7 +82,17 @@ impl Session {
         let (command, stdout) = (command.to_vec(), Stdio::inherit());
         let starts = Starts::Here { program, command, stdout, agent };
         let signals = None;
-        Ok(Session { starts, memory, door, marks, clock, started, sample: None, scan: None, signals })
+        Ok(Session {
+            starts,
+            memory,
+            door,
+            marks,
+            clock,
+            started,
+            sample: None,
+            scan: None,
+            signals,
+        })
     }
 
     /// Prepares to watch a program that somebody else starts. From now on no signal that asks to

@@ -22,8 +22,8 @@ use crate::collect::scan::{Copied, Group, groups};
 use crate::collect::sink::{Coverage, Sink};
 use crate::event::{
     Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapId, Loss, Lost, Module,
-    ModuleId, Process, ProcessId, Reach, Realloc, Root, Sample, StackId, StackNode, Tally, Tid, Time,
-    Trust, What,
+    ModuleId, Process, ProcessId, Reach, Realloc, Root, Sample, StackId, StackNode, Tally, Tid,
+    Time, Trust, What,
 };
 
 /// Reads the identity of the file at a path.

@@ -76,14 +76,12 @@ pub(crate) fn groups(
             sum.3 = sum.3.min(root.address);
         }
     }
-    let groups = sums.into_iter().map(|((stack, born, root), (blocks, bytes, interior, address))| {
-        let place = |(kind, base): (RootKind, Option<u64>)| Place {
-            kind,
-            module: base,
-            address,
-        };
-        Group { stack, born, root: root.map(place), blocks, bytes: Bytes(bytes), interior }
-    });
+    let groups =
+        sums.into_iter().map(|((stack, born, root), (blocks, bytes, interior, address))| {
+            let place =
+                |(kind, base): (RootKind, Option<u64>)| Place { kind, module: base, address };
+            Group { stack, born, root: root.map(place), blocks, bytes: Bytes(bytes), interior }
+        });
     Some((coverage, groups.collect()))
 }
 

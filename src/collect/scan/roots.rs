@@ -34,7 +34,10 @@ pub(super) struct Area {
 pub(super) enum What {
     /// Of a module, which is mapped from here on; `allocator`: of the C library, whose lists of free memory point into
     /// the blocks beside it.
-    Global { base: u64, allocator: bool },
+    Global {
+        base: u64,
+        allocator: bool,
+    },
     ThreadLocal,
     Stack,
     /// Memory that holds blocks, or none.

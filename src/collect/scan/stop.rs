@@ -183,10 +183,8 @@ fn request(request: libc::c_uint, tid: libc::pid_t, data: libc::c_int) -> bool {
 /// One set of a thread's registers, as words.
 fn registers(tid: libc::pid_t, set: libc::c_int) -> Vec<u64> {
     let mut words = vec![0u64; 512];
-    let mut into = libc::iovec {
-        iov_base: words.as_mut_ptr().cast(),
-        iov_len: size_of_val(words.as_slice()),
-    };
+    let mut into =
+        libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size_of_val(words.as_slice()) };
     // SAFETY: the kernel writes no more than `iov_len` bytes and says how many.
     let got = unsafe {
         libc::ptrace(libc::PTRACE_GETREGSET, tid, set as usize as *mut c_void, &raw mut into)
@@ -213,7 +211,8 @@ fn is_dead(pid: u32, tid: libc::pid_t) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/stat")) else {
         return true;
     };
-    stat.rsplit_once(')').is_none_or(|(_, rest)| matches!(rest.trim_start().get(..1), Some("Z" | "X")))
+    stat.rsplit_once(')')
+        .is_none_or(|(_, rest)| matches!(rest.trim_start().get(..1), Some("Z" | "X")))
 }
 
 /// Why it must not be stopped, and what to do about that.

@@ -22,6 +22,10 @@ pub(super) type Copies = Vec<(u32, Result<Copied, String>)>;
 impl Collector<'_> {
     /// Copies every process that still runs, and closes the session while they stand still.
     pub(super) fn copy_processes(&mut self, limit: Duration) -> Copies {
+        // Some may have executed another program, or ended, since the last round.
+        let at = now();
+        self.register(at);
+        self.watch_ends(at);
         let (target, memory) = (self.target.pid(), self.memory.as_ref());
         let mut copies = Copies::new();
         let mut running = Vec::new();
@@ -32,7 +36,8 @@ impl Collector<'_> {
             } else if process.ended || process.pid == 0 {
                 copies.push((number, Err(ended())));
             } else {
-                running.push((number, Subject { pid: process.pid, is_child: process.pid == target }));
+                running
+                    .push((number, Subject { pid: process.pid, is_child: process.pid == target }));
             }
         }
         let subjects: Vec<Subject> = running.iter().map(|(_, subject)| *subject).collect();
@@ -66,12 +71,8 @@ impl Collector<'_> {
                 }
                 Err(why) => why,
             };
-            let scan = Scan {
-                stopped: Time(0),
-                read: Bytes(0),
-                whole: false,
-                failed: Some(failed),
-            };
+            let scan =
+                Scan { stopped: Time(0), read: Bytes(0), whole: false, failed: Some(failed) };
             self.control(now(), number, Payload::Scan(Box::new(scan)));
         }
     }
