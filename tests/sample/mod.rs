@@ -27,6 +27,7 @@ pub fn nothing() -> Report {
             allocations: 1_234_567,
             allocations_uncertainty: None,
             sampled_bytes: None,
+            scan: None,
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -132,6 +133,7 @@ fn suspect() -> Suspect {
         growth_bytes_per_s: 8_000.0,
         since_s: 2.4,
         held: Held::NotMeasured,
+        reached: None,
         stack: vec![
             frame("libc.so.6", Some("malloc"), false),
             StackFrame { inlined: true, ..frame("mosquitto", Some("mosquitto__malloc"), false) },
