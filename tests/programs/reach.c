@@ -1,6 +1,7 @@
 /* Blocks that are held in every way there is, each way by a function of its own, so that each has a stack of its own:
  * the function's name says what a scan must find. Writes its number to standard output once all is set up, and an
- * "a" for each byte that it reads from standard input, until that ends. */
+ * "a" for each byte that it reads from standard input, until that ends. The first argument is a library to load;
+ * with a second, whatever it is, one of its threads cannot be stopped. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -93,6 +94,9 @@ static void KIND set_up(void)
         mapped[i * 10000] = held_by_mapping();
 }
 
+/* Only where the compiler puts LeakSanitizer in. */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
 static pthread_barrier_t ready;
 
 static void *stands(void *unused)
@@ -127,6 +131,19 @@ static void *spinning(void *unused)
 #else
 #error "which register, and how to wait without a call?"
 #endif
+    return NULL;
+}
+
+/* Waits in the kernel for a child that does nothing: no debugger can stop it there. */
+static void *sleeps(void *unused)
+{
+    (void)unused;
+    pid_t child = vfork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
     return NULL;
 }
 
@@ -166,6 +183,10 @@ int main(int count, char **arguments)
     pthread_create(&thread, NULL, spinning, NULL);
     pthread_barrier_wait(&ready);
     wipe();
+    if (__lsan_do_recoverable_leak_check)
+        __lsan_do_recoverable_leak_check();
+    if (count > 2)
+        pthread_create(&thread, NULL, sleeps, NULL);
     dprintf(STDOUT_FILENO, "%d\n", getpid());
     char byte;
     while (read(STDIN_FILENO, &byte, 1) > 0)

@@ -46,6 +46,11 @@ impl Scanned {
         self.found(function).iter().map(|found| found.blocks).sum()
     }
 
+    /// Every function that has blocks, and how many.
+    pub fn functions(&self) -> Vec<(&str, u64)> {
+        self.found.keys().map(|name| (name.as_str(), self.all(name))).collect()
+    }
+
     /// Those to whose inside alone something leads.
     pub fn interior(&self, function: &str) -> u64 {
         self.found(function).iter().map(|found| found.interior).sum()
