@@ -53,12 +53,13 @@ impl Gathered {
     }
 }
 
+/// Hands out every live block of a process.
+pub(crate) type HandOut<'a> = &'a mut dyn FnMut(Each<'_>) -> Option<Coverage>;
+type Each<'a> = &'a mut dyn FnMut(Living);
+
 /// Walks a copy, with the blocks that `living` hands out. The groups in order of stack, birth and root; `None`
 /// where nobody knows the blocks.
-pub(crate) fn groups(
-    copied: &Copied,
-    living: &mut dyn FnMut(&mut dyn FnMut(Living)) -> Option<Coverage>,
-) -> Option<(Coverage, Vec<Group>)> {
+pub(crate) fn groups(copied: &Copied, living: HandOut<'_>) -> Option<(Coverage, Vec<Group>)> {
     let mut gathered = Gathered::default();
     let coverage = living(&mut |living| gathered.add(living))?;
     let index = Index::new(gathered.blocks);

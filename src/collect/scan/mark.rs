@@ -110,8 +110,8 @@ impl Walk<'_> {
                     continue;
                 }
             }
-            if only_begins && !index.find(value).is_some_and(|at| index.block(at).address == value)
-            {
+            let begins = |at: u32| index.block(at).address == value;
+            if only_begins && !index.find(value).is_some_and(begins) {
                 continue;
             }
             self.from(Root { kind, base, address }, value);
