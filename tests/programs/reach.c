@@ -163,6 +163,9 @@ int main(int count, char **arguments)
         ((void (*)(void))dlsym(plugin, "keep"))();
     }
     of_child = held_by_global();
+    int ends[2];
+    if (pipe(ends) != 0)
+        return 1;
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -174,9 +177,14 @@ int main(int count, char **arguments)
             memset(lost_by_child(), 0, sizeof(struct node));
         }
         wipe();
+        if (write(ends[1], "", 1) != 1)
+            _exit(1);
         for (;;)
             pause();
     }
+    char byte;
+    if (read(ends[0], &byte, 1) != 1)
+        return 1;
     pthread_barrier_init(&ready, NULL, 4);
     pthread_create(&thread, NULL, stands, NULL);
     pthread_create(&thread, NULL, stands, NULL);
@@ -188,7 +196,6 @@ int main(int count, char **arguments)
     if (count > 2)
         pthread_create(&thread, NULL, sleeps, NULL);
     dprintf(STDOUT_FILENO, "%d\n", getpid());
-    char byte;
     while (read(STDIN_FILENO, &byte, 1) > 0)
         if (write(STDOUT_FILENO, "a", 1) != 1)
             break;

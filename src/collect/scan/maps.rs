@@ -13,8 +13,6 @@ pub(crate) struct Mapping {
     pub(crate) is: Is,
     /// Whether what is written there is seen by others.
     pub(crate) shared: bool,
-    /// Whether the kernel gave it pages of the file that are still the file's.
-    pub(crate) of_file: bool,
 }
 
 /// What a mapping is.
@@ -76,8 +74,7 @@ fn parse(map: &[u8], agent: &str) -> Vec<Mapping> {
             what(path, shared, code && permissions[1] != b'w')
         };
         if permissions[0] == b'r' {
-            let of_file = !path.is_empty() && path[0] == b'/' && !shared;
-            mappings.push(Mapping { start, end, is, shared, of_file });
+            mappings.push(Mapping { start, end, is, shared });
         }
     }
     mappings

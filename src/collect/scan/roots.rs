@@ -179,8 +179,7 @@ mod tests {
     use super::*;
 
     fn areas_of(is: Is, threads: &[(u64, u64)]) -> Vec<(u64, u64, What)> {
-        let mapping =
-            Mapping { start: 0x10_0000, end: 0x20_0000, is, shared: false, of_file: false };
+        let mapping = Mapping { start: 0x10_0000, end: 0x20_0000, is, shared: false };
         let thread = |(stack, local): &(u64, u64)| Thread {
             registers: Vec::new(),
             stack: *stack,
