@@ -166,3 +166,22 @@ fn a_program_that_ended_by_itself_was_not_scanned() {
     assert!(scan["failed"].as_str().unwrap().contains("had ended by itself"), "{scan}");
     assert!(scan["lost_blocks"].is_null() && scan["stopped_s"].is_null(), "{scan}");
 }
+
+/// `cargo test --release --test scan -- --ignored --nocapture`: for `docs/verdicts.md`.
+#[test]
+#[ignore = "takes a minute and 3 GB, and measures"]
+fn a_gigabyte_of_small_blocks_stands_still_for_less_than_the_limit() {
+    for mebibytes in [100, 1024] {
+        let processes = scanned(&programs::c("heap"), &[&mebibytes.to_string()], &[]);
+        let heap = &processes[0];
+        assert_eq!(heap.failed, None);
+        let (all, lost) = (heap.all("held_or_lost"), heap.of("held_or_lost", None));
+        println!(
+            "{mebibytes} MiB: {all} blocks, {lost} lost, {} bytes read, stood still for {:?}",
+            heap.read, heap.stopped
+        );
+        // Whether the tracer could follow all of it or not.
+        assert!(heap.stopped < Duration::from_secs(1));
+        assert!(lost.abs_diff(all / 100) <= all / 10_000, "{lost} of {all}");
+    }
+}

@@ -79,8 +79,9 @@ impl Ready {
     /// Starts it and waits for its number.
     pub fn start(program: &Path, arguments: &[&str], options: &[&str]) -> Ready {
         let trace = tempfile::tempdir().unwrap();
-        // Once what unfreed started has ended, a signal to unfreed ends the watching, whatever still runs.
-        let script = "exec 3<&0; \"$0\" \"$@\" <&3 3<&- & exit 0";
+        // The first signal to unfreed ends the shell that it started; the next then ends the watching, whatever
+        // still runs.
+        let script = "exec 3<&0; \"$0\" \"$@\" <&3 3<&- & wait";
         let mut command = Command::new(UNFREED);
         command.args(["record", "--quiet", "--embed-symbols", "--scan"]).args(options);
         command.arg("-o").arg(trace.path().join("trace")).arg("--");
@@ -113,7 +114,6 @@ impl Ready {
     pub fn scanned(mut self, name: &str) -> Vec<Scanned> {
         let began = Instant::now();
         while self.unfreed.try_wait().unwrap().is_none() {
-            // One that comes before the shell has ended is the shell's.
             send(self.unfreed.id(), Signal::Terminate);
             assert!(began.elapsed() < LIMIT, "unfreed does not end");
             std::thread::sleep(Duration::from_millis(20));
