@@ -57,6 +57,7 @@ fn stack_of(what: &What) -> Option<StackId> {
         What::HeapCreate(create) => Some(create.stack),
         What::Tally(tally) => Some(tally.stack),
         What::Snapshot(snapshot) => Some(snapshot.stack),
+        What::Reach(reach) => Some(reach.stack),
         _ => None,
     }
 }

@@ -77,6 +77,13 @@ pub struct Capture {
     /// Tell every allocation and free by itself, also of blocks that die young (much slower)
     #[arg(long, conflicts_with = "sample")]
     pub every_event: bool,
+    /// At the end of the watching, while the program runs, look which blocks are still referenced: it stands
+    /// still for that
+    #[arg(long)]
+    pub scan: bool,
+    /// How long all processes together may stand still to be scanned
+    #[arg(long, value_name = "TIME", requires = "scan", default_value = "1s", value_parser = quantity::duration)]
+    pub scan_limit: Duration,
     /// Exit as the program did, not by what was found
     #[arg(long, conflicts_with = "unit")]
     pub target_status: bool,

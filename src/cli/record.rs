@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use unfreed::event::{Event, ModuleId, Name, NamedFunction, ProcessId, Tid, Time, Trust, What};
+use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::trace::{Summary, Writer};
 use unfreed::report::text::page::{Ink, words};
@@ -53,7 +54,9 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let mut failed: Option<io::Error> = None;
     let mut frames = args.embed_symbols.then(Frames::default);
     let mut flushed = Time(0);
-    let watched = watch.run(args.capture.duration, &mut |event| {
+    // A scan asks which blocks live.
+    let mut ledger = args.capture.scan.then(Ledger::default);
+    let watched = watch.run(args.capture.duration, ledger.as_mut(), &mut |event| {
         if let Some(frames) = &mut frames {
             frames.note(event);
         }

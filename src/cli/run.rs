@@ -29,7 +29,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
     let header = watch.header();
     let mut ledger = Ledger::default();
-    let watched = watch.run(args.capture.duration, &mut |event| ledger.apply(event))?;
+    let watched = watch.run(args.capture.duration, Some(&mut ledger), &mut |_| {})?;
     let (report, _) = analyst.report(&header, &ledger, &[]);
     tell_notices(&analyst.namer, &args.form, io);
     watched.conclude(conclude(&report, &args.form, io), args.capture.target_status)

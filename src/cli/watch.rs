@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unfreed::collect::agent::{Session, Unwatched};
-use unfreed::event::{Bytes, Event, Exit};
+use unfreed::collect::sink::{Coverage, Living, Sink};
+use unfreed::event::{Bytes, Event, Exit, ProcessId};
+use unfreed::ledger::Ledger;
 use unfreed::names::{PackageIndex, identify};
 use unfreed::read::trace::{Clock, Header};
 
@@ -52,6 +54,7 @@ impl Watch {
     /// Which blocks are told one by one: those that do not die young, a sample, or all.
     fn telling(mut self, capture: &Capture) -> Watch {
         self.session = self.session.every_event(capture.every_event).sample(Bytes(capture.sample));
+        self.session = self.session.scan(capture.scan.then_some(capture.scan_limit));
         self
     }
 
@@ -73,27 +76,56 @@ impl Watch {
         }
     }
 
-    /// Runs it and hands out its events.
+    /// Runs it, folds its events into a ledger, if one is given, and hands them out. Without a ledger nobody knows
+    /// which blocks live, and none can be looked for.
     pub fn run(
         self,
         duration: Option<Duration>,
+        ledger: Option<&mut Ledger>,
         each: &mut dyn FnMut(&Event),
     ) -> Result<Watched, Failure> {
-        let Watch { session, packages, mut service } = self;
-        let mut sink = |event: &Event| -> io::Result<()> {
-            if let Some(service) = &mut service {
-                service.note(event);
-            }
-            each(event);
-            Ok(())
-        };
-        let watched = session.watch(duration, &mut |path| identify(path, &packages), &mut sink);
-        if let Some(service) = service {
+        let Watch { session, packages, service } = self;
+        let mut takers = Takers { service, ledger, each };
+        let watched = session.watch(duration, &mut |path| identify(path, &packages), &mut takers);
+        if let Some(service) = takers.service {
             // Whatever came of it, the service is given back before anything else.
             return service.give_back(watched.map(drop)).map(|()| Watched { left: None });
         }
         let (exit, unwatched) = watched.told(|| "cannot trace the program".to_owned())?;
         Ok(Watched { left: Some((exit, unwatched)) })
+    }
+}
+
+/// Everybody who takes the events.
+struct Takers<'a> {
+    service: Option<TracedService>,
+    ledger: Option<&'a mut Ledger>,
+    each: &'a mut dyn FnMut(&Event),
+}
+
+impl Sink for Takers<'_> {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        if let Some(service) = &mut self.service {
+            service.note(event);
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.apply(event);
+        }
+        (self.each)(event);
+        Ok(())
+    }
+
+    /// By the epochs of their birth, as the judge looks at them.
+    fn living(&self, process: ProcessId, each: &mut dyn FnMut(Living)) -> Option<Coverage> {
+        let ledger = self.ledger.as_deref()?;
+        let image = ledger.image(process)?;
+        let grid = ledger.grid(image).0;
+        for block in image.live() {
+            let Some(site) = ledger.site(block.site) else { continue };
+            let (address, size, stack) = (block.address, block.size, site.stack);
+            each(Living { address, size, stack, born: grid.start(grid.epoch(block.born)) });
+        }
+        Some(if ledger.knows_all_blocks(image) { Coverage::Whole } else { Coverage::Part })
     }
 }
 

@@ -5,4 +5,6 @@
 
 pub mod agent;
 pub mod mark;
+pub mod scan;
+pub mod sink;
 pub mod unit;

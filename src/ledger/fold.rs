@@ -10,7 +10,7 @@ use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
     Address, Alloc, Event, Exit, FactKind, Free, FreedBefore, HeapId, Lost, Process, ProcessId,
-    Realloc, Snapshot, StackId, Tally, Time, What,
+    Reach, Realloc, Scan, Snapshot, StackId, Tally, Time, What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -89,6 +89,8 @@ impl Ledger {
                 self.last_epoch = Some(now);
             }
             What::Name(name) => self.modules.name(name),
+            What::Scan(scan) => self.scan(event.process, scan),
+            What::Reach(reach) => self.reach(event.process, reach),
             // Nothing is concluded from threads yet, nor from the creation of a heap.
             What::Thread(_) | What::ThreadExit | What::HeapCreate(_) => {}
         }
@@ -314,6 +316,24 @@ impl Ledger {
                 live.bytes.0 = live.bytes.0.saturating_add(bytes.0);
             }
             _ => site.snapshots.push(number, LiveSet { blocks, bytes }),
+        }
+    }
+
+    fn scan(&mut self, process: ProcessId, scan: &Scan) {
+        let at = self.image_index(process);
+        let image = &mut self.images[at];
+        image.scan = Some(scan.clone());
+        for site in image.sites.values() {
+            self.sites[site.0 as usize].reach = Vec::new();
+        }
+    }
+
+    /// Of blocks that are not known to live it says nothing: their allocations were lost.
+    fn reach(&mut self, process: ProcessId, reach: &Reach) {
+        let stack = self.stacks.resolve(reach.stack);
+        let at = self.image_index(process);
+        if let Some(site) = self.images[at].sites.get(&stack) {
+            self.sites[site.0 as usize].reach.push(*reach);
         }
     }
 

@@ -253,6 +253,15 @@ impl Ledger {
             })
     }
 
+    /// Whether every block of a process that lives is known: it was seen from its beginning, and nothing of
+    /// it was lost, left out of a sample, or allocated unseen.
+    pub fn knows_all_blocks(&self, image: &Image) -> bool {
+        image.from_start()
+            && image.sampling.is_none()
+            && !image.allocates_unseen
+            && !self.lost_in(image).allocations_unseen()
+    }
+
     /// What was lost, over all processes.
     pub fn lost(&self) -> LostCounts {
         let anywhere = self.lost_anywhere.and(self.lost_at_end);

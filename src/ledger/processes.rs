@@ -14,7 +14,7 @@ use super::series::Series;
 use super::sites::SiteId;
 use super::teardown::Teardown;
 use super::tombstones::{Tombstones, WINDOW};
-use crate::event::{Address, Exit, HeapId, Lost, Metric, Process, ProcessId, StackId, Time};
+use crate::event::{Address, Exit, HeapId, Lost, Metric, Process, ProcessId, Scan, StackId, Time};
 
 /// How busy a process was in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,6 +150,8 @@ pub struct Image {
     pub releases_unseen: bool,
     /// Whether a module of it allocates past the tracer.
     pub allocates_unseen: bool,
+    /// The latest reachability scan of it.
+    pub scan: Option<Scan>,
     /// Where the process's epochs lie.
     pub grid: Grid,
     pub(super) activity: [Activity; EPOCHS],
@@ -187,6 +189,7 @@ impl Image {
             lost: LostCounts::default(),
             releases_unseen: false,
             allocates_unseen: false,
+            scan: None,
             grid,
             activity: [Activity::default(); EPOCHS],
             activity_shift: grid.shift(),

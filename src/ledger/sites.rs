@@ -9,7 +9,7 @@ use super::lifetimes::Lifetimes;
 use super::sampling::{Estimate, Sampling, Weight};
 use super::series::Series;
 use super::sizes::Sizes;
-use crate::event::{Bytes, Function, ProcessId, StackId, Tally, Time};
+use crate::event::{Bytes, Function, ProcessId, Reach, StackId, Tally, Time};
 
 /// A site within one ledger. Ids are small and count up from 0 in order of first allocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,8 @@ pub struct Site {
     cohorts: Cohorts,
     /// Only in a sampled process.
     pub(super) estimates: Option<Box<Estimates>>,
+    /// What the process's latest scan found of the blocks.
+    pub(super) reach: Vec<Reach>,
 }
 
 impl Site {
@@ -93,7 +95,14 @@ impl Site {
             function_lead: 0,
             cohorts: Cohorts::new(grid),
             estimates: None,
+            reach: Vec::new(),
         }
+    }
+
+    /// What its process's latest reachability scan found of its blocks; nothing where none was made, or no
+    /// block lived then.
+    pub fn reach(&self) -> &[Reach] {
+        &self.reach
     }
 
     /// The function that allocates here: the one that most allocations came by, if more than

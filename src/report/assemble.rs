@@ -11,6 +11,7 @@ use super::model::{
     Undecided,
 };
 use super::modules;
+use super::reach::{reached, scan};
 use super::stacks::shown;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
@@ -194,6 +195,7 @@ impl<'a> Assembler<'a> {
             growth_bytes_per_s: 0.0,
             since_s: 0.0,
             held: Held::NotMeasured,
+            reached: site.and_then(|site| reached(self.ledger, site)),
             stack: shown(&survivor.steps, survivor.blame),
             stack_complete: self.witness.complete(stack),
             over_release: None,
@@ -243,6 +245,7 @@ fn target(ledger: &Ledger, image: &Image) -> Target {
         allocations: whole(image.allocations, allocations),
         allocations_uncertainty: allocations.map(Uncertainty::from),
         sampled_bytes: image.sampling.map(|sampling| sampling.mean.0),
+        scan: scan(ledger, image),
     }
 }
 

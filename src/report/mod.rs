@@ -9,6 +9,7 @@ pub mod json;
 pub mod model;
 mod modules;
 mod ran;
+mod reach;
 mod stacks;
 pub mod text;
 pub mod uncertain;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
-use crate::event::{Exit, Trust};
+use crate::event::{Exit, RootKind, Trust};
 use crate::fixes::Match;
 pub use crate::verdict::{Held, Unjudged, Unmeasured};
 
@@ -90,6 +90,64 @@ pub struct Target {
     pub allocations_uncertainty: Option<Uncertainty>,
     /// If it was sampled: mean bytes allocated from one sampling point to the next.
     pub sampled_bytes: Option<u64>,
+    /// Its reachability scan; `None` where none was asked for.
+    #[serde(default)]
+    pub scan: Option<ScanShown>,
+}
+
+/// A reachability scan of one process. Where it could not be made there are no numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScanShown {
+    /// Why there is no result; `None` where there is one.
+    pub failed: Option<String>,
+    /// How long the process stood still, in seconds.
+    pub stopped_s: Option<f64>,
+    /// Bytes of its memory that were read.
+    pub read_bytes: Option<u64>,
+    /// Whether all its blocks were known. If not, the memory between known ones counted as referring to what it
+    /// has addresses of.
+    pub whole: Option<bool>,
+    /// Blocks that lived.
+    pub blocks: Option<u64>,
+    /// Their bytes.
+    pub bytes: Option<u64>,
+    /// Blocks that nothing referred to.
+    pub lost_blocks: Option<u64>,
+    /// Their bytes.
+    pub lost_bytes: Option<u64>,
+}
+
+/// What a reachability scan found of one site's blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Blocks that lived as it was made.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blocks that nothing referred to.
+    pub lost_blocks: u64,
+    /// Their bytes.
+    pub lost_bytes: u64,
+    /// Blocks to whose inside something referred, and nothing to their beginning.
+    pub interior_blocks: u64,
+    /// What led to the others, most blocks first.
+    pub roots: Vec<RootShown>,
+}
+
+/// A kind of memory that refers to blocks, in one module or in none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootShown {
+    /// What kind.
+    pub kind: RootKind,
+    /// The module's name.
+    pub module: Option<String>,
+    /// Where the lowest such word lies, hexadecimal: in the module's file's own terms, or the plain address
+    /// outside any; `None` for a register.
+    pub address: Option<String>,
+    /// Blocks that it led to, perhaps by way of others.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// Since when a process image was watched.
@@ -238,6 +296,9 @@ pub struct Suspect {
     pub since_s: f64,
     /// Whether the blocks are still referenced.
     pub held: Held,
+    /// What was found of that; `None` where it was not measured.
+    #[serde(default)]
+    pub reached: Option<Reached>,
     /// The allocation stack, innermost frame first; the blame frame is marked.
     pub stack: Vec<StackFrame>,
     /// Whether the stack reaches the outermost caller.

@@ -5,6 +5,7 @@ mod assessment;
 mod detectable;
 mod explain;
 mod growth;
+mod held;
 mod observation;
 mod over_release;
 mod per_event;
@@ -45,9 +46,8 @@ pub fn judge(ledger: &Ledger) -> Assessment {
         let per_event = per_event.get(id.0 as usize).copied().flatten();
         let judged = site::judge(ledger, id, site, &seen[at].1, per_event);
         let earlier = earlier[at].as_ref();
-        Some(
-            earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen)).unwrap_or(judged),
-        )
+        let torn_down = earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen));
+        Some(held::judge(ledger, site, &seen[at].1, torn_down.unwrap_or(judged)))
     });
     let (over_releases, over_releases_unjudged) = over_release::judge(ledger);
     // Where a process tore itself down, what was judged is the time before.

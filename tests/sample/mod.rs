@@ -1,6 +1,6 @@
 //! Reports made up for the tests of their renderings.
 
-use unfreed::event::{Exit, Trust};
+use unfreed::event::{Exit, RootKind, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
@@ -27,6 +27,7 @@ pub fn nothing() -> Report {
             allocations: 1_234_567,
             allocations_uncertainty: None,
             sampled_bytes: None,
+            scan: None,
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -132,6 +133,7 @@ fn suspect() -> Suspect {
         growth_bytes_per_s: 8_000.0,
         since_s: 2.4,
         held: Held::NotMeasured,
+        reached: None,
         stack: vec![
             frame("libc.so.6", Some("malloc"), false),
             StackFrame { inlined: true, ..frame("mosquitto", Some("mosquitto__malloc"), false) },
@@ -267,6 +269,31 @@ pub fn full() -> Report {
     let not_traced = vec![not_traced];
     let mut report = Report { faults: vec![fault], not_traced, ..sampled() };
     report.suspects[0].fixes.truncate(1);
+    report.target[0].scan = Some(ScanShown {
+        failed: None,
+        stopped_s: Some(0.07),
+        read_bytes: Some(1 << 28),
+        whole: Some(true),
+        blocks: Some(567),
+        bytes: Some(98_304),
+        lost_blocks: Some(0),
+        lost_bytes: Some(0),
+    });
+    report.suspects[0].held = Held::Referenced;
+    report.suspects[0].reached = Some(Reached {
+        blocks: 50_000,
+        bytes: 600_000,
+        lost_blocks: 0,
+        lost_bytes: 0,
+        interior_blocks: 3,
+        roots: vec![RootShown {
+            kind: RootKind::Global,
+            module: Some("libmosquitto.so.1".to_owned()),
+            address: Some("0x4040".to_owned()),
+            blocks: 50_000,
+            bytes: 600_000,
+        }],
+    });
     report
 }
 

@@ -313,6 +313,29 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             b.extend(varint(before.freed.0));
             19
         }
+        What::Scan(scan) => {
+            b.extend(varint(scan.stopped.0));
+            b.extend(varint(scan.read.0));
+            b.push(scan.whole.into());
+            b.extend(optional_string(scan.failed.as_deref()));
+            20
+        }
+        What::Reach(reach) => {
+            b.extend(varint(reach.stack.0.into()));
+            b.extend(varint(reach.born.0));
+            b.extend(varint(reach.blocks));
+            b.extend(varint(reach.bytes.0));
+            b.extend(varint(reach.interior));
+            match reach.root {
+                None => b.push(0),
+                Some(root) => {
+                    b.push(root.kind as u8 + 1);
+                    b.extend(varint(root.module.map_or(0, |module| u64::from(module.0) + 1)));
+                    b.extend(varint(root.offset));
+                }
+            }
+            21
+        }
     };
     (kind, b)
 }

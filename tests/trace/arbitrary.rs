@@ -52,6 +52,7 @@ pub fn stack_of(what: &mut What) -> Option<&mut StackId> {
         What::HeapCreate(create) => Some(&mut create.stack),
         What::Tally(tally) => Some(&mut tally.stack),
         What::Snapshot(snapshot) => Some(&mut snapshot.stack),
+        What::Reach(reach) => Some(&mut reach.stack),
         _ => None,
     }
 }
@@ -279,7 +280,39 @@ fn measure() -> impl Strategy<Value = What> {
             What::Fact(Box::new(Fact { kind, subject, value }))
         }),
         Just(What::Epoch),
+        (number(), bytes(), any::<bool>(), option::of(text())).prop_map(
+            |(stopped, read, whole, failed)| {
+                What::Scan(Box::new(Scan { stopped: Time(stopped), read, whole, failed }))
+            }
+        ),
+        reach().prop_map(|reach| What::Reach(Box::new(reach))),
     ]
+}
+
+fn reach() -> impl Strategy<Value = Reach> {
+    let kind = select(vec![
+        RootKind::Global,
+        RootKind::ThreadLocal,
+        RootKind::Mapping,
+        RootKind::Untold,
+        RootKind::Stack,
+        RootKind::Register,
+    ]);
+    let root = (kind, option::of(any::<u32>()), number()).prop_map(|(kind, module, offset)| Root {
+        kind,
+        module: module.map(ModuleId),
+        offset,
+    });
+    (stack(), number(), option::of(root), number(), bytes(), number()).prop_map(
+        |(stack, born, root, blocks, bytes, interior)| Reach {
+            stack,
+            born: Time(born),
+            root,
+            blocks,
+            bytes,
+            interior,
+        },
+    )
 }
 
 fn tally() -> impl Strategy<Value = Tally> {

@@ -50,7 +50,7 @@ impl Visit {
         let watch = Watch::prepare(&files.command(version))?.stdout(said.try_clone().told(doing)?);
         let header = watch.header();
         let mut ledger = Ledger::default();
-        watch.run(None, &mut |event| ledger.apply(event))?;
+        watch.run(None, Some(&mut ledger), &mut |_| {})?;
         let assessment = judge(&ledger);
         let material = Material {
             header: &header,

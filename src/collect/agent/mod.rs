@@ -41,4 +41,4 @@ pub use place::{ProgramDirectory, program_directory};
 pub use rehearsal::Rehearsal;
 pub use session::{Session, Unwatched};
 pub use target::Elsewhere;
-pub use translate::{Identify, Sink};
+pub use translate::Identify;

@@ -5,6 +5,7 @@ use unfreed_wire::Tally;
 use crate::event::{Address, Bytes, Function, Metric, Time};
 
 use super::clock::Stamp;
+use crate::collect::scan::Group;
 
 /// Where a record came from: index of the process in the session, and the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub(super) enum Payload {
     },
     /// Blocks that were counted.
     Tally(Box<Tallied>),
+    Scan(Box<crate::event::Scan>),
+    /// What a scan found.
+    Reach(Box<Group>),
     Resize {
         address: Address,
         size: Bytes,

@@ -18,8 +18,9 @@ use super::obstacle::obstacle;
 use super::sigbus::struck;
 use super::signals::{Signals, survive_limits};
 use super::target::{Elsewhere, Target, exit, find_program};
-use super::translate::{Identify, Sink, Translator};
+use super::translate::{Identify, Translator};
 use crate::collect::mark::MarkListener;
+use crate::collect::sink::Sink;
 use crate::event::{Bytes, Exit};
 
 /// Between two looks at a program that is no longer watched.
@@ -35,6 +36,8 @@ pub struct Session {
     started: SystemTime,
     /// Mean bytes from one sampling point to the next.
     sample: Option<Bytes>,
+    /// How long the processes may stand still to be scanned, if they are to be.
+    scan: Option<Duration>,
     signals: Option<Signals>,
 }
 
@@ -78,7 +81,18 @@ impl Session {
         let (clock, started) = (Clock::start(), SystemTime::now());
         let (command, stdout) = (command.to_vec(), Stdio::inherit());
         let starts = Starts::Here { program, command, stdout, agent };
-        Ok(Session { starts, memory, door, marks, clock, started, sample: None, signals: None })
+        let signals = None;
+        Ok(Session {
+            starts,
+            memory,
+            door,
+            marks,
+            clock,
+            started,
+            sample: None,
+            scan: None,
+            signals,
+        })
     }
 
     /// Prepares to watch a program that somebody else starts. From now on no signal that asks to
@@ -100,7 +114,8 @@ impl Session {
         let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let starts = Starts::Elsewhere(elsewhere);
-        Ok(Session { starts, memory, door: None, marks, clock, started, sample: None, signals })
+        let (door, sample, scan) = (None, None, None);
+        Ok(Session { starts, memory, door, marks, clock, started, sample, scan, signals })
     }
 
     /// Samples: on average one of every so many bytes allocated; 0 sees every allocation.
@@ -109,6 +124,13 @@ impl Session {
         if mean.0 > 0 {
             self.memory.set_telling(Telling::Sample, mean.0);
         }
+        self
+    }
+
+    /// Once the watching ends while processes still run, looks which of their blocks are still referenced;
+    /// for that all of them together stand still for no longer than this.
+    pub fn scan(mut self, limit: Option<Duration>) -> Session {
+        self.scan = limit;
         self
     }
 
@@ -147,9 +169,9 @@ impl Session {
         self,
         duration: Option<Duration>,
         identify: Identify<'_>,
-        sink: Sink<'_>,
+        sink: &mut dyn Sink,
     ) -> Result<(Exit, Unwatched), CollectError> {
-        let Session { starts, memory, door, marks, clock, sample, signals, .. } = self;
+        let Session { starts, memory, door, marks, clock, sample, scan, signals, .. } = self;
         let signals = signals.unwrap_or_else(Signals::take_over);
         let (target, agent) = match starts {
             Starts::Here { program, command, stdout, agent } => {
@@ -164,7 +186,7 @@ impl Session {
         let translator = Translator::new(clock, sample, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
-        let exit = collector.run(&signals, duration)?;
+        let exit = collector.run(&signals, duration, scan)?;
         drop(door);
         if struck() {
             return Err(CollectError::CutShort);

@@ -18,17 +18,16 @@ use super::record::{
     Again, Generation, ModuleSeen, Origin, Payload, ProcessBegan, Record, StackDefinition,
     StackHash, Tallied,
 };
+use crate::collect::scan::{Copied, Group, groups};
+use crate::collect::sink::{Coverage, Sink};
 use crate::event::{
     Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapId, Loss, Lost, Module,
-    ModuleId, Process, ProcessId, Realloc, Sample, StackId, StackNode, Tally, Tid, Time, Trust,
-    What,
+    ModuleId, Process, ProcessId, Reach, Realloc, Root, Sample, StackId, StackNode, Tally, Tid,
+    Time, Trust, What,
 };
 
 /// Reads the identity of the file at a path.
 pub type Identify<'a> = &'a mut dyn FnMut(&Path) -> ModuleIdentity;
-
-/// Takes events.
-pub type Sink<'a> = &'a mut dyn FnMut(&Event) -> io::Result<()>;
 
 /// The state of the translation.
 pub(super) struct Translator<'a> {
@@ -36,7 +35,7 @@ pub(super) struct Translator<'a> {
     /// The mean distance of two sampling points, where a sample is told.
     sampled: Option<Bytes>,
     identify: Identify<'a>,
-    sink: Sink<'a>,
+    sink: &'a mut dyn Sink,
     failed: Option<io::Error>,
     last: Time,
     processes: FxHashMap<u32, Traced>,
@@ -98,7 +97,7 @@ impl<'a> Translator<'a> {
         clock: Clock,
         sampled: Option<Bytes>,
         identify: Identify<'a>,
-        sink: Sink<'a>,
+        sink: &'a mut dyn Sink,
     ) -> Translator<'a> {
         Translator {
             clock,
@@ -111,6 +110,13 @@ impl<'a> Translator<'a> {
             modules: FxHashMap::default(),
             nodes: FxHashMap::default(),
         }
+    }
+
+    /// Walks the copy of a process with the blocks that live in it after all that was handed on; `None` where
+    /// nobody knows these.
+    pub(super) fn scan(&self, process: u32, copied: &Copied) -> Option<(Coverage, Vec<Group>)> {
+        let id = self.processes.get(&process)?.id;
+        groups(copied, &mut |each| self.sink.living(id, each))
     }
 
     /// The first error the sink gave, after which nothing more was passed on.
@@ -174,6 +180,8 @@ impl<'a> Translator<'a> {
                 self.emit(stamp, origin, What::Free(free));
             }
             Payload::Tally(tallied) => self.tally(stamp, origin, *tallied),
+            Payload::Scan(scan) => self.emit(stamp, origin, What::Scan(scan)),
+            Payload::Reach(group) => self.reach(stamp, origin, *group),
             Payload::Resize { address, size, stack, function } => {
                 let stack = self.stack(stamp, origin, stack);
                 let (old, new, heap) = (address, address, HeapId::DEFAULT);
@@ -245,7 +253,7 @@ impl<'a> Translator<'a> {
 
     fn pass_on(&mut self, event: &Event) {
         if self.failed.is_none() {
-            self.failed = (self.sink)(event).err();
+            self.failed = self.sink.take(event).err();
         }
     }
 
@@ -371,6 +379,18 @@ impl<'a> Translator<'a> {
         if let Some(traced) = self.processes.get_mut(&origin.process) {
             traced.stacks.insert(definition.hash, id);
         }
+    }
+
+    fn reach(&mut self, stamp: Stamp, origin: Origin, group: Group) {
+        let Group { stack, born, root, blocks, bytes, interior } = group;
+        let root = root.map(|place| {
+            let found = place.module.and_then(|base| self.find(origin, base));
+            let bias = found.map_or(0, |(_, bias)| bias);
+            let offset = place.address.wrapping_sub(bias);
+            Root { kind: place.kind, module: found.map(|(module, _)| module), offset }
+        });
+        let reach = Reach { stack, born, root, blocks, bytes, interior };
+        self.emit(stamp, origin, What::Reach(Box::new(reach)));
     }
 
     /// The node of a frame under its caller; defines it where it is new.

@@ -12,6 +12,7 @@ mod cursor;
 mod header;
 mod hot;
 mod input;
+mod reach;
 mod reader;
 mod record;
 mod sink;

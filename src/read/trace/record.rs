@@ -6,7 +6,7 @@ use super::hot::{self, Stamp, State};
 use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{cold, hot::HOT};
-use super::{counted, stack, target};
+use super::{counted, reach, stack, target};
 use crate::event::{Address, Event, HeapId, Time, What};
 
 /// Turns the events of one chunk into bytes.
@@ -143,6 +143,14 @@ fn put_body(body: &mut Sink, state: &mut State, what: &What) -> u8 {
             stack::put_freed_before(body, before);
             cold::FREED_BEFORE
         }
+        What::Scan(scan) => {
+            reach::put_scan(body, scan);
+            cold::SCAN
+        }
+        What::Reach(found) => {
+            reach::put_reach(body, found);
+            cold::REACH
+        }
     }
 }
 
@@ -276,6 +284,8 @@ fn take_body(
         cold::EPOCH => What::Epoch,
         cold::NAME => What::Name(Box::new(stack::take_name(body)?)),
         cold::FREED_BEFORE => What::FreedBefore(Box::new(stack::take_freed_before(body, stacks)?)),
+        cold::SCAN => What::Scan(Box::new(reach::take_scan(body)?)),
+        cold::REACH => What::Reach(Box::new(reach::take_reach(body, stacks)?)),
         _ => return Err(Skip::Newer),
     })
 }

@@ -4,7 +4,7 @@
 
 use unfreed_symbols::PackageManager;
 
-use crate::event::{FactKind, Function, Lost, Metric, Trust};
+use crate::event::{FactKind, Function, Lost, Metric, RootKind, Trust};
 
 /// The first eight bytes of every trace. As in PNG, a transfer that changes line ends or clears
 /// the eighth bit breaks them.
@@ -100,6 +100,8 @@ pub(super) mod cold {
     pub const EPOCH: u8 = 17;
     pub const NAME: u8 = 18;
     pub const FREED_BEFORE: u8 = 19;
+    pub const SCAN: u8 = 20;
+    pub const REACH: u8 = 21;
 }
 
 /// How a process ended.
@@ -205,6 +207,16 @@ pub(super) const FACT_KINDS: [FactKind; 8] = [
     FactKind::AllocationsUnseen,
 ];
 
+/// Kinds of root by code, counting from 1: 0 says that there is none.
+pub(super) const ROOT_KINDS: [RootKind; 6] = [
+    RootKind::Global,
+    RootKind::ThreadLocal,
+    RootKind::Mapping,
+    RootKind::Untold,
+    RootKind::Stack,
+    RootKind::Register,
+];
+
 /// Package managers by code, counting from 1: 0 says that there is no package.
 pub(super) const MANAGERS: [PackageManager; 3] =
     [PackageManager::Dpkg, PackageManager::Rpm, PackageManager::Note];
@@ -220,6 +232,7 @@ mod tests {
         assert!(LOSSES.iter().enumerate().all(|(code, l)| *l as usize == code));
         assert!(METRICS.iter().enumerate().all(|(code, m)| *m as usize == code));
         assert!(FACT_KINDS.iter().enumerate().all(|(code, k)| *k as usize == code));
+        assert!(ROOT_KINDS.iter().enumerate().all(|(code, k)| *k as usize == code));
         assert!(MANAGERS.iter().enumerate().all(|(code, m)| *m as usize == code));
     }
 }

@@ -7,6 +7,7 @@ mod changes;
 mod fix;
 mod group;
 mod headline;
+mod held;
 pub mod named;
 pub mod page;
 pub mod safe;

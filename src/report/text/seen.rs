@@ -34,6 +34,7 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         page.paragraph(0, &[words(text)]);
     }
     sampled(page, &report.target);
+    scanned(page, &report.target);
     let totals = &report.totals;
     page.paragraph(0, &[words(summed(totals, report.duration_s))]);
     if !report.source.from_start {
@@ -60,6 +61,34 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         );
     }
     losses(page, report);
+}
+
+/// What came of scans. Of processes that were forked and ended in their hundreds the reason is told once.
+fn scanned(page: &mut Page, targets: &[Target]) {
+    let scans = || targets.iter().filter_map(|target| target.scan.as_ref());
+    let done: Vec<_> = scans().filter(|scan| scan.failed.is_none()).collect();
+    if !done.is_empty() {
+        let stopped = done.iter().filter_map(|scan| scan.stopped_s).fold(0.0, f64::max);
+        let lost = done.iter().filter_map(|scan| scan.lost_blocks).fold(0, u64::saturating_add);
+        let all = done.iter().filter_map(|scan| scan.blocks).fold(0, u64::saturating_add);
+        let of = match done.len() {
+            1 => "the process stood still".to_owned(),
+            some => format!("{} stood still", processes(some)),
+        };
+        let text = format!(
+            "Scanned: {of} for {}; nothing refers to {} of {}.",
+            duration(stopped),
+            count(lost),
+            counted(all, "live block", "live blocks")
+        );
+        page.paragraph(0, &[words(text)]);
+    }
+    let reasons: BTreeSet<&str> = scans().filter_map(|scan| scan.failed.as_deref()).collect();
+    for why in reasons {
+        let of = scans().filter(|scan| scan.failed.as_deref() == Some(why)).count();
+        let text = format!("Not scanned ({}): ", processes(of));
+        page.paragraph(0, &[words(text).ink(Ink::Warning), name(why)]);
+    }
 }
 
 /// How processes were sampled. Normally all in the same way, or none.

@@ -3,12 +3,13 @@
 use super::fix;
 use super::group::Group;
 use super::headline::whose;
+use super::held::held;
 use super::named;
 use super::page::{Ink, Page, name, words};
 use super::stack;
 use super::style::Detail;
 use super::units::{about, bytes, bytes_about, count_about, duration, number, per_day, rate_about};
-use crate::report::model::{Held, Kind, Suspect};
+use crate::report::model::{Kind, Suspect};
 
 /// Where the text beside a label begins.
 const COLUMN: usize = 14;
@@ -103,7 +104,7 @@ fn blocks(n: f64) -> String {
 fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
     let lead = group.lead;
     page.row(2, COLUMN, "Why", &[words(lead.explanation.as_str())]);
-    if let Some(text) = held(lead) {
+    if let Some(text) = held(group) {
         page.row(2, COLUMN, "Held", &[words(text)]);
     }
     if lead.estimated {
@@ -129,19 +130,6 @@ fn evidence(page: &mut Page, group: &Group<'_>, detail: Detail) {
         let value = format!(": {value} {}", evidence.unit);
         page.row(2, COLUMN, label, &[words(evidence.fact.as_str()), words(value)]);
     }
-}
-
-fn held(lead: &Suspect) -> Option<&'static str> {
-    if lead.kind == Kind::OverRelease {
-        return None;
-    }
-    Some(match lead.held {
-        Held::Lost => "nothing in the process refers to the blocks any more",
-        Held::Referenced => {
-            "something in the process still refers to the blocks, it may mean to keep them"
-        }
-        Held::NotMeasured => "not measured: whether anything still refers to the blocks",
-    })
 }
 
 fn stacks(page: &mut Page, group: &Group<'_>, detail: Detail) {

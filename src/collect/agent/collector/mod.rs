@@ -23,6 +23,7 @@ mod notices;
 mod processes;
 mod rings;
 mod round;
+mod scan;
 mod young;
 
 use executions::Executions;
@@ -117,6 +118,7 @@ impl<'a> Collector<'a> {
         &mut self,
         signals: &Signals,
         duration: Option<Duration>,
+        scan: Option<Duration>,
     ) -> Result<Exit, CollectError> {
         let mut silence_told = false;
         loop {
@@ -149,7 +151,7 @@ impl<'a> Collector<'a> {
                 std::thread::sleep(pause);
             }
         }
-        self.finish()
+        self.finish(scan)
     }
 
     /// One round: reads every ring and hands on what is ready.
@@ -192,9 +194,10 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn finish(&mut self) -> Result<Exit, CollectError> {
+    fn finish(&mut self, scan: Option<Duration>) -> Result<Exit, CollectError> {
         self.note_gap();
         self.ticker = None;
+        let copies = scan.map(|limit| self.copy_processes(limit));
         self.memory.close();
         barrier();
         let at = now();
@@ -204,6 +207,9 @@ impl<'a> Collector<'a> {
         self.read_all_of(&|_| true, at);
         self.take_all_young();
         self.merge_young();
+        if let Some(copies) = copies {
+            self.scan(copies);
+        }
         self.say_executions(true);
         let found = self.unseen.finish();
         self.say_unseen(found);

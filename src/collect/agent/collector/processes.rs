@@ -306,6 +306,11 @@ fn has_lost_agent(pid: u32, inode: u64) -> bool {
 }
 
 impl Traced {
+    /// Whether it has registered only to say that it is not traced, or died over that.
+    pub(super) fn is_untraced(&self) -> bool {
+        self.refused || self.began == Stamp(0)
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

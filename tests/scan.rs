@@ -1,0 +1,187 @@
+//! Reachability: what a scan of real programs says, against what they did by construction.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "scan/scanned.rs"]
+mod scanned;
+mod support;
+mod traced;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use scanned::{Ready, Scanned, scanned};
+use support::compile::{Compile, Language};
+use support::process::LIMIT;
+use support::programs;
+use support::signal::{Signal, send};
+use unfreed::event::RootKind;
+
+/// How many of a function's blocks may be taken for referenced because an old value was left somewhere.
+const LEFT: u64 = 1;
+
+#[track_caller]
+fn assert_lost(scanned: &Scanned, function: &str, blocks: u64) {
+    let lost = scanned.of(function, None);
+    assert_eq!(scanned.all(function), blocks, "{function}: {scanned:#?}");
+    assert!(lost + LEFT >= blocks, "{function}: {lost} of {blocks} lost\n{scanned:#?}");
+}
+
+#[track_caller]
+fn assert_held(scanned: &Scanned, function: &str, blocks: u64, by: RootKind) {
+    assert_eq!(scanned.all(function), blocks, "{function}: {scanned:#?}");
+    assert_eq!(scanned.of(function, Some(by)), blocks, "{function}: {scanned:#?}");
+}
+
+#[test]
+fn every_way_to_hold_a_block_is_seen_and_a_lost_block_is_lost() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let program = programs::c("reach");
+    let processes = scanned(&program, &[plugin.to_str().unwrap()], &[]);
+    let [parent, child] = processes.as_slice() else { panic!("{processes:#?}") };
+    assert_eq!((&parent.failed, parent.whole), (&None, true), "{processes:#?}");
+    assert_lost(parent, "lost_alone", 100);
+    assert_lost(parent, "lost_pair", 200);
+    assert_lost(parent, "lost_large", 10);
+    assert_lost(parent, "lost_behind_lost", 100);
+    assert_lost(parent, "lost_in_arena", 20);
+    assert_held(parent, "held_by_global", 101, RootKind::Global);
+    assert_held(parent, "held_large", 1, RootKind::Global);
+    assert_held(parent, "held_by_large", 100, RootKind::Global);
+    assert_held(parent, "held_inside", 100, RootKind::Global);
+    assert_eq!(parent.interior("held_inside"), 100);
+    assert_eq!(parent.interior("held_by_global"), 0);
+    assert_held(parent, "held_by_stack", 10, RootKind::Stack);
+    assert_held(parent, "held_by_thread", 20, RootKind::Stack);
+    assert_held(parent, "held_thread_local", 30, RootKind::ThreadLocal);
+    assert_held(parent, "held_by_register", 1, RootKind::Register);
+    assert_held(parent, "held_by_mapping", 10, RootKind::Mapping);
+    assert_held(parent, "held_by_plugin", 10, RootKind::Global);
+    assert_eq!(parent.modules("held_by_plugin"), ["libreach_plugin.so"]);
+    assert_eq!(parent.modules("held_by_global"), ["reach"]);
+    // A limit: who disguises pointers seems to have lost them.
+    assert_lost(parent, "hidden", 100);
+
+    // What it inherited is not known block by block, and all of it counts.
+    assert_eq!((&child.failed, child.whole), (&None, false));
+    assert_held(child, "held_by_child", 10, RootKind::Untold);
+    assert_lost(child, "lost_by_child", 10);
+}
+
+/// What LeakSanitizer says of the same program at the same moment: blocks by function.
+#[test]
+fn leak_sanitizer_finds_the_same_but_for_mapped_memory() {
+    let probe = Command::new("cc")
+        .args(["-fsanitize=leak", "-x", "c", "-", "-o", "/dev/null"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    if String::from_utf8_lossy(&probe.stderr).contains("sanitize")
+        || String::from_utf8_lossy(&probe.stderr).contains("cannot find")
+    {
+        support::skip!("this compiler has no LeakSanitizer");
+    }
+    let sanitized = Compile::new(Language::C, "reach_sanitized", &["tests/programs/reach.c"])
+        .flags(&["-pthread", "-ldl", "-fsanitize=leak"])
+        .build();
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let output = Command::new(sanitized)
+        .arg(&plugin)
+        .stdin(Stdio::null())
+        .env("LSAN_OPTIONS", "exitcode=0")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let program = programs::c("reach");
+    let ours = &scanned(&program, &[plugin.to_str().unwrap()], &[])[0];
+    // Once as it is ready; what it says as it ends comes after.
+    let first = said.split("SUMMARY").next().unwrap();
+    let mut differences = Vec::new();
+    for (function, all) in ours.functions() {
+        let theirs: u64 = first
+            .split("\n\n")
+            .filter(|leak| leak.contains(&format!(" in {function} ")))
+            .filter_map(|leak| {
+                leak.split(" byte(s) in ").nth(1)?.split(' ').next()?.parse::<u64>().ok()
+            })
+            .sum();
+        let lost = ours.of(function, None);
+        println!("{function}: of {all} blocks lost: {lost}, by LeakSanitizer {theirs}");
+        if function != "others" && lost.abs_diff(theirs) > LEFT {
+            differences.push((function.to_owned(), lost, theirs));
+        }
+    }
+    // It does not look into memory that a program maps by itself.
+    assert_eq!(differences, [("held_by_mapping".to_owned(), 0, 10)], "{said}");
+}
+
+/// One of its threads waits in the kernel, where it cannot be stopped: the scan of it is given up, in time, and
+/// all the others go on.
+#[test]
+fn what_cannot_be_stopped_in_time_is_given_up() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let arguments = [plugin.to_str().unwrap(), "sleeps"];
+    let began = Instant::now();
+    let processes = scanned(&programs::c("reach"), &arguments, &["--scan-limit", "300ms"]);
+    assert!(began.elapsed() < LIMIT);
+    let failed = processes[0].failed.as_deref().unwrap();
+    assert!(failed.contains("did not stop in time"), "{failed}");
+    assert_eq!(processes[0].all("lost_alone"), 0);
+}
+
+/// Whoever is killed while the program stands still lets it go on.
+#[test]
+fn the_program_goes_on_if_unfreed_is_killed_in_the_middle() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let arguments = [plugin.to_str().unwrap(), "sleeps"];
+    let mut ready = Ready::start(&programs::c("reach"), &arguments, &["--scan-limit", "10m"]);
+    let began = Instant::now();
+    while !stands_still(ready.pid) {
+        send(ready.unfreed(), Signal::Terminate);
+        assert!(began.elapsed() < LIMIT, "it is never stopped");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(ready.unfreed(), Signal::Kill);
+    ready.wait();
+    ready.assert_works();
+}
+
+/// Whether the first thread of a process is stopped by a tracer.
+fn stands_still(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().any(|line| line.starts_with("State:\tt"))
+}
+
+/// Its memory goes with a process: there is nothing to scan, and that is said.
+#[test]
+fn a_program_that_ended_by_itself_was_not_scanned() {
+    let json = Command::new(traced::UNFREED)
+        .args(["run", "--scan", "--json", "--", "/bin/true"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let scan = &report["target"][0]["scan"];
+    assert!(scan["failed"].as_str().unwrap().contains("had ended by itself"), "{scan}");
+    assert!(scan["lost_blocks"].is_null() && scan["stopped_s"].is_null(), "{scan}");
+}
+
+/// `cargo test --release --test scan -- --ignored --nocapture`: for `docs/verdicts.md`.
+#[test]
+#[ignore = "takes a minute and 3 GB, and measures"]
+fn a_gigabyte_of_small_blocks_stands_still_for_less_than_the_limit() {
+    for mebibytes in [100, 1024] {
+        let processes = scanned(&programs::c("heap"), &[&mebibytes.to_string()], &[]);
+        let heap = &processes[0];
+        assert_eq!(heap.failed, None);
+        let (all, lost) = (heap.all("held_or_lost"), heap.of("held_or_lost", None));
+        println!(
+            "{mebibytes} MiB: {all} blocks, {lost} lost, {} bytes read, stood still for {:?}",
+            heap.read, heap.stopped
+        );
+        // Whether the tracer could follow all of it or not.
+        assert!(heap.stopped < Duration::from_secs(1));
+        assert!(lost.abs_diff(all / 100) <= all / 10_000, "{lost} of {all}");
+    }
+}

@@ -1,0 +1,199 @@
+//! A program that is scanned by the real binary once it says that it is ready, and what was found, by
+//! function.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use unfreed::event::{ModuleId, ProcessId, RootKind, StackId, What};
+
+use crate::support::process::LIMIT;
+use crate::support::signal::{Signal, send};
+use crate::traced::{UNFREED, read};
+
+/// What was found in one process.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    pub failed: Option<String>,
+    pub whole: bool,
+    pub stopped: Duration,
+    pub read: u64,
+    found: BTreeMap<String, Vec<Found>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    root: Option<RootKind>,
+    module: Option<String>,
+    blocks: u64,
+    interior: u64,
+}
+
+impl Scanned {
+    fn found(&self, function: &str) -> &[Found] {
+        self.found.get(function).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many of a function's blocks this leads to; `None`: nothing.
+    pub fn of(&self, function: &str, root: Option<RootKind>) -> u64 {
+        self.found(function).iter().filter(|found| found.root == root).map(|f| f.blocks).sum()
+    }
+
+    /// All of them.
+    pub fn all(&self, function: &str) -> u64 {
+        self.found(function).iter().map(|found| found.blocks).sum()
+    }
+
+    /// Every function that has blocks, and how many.
+    pub fn functions(&self) -> Vec<(&str, u64)> {
+        self.found.keys().map(|name| (name.as_str(), self.all(name))).collect()
+    }
+
+    /// Those to whose inside alone something leads.
+    pub fn interior(&self, function: &str) -> u64 {
+        self.found(function).iter().map(|found| found.interior).sum()
+    }
+
+    /// The modules that hold them.
+    pub fn modules(&self, function: &str) -> Vec<&str> {
+        let mut modules: Vec<&str> =
+            self.found(function).iter().filter_map(|found| found.module.as_deref()).collect();
+        modules.sort_unstable();
+        modules.dedup();
+        modules
+    }
+}
+
+/// A program under unfreed that has said it is ready.
+pub struct Ready {
+    unfreed: std::process::Child,
+    pub input: ChildStdin,
+    output: BufReader<std::process::ChildStdout>,
+    pub pid: u32,
+    trace: tempfile::TempDir,
+}
+
+impl Ready {
+    /// Starts it and waits for its number.
+    pub fn start(program: &Path, arguments: &[&str], options: &[&str]) -> Ready {
+        let trace = tempfile::tempdir().unwrap();
+        // The first signal to unfreed ends the shell that it started; the next then ends the watching, whatever
+        // still runs.
+        let script = "exec 3<&0; \"$0\" \"$@\" <&3 3<&- & wait";
+        let mut command = Command::new(UNFREED);
+        command.args(["record", "--quiet", "--embed-symbols", "--scan"]).args(options);
+        command.arg("-o").arg(trace.path().join("trace")).arg("--");
+        command.args(["/bin/sh", "-c", script]).arg(program).args(arguments);
+        let mut unfreed =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("unfreed starts");
+        let input = unfreed.stdin.take().unwrap();
+        let mut output = BufReader::new(unfreed.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let pid = line.trim().parse().expect("the program says its number");
+        Ready { unfreed, input, output, pid, trace }
+    }
+
+    pub fn unfreed(&self) -> u32 {
+        self.unfreed.id()
+    }
+
+    /// Fails unless the program answers.
+    #[track_caller]
+    pub fn assert_works(&mut self) {
+        self.input.write_all(b"?").unwrap();
+        let mut answer = [0];
+        self.output.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"a");
+    }
+
+    /// Ends the watching, checks that the program goes on, and gives what was found in each process of its name.
+    #[track_caller]
+    pub fn scanned(mut self, name: &str) -> Vec<Scanned> {
+        let began = Instant::now();
+        while self.unfreed.try_wait().unwrap().is_none() {
+            send(self.unfreed.id(), Signal::Terminate);
+            assert!(began.elapsed() < LIMIT, "unfreed does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.assert_works();
+        read_found(&self.trace.path().join("trace"), name)
+    }
+
+    /// Waits until unfreed has ended by itself.
+    pub fn wait(&mut self) {
+        self.unfreed.wait().unwrap();
+    }
+}
+
+/// Scans a program.
+#[track_caller]
+pub fn scanned(program: &Path, arguments: &[&str], options: &[&str]) -> Vec<Scanned> {
+    let name = program.file_name().unwrap().to_str().unwrap();
+    Ready::start(program, arguments, options).scanned(name)
+}
+
+fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
+    let (events, faults) = read(trace);
+    assert_eq!(faults, 0);
+    let (mut nodes, mut modules, mut names) = (Vec::new(), HashMap::new(), HashMap::new());
+    for event in &events {
+        match &event.what {
+            What::Stack(node) => nodes.push(*node),
+            What::Module(module) => {
+                modules.insert(module.id, module.identity.name.clone());
+            }
+            What::Name(name) => {
+                names.insert((name.module, name.offset), name.functions[0].function.clone());
+            }
+            _ => {}
+        }
+    }
+    // The innermost of the program's own functions: what allocates is called from there.
+    let function = |stack: StackId| {
+        let mut at = stack;
+        while !at.is_root() {
+            let node = nodes[(at.0 - StackId::FIRST.0) as usize];
+            let own = |module: ModuleId| names.get(&(module, node.frame.offset));
+            let named = node.frame.module.and_then(own);
+            if let Some(named) =
+                named.filter(|n| ["lost", "held", "hidden"].iter().any(|of| n.starts_with(of)))
+            {
+                return named.clone();
+            }
+            at = node.caller;
+        }
+        String::from("others")
+    };
+    let mut processes: BTreeMap<ProcessId, Scanned> = BTreeMap::new();
+    for event in &events {
+        match &event.what {
+            What::Process(process) if process.name == name => {
+                processes.insert(event.process, Scanned::default());
+            }
+            What::Scan(scan) => {
+                if let Some(process) = processes.get_mut(&event.process) {
+                    process.failed = scan.failed.clone();
+                    process.whole = scan.whole;
+                    process.stopped = Duration::from_nanos(scan.stopped.0);
+                    process.read = scan.read.0;
+                }
+            }
+            What::Reach(reach) => {
+                if let Some(process) = processes.get_mut(&event.process) {
+                    let found = Found {
+                        root: reach.root.map(|root| root.kind),
+                        module: reach.root.and_then(|root| modules.get(&root.module?).cloned()),
+                        blocks: reach.blocks,
+                        interior: reach.interior,
+                    };
+                    process.found.entry(function(reach.stack)).or_default().push(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    processes.into_values().collect()
+}
