@@ -127,6 +127,19 @@ fn a_program_that_lives_for_a_moment_is_missed() {
 }
 
 #[test]
+fn what_is_left_in_the_background_is_traced_to_its_end() {
+    let program = programs::c("exit3");
+    let command =
+        words(Path::new("/bin/sh"), &["-c", "\"$0\" & exit 0", program.to_str().unwrap()]);
+    // The shell ends before what it left has begun, or after: either may happen.
+    for round in 0..10 {
+        let traced = record(&command);
+        let names: Vec<_> = traced.processes().iter().map(|(_, it)| it.name.clone()).collect();
+        assert!(names.iter().any(|name| name == "exit3"), "round {round}: {names:?}");
+    }
+}
+
+#[test]
 fn many_that_are_not_traced_are_counted() {
     let program = programs::static_c("exit3");
     let script = "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do \"$0\"; done; exit 0";

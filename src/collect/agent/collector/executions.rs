@@ -109,6 +109,11 @@ impl Executions {
         None
     }
 
+    /// Whether a process, for all that is known alive, may be about to register as what it executes.
+    pub(super) fn are_awaited(&self, is_alive: impl Fn(u32) -> bool) -> bool {
+        self.waiting.iter().any(|it| it.since.elapsed() < REPORTS_WITHIN && is_alive(it.pid))
+    }
+
     /// Those of processes that never registered at all, or not since, where it is certain: at the
     /// end of the watching it is so of all.
     pub(super) fn overdue_elsewhere(&mut self, at_end: bool) -> Vec<Executes> {

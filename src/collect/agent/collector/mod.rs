@@ -8,6 +8,7 @@ use super::clock::{Stamp, Ticker, now};
 use super::error::CollectError;
 use super::memory::{SessionMemory, barrier};
 use super::merge::Merge;
+use super::procfs;
 use super::record::{Payload, Record};
 use super::signals::Signals;
 use super::tallies::Tallies;
@@ -120,7 +121,7 @@ impl<'a> Collector<'a> {
         duration: Option<Duration>,
         scan: Option<Duration>,
     ) -> Result<Exit, CollectError> {
-        let mut silence_told = false;
+        let (mut silence_told, mut target_ended) = (false, false);
         loop {
             let round = self.pass();
             let (to_pass_on, interrupted) = signals.take();
@@ -129,12 +130,14 @@ impl<'a> Collector<'a> {
                 self.target.signal(signal);
             }
             let elapsed = self.began.elapsed();
-            let target_ended = self.target.ended().is_some();
-            let all_ended = self.processes.iter().all(|process| process.ended);
+            // The round after that finds all that it has left behind.
+            let had_ended = std::mem::replace(&mut target_ended, self.target.ended().is_some());
+            let all_ended = self.processes.iter().all(|process| process.ended)
+                && !self.executions.are_awaited(procfs::is_alive);
             // With the program gone, whoever signals us means us.
             let told_to_end = interrupted || signalled;
             if (target_ended || self.target.is_elsewhere()) && told_to_end
-                || target_ended && all_ended
+                || had_ended && all_ended
                 || duration.is_some_and(|duration| elapsed >= duration)
                 || self.translator.has_failed()
             {
