@@ -112,6 +112,15 @@ impl<'a> Assembler<'a> {
         let common = self.suspect(common);
         let before = judged.before_teardown;
         let estimated = judged.estimated;
+        let common = match judged.group {
+            Some(group) => Suspect {
+                allocations: group.allocations,
+                live_blocks: group.live_blocks,
+                live_bytes: group.live_bytes,
+                ..common
+            },
+            None => common,
+        };
         Suspect {
             kind,
             allocations: whole(common.allocations, estimated.map(|e| e.allocations)),
@@ -318,7 +327,9 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
             Verdict::Steady => dismissed.steady += 1,
             Verdict::OneOff => dismissed.one_off += 1,
             Verdict::Undecided => dismissed.undecided += 1,
-            Verdict::Leak | Verdict::Growth if site.confidence < min_confidence => {
+            Verdict::Leak | Verdict::Growth
+                if site.confidence < min_confidence && site.part_of.is_none() =>
+            {
                 dismissed.below_bound += 1;
             }
             Verdict::Leak | Verdict::Growth => {}

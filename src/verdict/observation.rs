@@ -55,6 +55,21 @@ impl Observation {
         Some(Self::new(ledger, image, began, activity))
     }
 
+    /// Of several processes as one, on the epochs of the first to begin. Whatever is missing in any
+    /// of them is missing.
+    pub(super) fn together(ledger: &Ledger, leader: &Image, images: &[&Image]) -> Self {
+        let activity = ledger.activity_together(leader, images);
+        let mut sum = Self::new(ledger, leader, ledger.end(leader), activity);
+        for image in images.iter().filter(|image| image.id != leader.id) {
+            let own = Self::of(ledger, image);
+            sum.frees_missed = sum.frees_missed.max(own.frees_missed);
+            sum.frees_hidden |= own.frees_hidden;
+            sum.releases_unseen |= own.releases_unseen;
+            sum.bytes_lost |= own.bytes_lost;
+        }
+        sum
+    }
+
     fn new(ledger: &Ledger, image: &Image, end: Time, activity: Vec<Activity>) -> Self {
         let (grid, _) = ledger.grid(image);
         let allocations = |a: &Activity| a.allocations as f64;

@@ -64,6 +64,8 @@ pub(super) fn by_blocks(
             .then(|| explain::decided_by(&growth, site, &survivors, seen, sampled)),
         explanation: explain::explain(verdict, site, cohorts, &survivors, since),
         before_teardown: None,
+        group: None,
+        part_of: None,
         estimated: sampled.map(|sampled| sampled.estimated),
     };
     (judged, growth)
@@ -168,6 +170,8 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
             growth.snapshots, growth.blocks
         ),
         before_teardown: None,
+        group: None,
+        part_of: None,
         estimated: None,
     })
 }
