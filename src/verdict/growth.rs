@@ -2,6 +2,7 @@
 //! 1 where the evidence is as a leak would leave it, under caps for what the observation cannot
 //! exclude. The factor or cap that costs most is kept: it says what would decide the matter.
 
+use super::backlog::Backlog;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::sampled::Sampled;
 use super::statistics::{error, last_third, ramp, ratio, theil_sen, variation};
@@ -17,6 +18,12 @@ pub(super) const MIN_EPOCHS: usize = 5;
 
 /// Whatever the evidence, a verdict from counts alone is no surer than this.
 const SUREST: f64 = 0.97;
+
+/// How much wear costs where the survivor age had to be cut.
+const LATE_CUT: f64 = 2.0;
+
+/// From this logarithm of likelihoods on, constant growth is taken for granted against filling.
+const SURE_OF_CURVE: f64 = 3.0;
 
 /// What keeps the confidence down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +72,8 @@ pub(super) struct Growth {
     pub(super) slope: Option<f64>,
     /// See [`Survivors::steadiness`].
     pub(super) steadiness: f64,
+    /// Where that is what convinces, and not survivors.
+    pub(super) backlog: Option<Backlog>,
 }
 
 /// Keeps the product of the factors, and which was the lowest.
@@ -103,8 +112,6 @@ impl Growth {
         seen: &Observation,
         sampled: Option<&Sampled>,
     ) -> Self {
-        let load = survivors.from.min(seen.load_end)..seen.load_end;
-        let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
         let pace = pace(cohorts, survivors, seen);
         let evenness = evenness(cohorts, survivors);
         let mut growth = Growth {
@@ -114,34 +121,72 @@ impl Growth {
             evenness: evenness.0,
             slope: None,
             steadiness: survivors.steadiness(),
+            backlog: None,
         };
-        if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
-            return growth;
-        }
-        let slope = theil_sen(&lows) / seen.width_s;
-        growth.slope = Some(slope);
-        if slope <= 0.0 {
-            growth.doubt = Doubt::Uneven;
-            return growth;
-        }
-        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
-        scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
-        scale.factor(ramp(pace.1, 0.4, 0.85), Doubt::Slowing);
-        scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
-        if has_ceased(cohorts, survivors, seen) {
-            scale.cap(0.45, Doubt::Slowing);
-        }
-        scale.factor(ramp(evenness.1, 0.4, 0.8), Doubt::Uneven);
-        let late = if survivors.cut { 10.0 } else { 1.5 } * survivors.late_deaths;
-        scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
-        scale.factor(0.6 + 0.4 * ramp(growth.steadiness, 0.35, 0.75), Doubt::Irregular);
-        losses(&mut scale, cohorts, survivors, seen);
-        caps(&mut scale, ledger, site, survivors, seen, growth.steadiness);
+        let stays = growth.stays(cohorts, survivors, seen, pace.1, evenness.1);
+        let backlog = Backlog::of(site, cohorts, seen);
+        let waits = backlog.as_ref().map(|backlog| growth.waits(backlog));
+        let by_backlog = match (&stays, &waits) {
+            (Some(stays), Some(waits)) => waits.confidence > stays.confidence,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let Some(mut scale) = (if by_backlog { waits } else { stays }) else { return growth };
+        let basis = match &backlog {
+            Some(backlog) if by_backlog => &backlog.gains,
+            _ => survivors,
+        };
+        losses(&mut scale, cohorts, basis, seen);
+        caps(&mut scale, ledger, site, basis, seen);
         if sampled.is_some_and(|sampled| !sampled.grew()) {
             scale.cap(0.45, Doubt::Sampled);
         }
         (growth.confidence, growth.doubt) = (scale.confidence, scale.doubt);
+        growth.backlog = backlog.filter(|_| by_backlog);
         growth
+    }
+
+    /// What the survivors say; `None`, and why, where they say that nothing accumulates.
+    fn stays(
+        &mut self,
+        cohorts: &[Cohort],
+        survivors: &Survivors,
+        seen: &Observation,
+        pace: f64,
+        evenness: f64,
+    ) -> Option<Scale> {
+        if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
+            return None;
+        }
+        let load = survivors.from.min(seen.load_end)..seen.load_end;
+        let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
+        let slope = theil_sen(&lows) / seen.width_s;
+        self.slope = Some(slope);
+        if slope <= 0.0 {
+            self.doubt = Doubt::Uneven;
+            return None;
+        }
+        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
+        scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
+        scale.factor(ramp(pace, 0.4, 0.85), Doubt::Slowing);
+        scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
+        if has_ceased(cohorts, survivors, seen) {
+            scale.cap(0.45, Doubt::Slowing);
+        }
+        scale.factor(ramp(evenness, 0.4, 0.8), Doubt::Uneven);
+        let late =
+            if survivors.cut { LATE_CUT * survivors.wear } else { 1.5 * survivors.late_deaths };
+        scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
+        scale.factor(0.6 + 0.4 * ramp(self.steadiness, 0.35, 0.75), Doubt::Irregular);
+        Some(scale)
+    }
+
+    /// What the low-water marks say of blocks that are all freed in the end.
+    fn waits(&self, backlog: &Backlog) -> Scale {
+        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
+        scale.factor(0.8 + 0.2 * ramp(backlog.gains.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
+        scale.factor(ramp(backlog.evidence, 0.0, SURE_OF_CURVE), Doubt::Slowing);
+        scale
     }
 }
 
@@ -245,7 +290,6 @@ fn caps(
     site: &Site,
     survivors: &Survivors,
     seen: &Observation,
-    steadiness: f64,
 ) {
     if seen.duration_s < MIN_DURATION_S {
         scale.cap(0.45, Doubt::Short);
@@ -260,7 +304,7 @@ fn caps(
     }
     // A start-up builds what it keeps in an irregular rush; a leak follows the load.
     if seen.from_start && seen.duration_s < 10.0 {
-        let rough = steadiness < 0.85 || variation(&survivors.counts) > 0.6;
+        let rough = survivors.steadiness() < 0.85 || variation(&survivors.counts) > 0.6;
         if rough {
             scale.cap(0.6, Doubt::Irregular);
         }

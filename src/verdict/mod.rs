@@ -2,6 +2,7 @@
 //! nothing, reads nothing and keeps nothing. `docs/verdicts.md` states the method and its limits.
 
 mod assessment;
+mod backlog;
 mod detectable;
 mod explain;
 mod groups;

@@ -22,6 +22,16 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
     median(pairs.map(|(i, j)| (values[j] - values[i]) / (j - i) as f64).collect())
 }
 
+/// The same over points at any places; pairs at one place have no slope.
+pub(super) fn theil_sen_over(points: &[(f64, f64)]) -> f64 {
+    let pairs = (0..points.len()).flat_map(|i| (i + 1..points.len()).map(move |j| (i, j)));
+    let slope = |(i, j): (usize, usize)| {
+        let (along, up) = (points[j].0 - points[i].0, points[j].1 - points[i].1);
+        (along > 0.0).then(|| up / along)
+    };
+    median(pairs.filter_map(slope).collect())
+}
+
 /// The coefficient of variation: standard deviation over mean; 0 without a mean.
 pub(super) fn variation(values: &[f64]) -> f64 {
     let count = values.len() as f64;
