@@ -3,9 +3,10 @@
 //! exclude. The factor or cap that costs most is kept: it says what would decide the matter.
 
 use super::backlog::Backlog;
+use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::sampled::Sampled;
-use super::statistics::{error, last_third, ramp, ratio, theil_sen, variation};
+use super::statistics::{decline, error, last_third, median, ramp, ratio, theil_sen, variation};
 use super::survivors::Survivors;
 use crate::event::StackId;
 use crate::ledger::{Cohort, Ledger, Site, StackEnd};
@@ -18,6 +19,9 @@ pub(super) const MIN_EPOCHS: usize = 5;
 
 /// Whatever the evidence, a verdict from counts alone is no surer than this.
 const SUREST: f64 = 0.97;
+
+/// So many standard errors a decline may be chance.
+const FAVOURED_ERRORS: f64 = 1.0;
 
 /// How much wear costs where the survivor age had to be cut.
 const LATE_CUT: f64 = 2.0;
@@ -34,6 +38,8 @@ pub(super) enum Doubt {
     Few,
     /// The observation is short.
     Short,
+    /// Next to nothing was ever freed: it may be what is not full yet.
+    NeverFreed,
     /// It slows down, as a cache that fills.
     Slowing,
     /// The share of blocks that stay depends on their age.
@@ -72,6 +78,8 @@ pub(super) struct Growth {
     pub(super) slope: Option<f64>,
     /// See [`Survivors::steadiness`].
     pub(super) steadiness: f64,
+    /// By how much the rate of survivors falls over their epochs: exponent of an exponential.
+    pub(super) decline: f64,
     /// Where that is what convinces, and not survivors.
     pub(super) backlog: Option<Backlog>,
 }
@@ -114,6 +122,7 @@ impl Growth {
     ) -> Self {
         let pace = pace(cohorts, survivors, seen);
         let evenness = evenness(cohorts, survivors);
+        let decline = decline_of(cohorts, survivors, seen);
         let mut growth = Growth {
             confidence: 0.0,
             doubt: Doubt::Few,
@@ -121,9 +130,10 @@ impl Growth {
             evenness: evenness.0,
             slope: None,
             steadiness: survivors.steadiness(),
+            decline: decline.0,
             backlog: None,
         };
-        let stays = growth.stays(cohorts, survivors, seen, pace.1, evenness.1);
+        let stays = growth.stays(cohorts, survivors, seen, [pace.1, evenness.1, decline.1]);
         let backlog = Backlog::of(site, cohorts, seen);
         let waits = backlog.as_ref().map(|backlog| growth.waits(backlog));
         let by_backlog = match (&stays, &waits) {
@@ -152,8 +162,7 @@ impl Growth {
         cohorts: &[Cohort],
         survivors: &Survivors,
         seen: &Observation,
-        pace: f64,
-        evenness: f64,
+        [pace, evenness, decline]: [f64; 3],
     ) -> Option<Scale> {
         if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
             return None;
@@ -169,6 +178,7 @@ impl Growth {
         let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
         scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
         scale.factor(ramp(pace, 0.4, 0.85), Doubt::Slowing);
+        scale.factor(1.0 - ramp(decline, 0.3, 0.9), Doubt::Slowing);
         scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
         if has_ceased(cohorts, survivors, seen) {
             scale.cap(0.45, Doubt::Slowing);
@@ -201,6 +211,19 @@ fn pace(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, 
     let by_work = last_third(&per_work);
     let of = |time: f64, work: f64| time.max(work.min(1.6 * time));
     (of(by_time.0, by_work.0), of(by_time.1, by_work.1))
+}
+
+/// By how much the rate of survivors falls over their epochs, and one standard error in the site's
+/// favour; against the clock or the work of the process, whichever shows less of it.
+fn decline_of(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, f64) {
+    // What a start-up puts down at once is no rate that falls.
+    let typical = median(survivors.counts.iter().copied().filter(|c| *c > 0.0).collect());
+    let counts: Vec<f64> = survivors.counts.iter().map(|c| c.min(2.0 * typical.max(1.0))).collect();
+    let favoured = |(decline, error): (f64, f64)| (decline, decline - FAVOURED_ERRORS * error);
+    let by_time = favoured(decline(&counts, &vec![1.0; counts.len()]));
+    let Some(work) = seen.work(&survivors.epochs, |e| cohorts[e].died) else { return by_time };
+    let by_work = favoured(decline(&counts, &work));
+    if by_work.1 < by_time.1 { by_work } else { by_time }
 }
 
 /// The share of blocks that survive, older half of the epochs against the younger: the smaller
@@ -294,13 +317,8 @@ fn caps(
     if seen.duration_s < MIN_DURATION_S {
         scale.cap(0.45, Doubt::Short);
     }
-    if site.frees == 0 {
-        let tens = (survivors.blocks / MIN_SURVIVORS).log10();
-        match seen.duration_s {
-            s if s < 30.0 => scale.cap(0.55 + 0.2 * tens, Doubt::Short),
-            s if s < 300.0 => scale.cap(0.65 + 0.4 * tens, Doubt::Short),
-            _ => {}
-        }
+    if never_freed::is(site) {
+        scale.cap(never_freed::cap(survivors.blocks, seen.duration_s), Doubt::NeverFreed);
     }
     // A start-up builds what it keeps in an irregular rush; a leak follows the load.
     if seen.from_start && seen.duration_s < 10.0 {

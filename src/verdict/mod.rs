@@ -7,6 +7,7 @@ mod detectable;
 mod explain;
 mod groups;
 mod growth;
+mod never_freed;
 mod observation;
 mod over_release;
 mod per_event;

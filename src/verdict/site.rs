@@ -136,7 +136,8 @@ fn evidence(
             None => fact("low-water-slope", slope, "blocks/s"),
         });
         evidence.extend(slope);
-        let ratios = [("pace", growth.pace), ("evenness", growth.evenness)];
+        let ratios =
+            [("pace", growth.pace), ("evenness", growth.evenness), ("decline", growth.decline)];
         let finite = ratios.into_iter().filter(|(_, value)| value.is_finite() && *value < 1e9);
         evidence.extend(finite.map(|(name, value)| fact(name, value, "ratio")));
     }

@@ -43,6 +43,26 @@ pub(super) fn variation(values: &[f64]) -> f64 {
     variance.sqrt() / mean
 }
 
+/// By how much a rate falls over an observation, as the exponent of an exponential: 12 times the distance
+/// of the events' mean place from the middle, as in Laplace's trend test; and its standard error, from
+/// the spread of the counts where that is more than chance alone. `widths` are what is done in each
+/// step, of which the counts are events.
+pub(super) fn decline(counts: &[f64], widths: &[f64]) -> (f64, f64) {
+    let (events, whole) = (counts.iter().sum::<f64>(), widths.iter().sum::<f64>());
+    if events <= 0.0 || whole <= 0.0 {
+        return (0.0, f64::INFINITY);
+    }
+    let (mut done, mut mean, mut spread) = (0.0, 0.0, 0.0);
+    for (count, width) in counts.iter().zip(widths) {
+        mean += count * (done + width / 2.0) / whole;
+        done += width;
+        let expected = events * width / whole;
+        spread += (count - expected).powi(2) / expected.max(1e-9);
+    }
+    let spread = (spread / (counts.len().max(2) - 1) as f64).max(1.0);
+    (12.0 * (0.5 - mean / events), (12.0 * spread / events).sqrt())
+}
+
 /// The mean of the last third of values over the mean of those before, and the same with
 /// [`FAVOUR`] standard errors of its logarithm (from the spread of the values) in its favour, at most 1.
 pub(super) fn last_third(values: &[f64]) -> (f64, f64) {
