@@ -15,7 +15,7 @@ const PARTS: usize = 8;
 
 /// A gain smaller than so many standard deviations of a random walk of as many steps is none: a queue
 /// that barely keeps up wanders that far.
-const WALK: f64 = 3.0;
+const WALK: f64 = 2.0;
 
 /// One site's backlog.
 #[derive(Debug)]

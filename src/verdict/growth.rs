@@ -21,7 +21,7 @@ pub(super) const MIN_EPOCHS: usize = 5;
 const SUREST: f64 = 0.97;
 
 /// So many standard errors a decline may be chance.
-const FAVOURED_ERRORS: f64 = 1.0;
+const FAVOURED_ERRORS: f64 = 1.5;
 
 /// How much wear costs where the survivor age had to be cut.
 const LATE_CUT: f64 = 2.0;
@@ -120,9 +120,10 @@ impl Growth {
         seen: &Observation,
         sampled: Option<&Sampled>,
     ) -> Self {
-        let pace = pace(cohorts, survivors, seen);
+        let frees = site.frees * 2 > site.allocations;
+        let pace = pace(cohorts, survivors, seen, frees);
         let evenness = evenness(cohorts, survivors);
-        let decline = decline_of(cohorts, survivors, seen);
+        let decline = decline_of(cohorts, survivors, seen, frees);
         let mut growth = Growth {
             confidence: 0.0,
             doubt: Doubt::Few,
@@ -178,7 +179,7 @@ impl Growth {
         let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
         scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
         scale.factor(ramp(pace, 0.4, 0.85), Doubt::Slowing);
-        scale.factor(1.0 - ramp(decline, 0.3, 0.9), Doubt::Slowing);
+        scale.factor(1.0 - ramp(decline, 0.15, 0.6), Doubt::Slowing);
         scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
         if has_ceased(cohorts, survivors, seen) {
             scale.cap(0.45, Doubt::Slowing);
@@ -202,28 +203,47 @@ impl Growth {
 
 /// Survivors in the last third of their epochs over those before, per epoch in which the process
 /// worked. Where the load itself fell, up to 1.6 times that, as the frees of other sites tell.
-fn pace(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, f64) {
+fn pace(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation, frees: bool) -> (f64, f64) {
     let by_time = last_third(&survivors.counts);
-    let Some(work) = seen.work(&survivors.epochs, |e| cohorts[e].died) else { return by_time };
-    let mean = work.iter().sum::<f64>() / work.len().max(1) as f64;
-    let per_work: Vec<f64> =
-        survivors.counts.iter().zip(&work).map(|(count, work)| count * mean / work).collect();
-    let by_work = last_third(&per_work);
     let of = |time: f64, work: f64| time.max(work.min(1.6 * time));
-    (of(by_time.0, by_work.0), of(by_time.1, by_work.1))
+    let by = |done: Vec<f64>| {
+        let mean = done.iter().sum::<f64>() / done.len().max(1) as f64;
+        let rates: Vec<f64> =
+            survivors.counts.iter().zip(&done).map(|(count, done)| count * mean / done).collect();
+        last_third(&rates)
+    };
+    let work = seen.work(&survivors.epochs, |e| cohorts[e].died).map(by);
+    let pace = work.map_or(by_time, |by_work| (of(by_time.0, by_work.0), of(by_time.1, by_work.1)));
+    let calls = calls(cohorts, survivors, frees).map(by);
+    calls.map_or(pace, |by_calls| (pace.0.max(by_calls.0), pace.1.max(by_calls.1)))
+}
+
+/// The calls of the site itself, where most of its blocks are freed: of these a leak keeps a share. Where
+/// they stay, calls and survivors are the same thing.
+fn calls(cohorts: &[Cohort], survivors: &Survivors, frees: bool) -> Option<Vec<f64>> {
+    let calls = || survivors.epochs.iter().map(|&e| (cohorts[e].born as f64).max(1.0)).collect();
+    frees.then(calls)
 }
 
 /// By how much the rate of survivors falls over their epochs, and one standard error in the site's
 /// favour; against the clock or the work of the process, whichever shows less of it.
-fn decline_of(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, f64) {
+fn decline_of(
+    cohorts: &[Cohort],
+    survivors: &Survivors,
+    seen: &Observation,
+    frees: bool,
+) -> (f64, f64) {
     // What a start-up puts down at once is no rate that falls.
     let typical = median(survivors.counts.iter().copied().filter(|c| *c > 0.0).collect());
     let counts: Vec<f64> = survivors.counts.iter().map(|c| c.min(2.0 * typical.max(1.0))).collect();
     let favoured = |(decline, error): (f64, f64)| (decline, decline - FAVOURED_ERRORS * error);
-    let by_time = favoured(decline(&counts, &vec![1.0; counts.len()]));
-    let Some(work) = seen.work(&survivors.epochs, |e| cohorts[e].died) else { return by_time };
-    let by_work = favoured(decline(&counts, &work));
-    if by_work.1 < by_time.1 { by_work } else { by_time }
+    let clocks = [
+        Some(vec![1.0; counts.len()]),
+        seen.work(&survivors.epochs, |e| cohorts[e].died),
+        calls(cohorts, survivors, frees),
+    ];
+    let declines = clocks.into_iter().flatten().map(|widths| favoured(decline(&counts, &widths)));
+    declines.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
 }
 
 /// The share of blocks that survive, older half of the epochs against the younger: the smaller

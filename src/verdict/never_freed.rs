@@ -10,7 +10,7 @@ use super::growth::MIN_SURVIVORS;
 use crate::ledger::Site;
 
 /// A site that freed a smaller share of its blocks counts as one that never did.
-const FREES_LITTLE: f64 = 1.0 / 16.0;
+const FREES_LITTLE: f64 = 1.0 / 8.0;
 
 /// The confidence with the fewest survivors and the shortest time.
 const LEAST: f64 = 0.45;
