@@ -6,6 +6,8 @@
 
 mod behaviours;
 
+#[path = "verdicts/budget.rs"]
+mod budget;
 #[path = "verdicts/look.rs"]
 mod look;
 #[path = "verdicts/over_time.rs"]

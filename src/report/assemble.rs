@@ -73,7 +73,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
         dismissed: dismissed(assessment, min_confidence),
-        undecided: undecided(ledger, assessment),
+        undecided: undecided(ledger, assessment, min_confidence),
         min_confidence,
         smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
         unmeasured: assessment.unmeasured,
@@ -343,10 +343,14 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
     dismissed
 }
 
-fn undecided(ledger: &Ledger, assessment: &Assessment) -> Vec<Undecided> {
+/// Of what may accumulate, too, where that is not sure enough for a suspect.
+fn undecided(ledger: &Ledger, assessment: &Assessment, min_confidence: f64) -> Vec<Undecided> {
     let mut reasons: BTreeMap<&str, (u64, u64, Option<Estimate>)> = BTreeMap::new();
     for judged in &assessment.sites {
         let Some(decided_by) = &judged.decided_by else { continue };
+        if judged.verdict.accumulates() && judged.confidence >= min_confidence {
+            continue;
+        }
         let (sites, bytes, estimate) = reasons.entry(decided_by).or_default();
         *sites += 1;
         let Some(site) = ledger.site(judged.site) else { continue };

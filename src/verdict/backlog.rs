@@ -88,6 +88,14 @@ impl Backlog {
     }
 }
 
+impl Backlog {
+    /// Blocks gained per second.
+    pub(super) fn per_s(&self, seen: &Observation) -> f64 {
+        let epochs = self.gains.until.saturating_sub(self.gains.from).max(1);
+        self.gains.blocks / (epochs as f64 * seen.width_s)
+    }
+}
+
 /// No part may gain less than this share of the mean part.
 const LEAST_PART: f64 = 0.4;
 
@@ -99,7 +107,7 @@ const LEAST_ERROR: f64 = 0.08;
 fn filling(share: f64) -> f64 {
     let (mut low, mut high) = (1e-3, 1e3);
     for _ in 0..40 {
-        let m: f64 = (low * high as f64).sqrt();
+        let m: f64 = f64::sqrt(low * high);
         if m * (1.0 - (-1.0 / m).exp()) < share { low = m } else { high = m }
     }
     (-0.5 / low).exp()

@@ -14,6 +14,9 @@ use crate::ledger::{Cohort, Ledger, Site, StackEnd};
 /// A site with fewer survivors does not accumulate visibly.
 pub(super) const MIN_SURVIVORS: f64 = 20.0;
 
+/// The same where most of the site's blocks are freed, so that those that stay stand out.
+const FEW_SURVIVORS: f64 = 12.0;
+
 /// Survivors must come from at least this many different epochs.
 pub(super) const MIN_EPOCHS: usize = 5;
 
@@ -134,7 +137,7 @@ impl Growth {
             decline: decline.0,
             backlog: None,
         };
-        let stays = growth.stays(cohorts, survivors, seen, [pace.1, evenness.1, decline.1]);
+        let stays = growth.stays(cohorts, survivors, seen, frees, [pace.1, evenness.1, decline.1]);
         let backlog = Backlog::of(site, cohorts, seen);
         let waits = backlog.as_ref().map(|backlog| growth.waits(backlog));
         let by_backlog = match (&stays, &waits) {
@@ -163,9 +166,11 @@ impl Growth {
         cohorts: &[Cohort],
         survivors: &Survivors,
         seen: &Observation,
+        frees: bool,
         [pace, evenness, decline]: [f64; 3],
     ) -> Option<Scale> {
-        if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
+        let least = if frees { FEW_SURVIVORS } else { MIN_SURVIVORS };
+        if survivors.blocks < least || survivors.distinct() < MIN_EPOCHS {
             return None;
         }
         let load = survivors.from.min(seen.load_end)..seen.load_end;
@@ -338,7 +343,9 @@ fn caps(
         scale.cap(0.45, Doubt::Short);
     }
     if never_freed::is(site) {
-        scale.cap(never_freed::cap(survivors.blocks, seen.duration_s), Doubt::NeverFreed);
+        // What fills in each of several processes has its bound in each.
+        let blocks = survivors.blocks / seen.processes as f64;
+        scale.cap(never_freed::cap(blocks, seen.duration_s), Doubt::NeverFreed);
     }
     // A start-up builds what it keeps in an irregular rush; a leak follows the load.
     if seen.from_start && seen.duration_s < 10.0 {

@@ -34,6 +34,8 @@ pub(super) struct Observation {
     pub(super) frees_hidden: bool,
     /// Whether a module of the process releases blocks unseen: any block may be gone.
     pub(super) releases_unseen: bool,
+    /// How many processes are looked at as one.
+    pub(super) processes: usize,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -60,6 +62,7 @@ impl Observation {
     pub(super) fn together(ledger: &Ledger, leader: &Image, images: &[&Image]) -> Self {
         let activity = ledger.activity_together(leader, images);
         let mut sum = Self::new(ledger, leader, ledger.end(leader), activity);
+        sum.processes = images.len().max(1);
         for image in images.iter().filter(|image| image.id != leader.id) {
             let own = Self::of(ledger, image);
             sum.frees_missed = sum.frees_missed.max(own.frees_missed);
@@ -91,6 +94,7 @@ impl Observation {
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
             frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
             releases_unseen: image.releases_unseen,
+            processes: 1,
             bytes_lost: lost.bytes > 0,
         }
     }
