@@ -85,7 +85,7 @@ impl Ledger {
         let (grid, len) = self.grid(leader);
         let (own, _) = self.grid(image);
         if own == grid {
-            return epoch;
+            return epoch.min(len - 1);
         }
         let middle = own.start(epoch).0.saturating_add(own.width() / 2);
         grid.epoch(Time(middle)).min(len - 1)

@@ -123,7 +123,7 @@ impl Growth {
         seen: &Observation,
         sampled: Option<&Sampled>,
     ) -> Self {
-        let frees = site.frees * 2 > site.allocations;
+        let frees = site.frees > site.allocations / 2;
         let pace = pace(cohorts, survivors, seen, frees);
         let evenness = evenness(cohorts, survivors);
         let decline = decline_of(cohorts, survivors, seen, frees);

@@ -13,7 +13,7 @@ use crate::ledger::Site;
 const FREES_LITTLE: f64 = 1.0 / 8.0;
 
 /// The confidence with the fewest survivors and the shortest time.
-const LEAST: f64 = 0.52;
+const LEAST: f64 = 0.525;
 
 /// What ten times the survivors add.
 const PER_TENFOLD_BLOCKS: f64 = 0.15;

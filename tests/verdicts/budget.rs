@@ -16,7 +16,7 @@ const SEEDS: u64 = 20;
 const BUDGET: usize = 1;
 
 /// Blocks that a site makes in the whole observation, on average.
-const BLOCKS: f64 = 100.0;
+const BLOCKS: f64 = 60.0;
 
 /// What a site does with its blocks.
 enum Habit {
