@@ -14,6 +14,8 @@ mod look;
 mod over_time;
 #[path = "verdicts/tables.rs"]
 mod tables;
+#[path = "verdicts/together.rs"]
+mod together;
 
 use std::cell::Cell;
 use std::rc::Rc;

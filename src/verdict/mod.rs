@@ -18,6 +18,7 @@ mod snapshots;
 mod statistics;
 mod survivors;
 mod teardown;
+mod trend;
 
 pub use assessment::{
     Assessment, BeforeTeardown, Estimated, Evidence, GroupSum, Held, Judged, OverReleaseSuspect,
