@@ -6,12 +6,16 @@
 
 mod behaviours;
 
+#[path = "verdicts/budget.rs"]
+mod budget;
 #[path = "verdicts/look.rs"]
 mod look;
 #[path = "verdicts/over_time.rs"]
 mod over_time;
 #[path = "verdicts/tables.rs"]
 mod tables;
+#[path = "verdicts/together.rs"]
+mod together;
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -26,7 +26,18 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    fn merge(&mut self, later: &Cohort) {
+    /// What happened at another site in the same time.
+    pub(super) fn and(&mut self, other: &Cohort) {
+        self.born = self.born.saturating_add(other.born);
+        self.born_bytes = self.born_bytes.saturating_add(other.born_bytes);
+        self.alive = self.alive.saturating_add(other.alive);
+        self.alive_bytes = self.alive_bytes.saturating_add(other.alive_bytes);
+        self.died = self.died.saturating_add(other.died);
+        self.low = self.low.saturating_add(other.low);
+        self.high = self.high.saturating_add(other.high);
+    }
+
+    pub(super) fn merge(&mut self, later: &Cohort) {
         self.born = self.born.saturating_add(later.born);
         self.born_bytes = self.born_bytes.saturating_add(later.born_bytes);
         self.alive = self.alive.saturating_add(later.alive);

@@ -27,6 +27,14 @@ impl Lifetimes {
         }
     }
 
+    /// These and others, to the histogram's precision.
+    pub(super) fn and(&mut self, other: &Lifetimes) {
+        let Some(histogram) = &other.0 else { return };
+        for step in histogram.iter_recorded() {
+            self.record(step.value_iterated_to() << UNIT, u64::from(step.count_at_value()));
+        }
+    }
+
     /// The same without so many that lived between these times, as far as there are such.
     pub(super) fn without(&self, spans: &[(Time, Time, u64)]) -> Lifetimes {
         let Some(histogram) = &self.0 else { return Lifetimes::default() };
@@ -66,6 +74,20 @@ impl Lifetimes {
     pub fn quantile(&self, share: f64) -> Option<Time> {
         let histogram = self.0.as_ref().filter(|h| !h.is_empty())?;
         Some(Time(histogram.value_at_quantile(share).saturating_mul(1 << UNIT)))
+    }
+
+    /// How many lived at least this long, and by how many seconds longer, all together.
+    pub fn beyond(&self, lived: Time) -> (u64, f64) {
+        let Some(histogram) = &self.0 else { return (0, 0.0) };
+        let least = (lived.0 >> UNIT).max(1);
+        let mut sum = (0u64, 0.0);
+        for step in histogram.iter_recorded().filter(|step| step.value_iterated_to() >= least) {
+            let count = u64::from(step.count_at_value());
+            let longer = (step.value_iterated_to() - least) << UNIT;
+            sum.0 = sum.0.saturating_add(count);
+            sum.1 += count as f64 * Time(longer).seconds();
+        }
+        sum
     }
 
     /// How many lived at least this long, to the histogram's precision.

@@ -18,6 +18,7 @@ mod sites;
 mod sizes;
 mod stacks;
 mod teardown;
+mod together;
 mod tombstones;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub use sites::{LiveSet, Site, SiteId};
 pub use sizes::Sizes;
 pub use stacks::{Frames, MAX_DEPTH, StackEnd, Stacks};
 pub use teardown::TornDown;
+pub use together::Together;
 pub use tombstones::WINDOW;
 
 /// Everything the events said, folded.

@@ -140,6 +140,27 @@ impl Site {
         self.estimates().map_or_else(counted, Estimates::live_bytes)
     }
 
+    /// Another site's counts beside its own; nothing that tells of single epochs.
+    pub(super) fn and(&mut self, other: &Site) {
+        for (sum, of) in [
+            (&mut self.allocations, other.allocations),
+            (&mut self.allocated_bytes, other.allocated_bytes),
+            (&mut self.frees, other.frees),
+            (&mut self.frees_unseen, other.frees_unseen),
+            (&mut self.live_blocks, other.live_blocks),
+            (&mut self.live_bytes, other.live_bytes),
+            (&mut self.peak_blocks, other.peak_blocks),
+            (&mut self.peak_bytes, other.peak_bytes),
+        ] {
+            *sum = sum.saturating_add(of);
+        }
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.lifetimes.and(&other.lifetimes);
+        self.tallied |= other.tallied;
+        self.estimated |= other.estimated;
+    }
+
     /// Of the blocks born in each of the first `len` epochs, those freed in this span of the process's
     /// frees, and their bytes.
     pub(super) fn freed_in(&self, span: u32, grid: &Grid, len: usize) -> Vec<(u64, u64)> {

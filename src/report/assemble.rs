@@ -74,7 +74,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
         dismissed: dismissed(assessment, min_confidence),
-        undecided: undecided(ledger, assessment),
+        undecided: undecided(ledger, assessment, min_confidence),
         min_confidence,
         smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
         unmeasured: assessment.unmeasured,
@@ -113,6 +113,15 @@ impl<'a> Assembler<'a> {
         let common = self.suspect(common);
         let before = judged.before_teardown;
         let estimated = judged.estimated;
+        let common = match judged.group {
+            Some(group) => Suspect {
+                allocations: group.allocations,
+                live_blocks: group.live_blocks,
+                live_bytes: group.live_bytes,
+                ..common
+            },
+            None => common,
+        };
         Suspect {
             kind,
             allocations: whole(common.allocations, estimated.map(|e| e.allocations)),
@@ -321,7 +330,9 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
             Verdict::Steady => dismissed.steady += 1,
             Verdict::OneOff => dismissed.one_off += 1,
             Verdict::Undecided => dismissed.undecided += 1,
-            Verdict::Leak | Verdict::Growth if site.confidence < min_confidence => {
+            Verdict::Leak | Verdict::Growth
+                if site.confidence < min_confidence && site.part_of.is_none() =>
+            {
                 dismissed.below_bound += 1;
             }
             Verdict::Leak | Verdict::Growth => {}
@@ -335,10 +346,14 @@ fn dismissed(assessment: &Assessment, min_confidence: f64) -> Dismissed {
     dismissed
 }
 
-fn undecided(ledger: &Ledger, assessment: &Assessment) -> Vec<Undecided> {
+/// Of what may accumulate, too, where that is not sure enough for a suspect.
+fn undecided(ledger: &Ledger, assessment: &Assessment, min_confidence: f64) -> Vec<Undecided> {
     let mut reasons: BTreeMap<&str, (u64, u64, Option<Estimate>)> = BTreeMap::new();
     for judged in &assessment.sites {
         let Some(decided_by) = &judged.decided_by else { continue };
+        if judged.verdict.accumulates() && judged.confidence >= min_confidence {
+            continue;
+        }
         let (sites, bytes, estimate) = reasons.entry(decided_by).or_default();
         *sites += 1;
         let Some(site) = ledger.site(judged.site) else { continue };

@@ -47,7 +47,7 @@ pub fn ran(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue) -> 
         .filter(|(_, identity)| concerns(catalogue, identity))
         .map(|(id, _)| id)
         .collect();
-    let growing = assessment.suspects(min_confidence).into_iter().map(|judged| judged.site);
+    let growing = assessment.accused(min_confidence).map(|judged| judged.site);
     let released = assessment.over_releases.iter().filter(|over| over.confidence >= min_confidence);
     let suspects: BTreeSet<SiteId> = growing.chain(released.map(|over| over.site)).collect();
     let concerned = |judged: &&crate::verdict::Judged| {

@@ -129,9 +129,30 @@ pub struct Judged {
     /// What the verdict was made of, if not of the site as it was at the end: the process tore
     /// itself down and freed what had grown until then.
     pub before_teardown: Option<BeforeTeardown>,
+    /// The sums it was judged by, where it speaks for a group of sites.
+    pub group: Option<GroupSum>,
+    /// The site that speaks for it: verdict and confidence are those of their group.
+    #[serde(skip)]
+    pub part_of: Option<SiteId>,
     /// What its counts stand for; `None` where the process was not sampled.
     #[serde(skip)]
     pub estimated: Option<Estimated>,
+}
+
+/// Sites judged as one: their stacks differ only in how often frames repeat, or they are of sibling
+/// processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupSum {
+    /// How many sites.
+    pub sites: u64,
+    /// Of how many processes.
+    pub processes: u64,
+    /// Blocks allocated, of all.
+    pub allocations: u64,
+    /// Live blocks, of all.
+    pub live_blocks: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
 }
 
 /// The live set of a site before its process tore itself down.
@@ -242,16 +263,21 @@ pub enum Unmeasured {
 }
 
 impl Assessment {
-    /// The sites that accumulate with at least this confidence, fastest growth first.
+    /// The sites that accumulate with at least this confidence, those that speak for a group among
+    /// them, fastest growth first.
     pub fn suspects(&self, min_confidence: f64) -> Vec<&Judged> {
-        let mut suspects: Vec<&Judged> = self
-            .sites
-            .iter()
-            .filter(|site| site.verdict.accumulates() && site.confidence >= min_confidence)
-            .collect();
+        let mut suspects: Vec<&Judged> =
+            self.accused(min_confidence).filter(|site| site.part_of.is_none()).collect();
         suspects.sort_by(|a, b| {
             b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s).then(a.site.cmp(&b.site))
         });
         suspects
+    }
+
+    /// The same in the ledger's order, with every site of a group.
+    pub fn accused(&self, min_confidence: f64) -> impl Iterator<Item = &Judged> {
+        let sure =
+            move |site: &&Judged| site.verdict.accumulates() && site.confidence >= min_confidence;
+        self.sites.iter().filter(sure)
     }
 }

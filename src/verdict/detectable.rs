@@ -5,7 +5,8 @@
 
 use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Unmeasured;
-use super::growth::{MIN_EPOCHS, MIN_SURVIVORS, stop_cap};
+use super::growth::{MIN_EPOCHS, stop_cap};
+use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::statistics::median;
 use crate::event::Bytes;
@@ -87,11 +88,7 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
         return Err(Unmeasured::LoadStopped);
     }
     // As many as the confidence needs with no free ever seen at the site: the inverse of the caps.
-    let needed = match seen.duration_s {
-        s if s < 30.0 => MIN_SURVIVORS * 10f64.powf(0.15 / 0.2),
-        s if s < 300.0 => MIN_SURVIVORS * 10f64.powf(0.05 / 0.4),
-        _ => MIN_SURVIVORS,
-    };
+    let needed = never_freed::blocks(DEFAULT_MIN_CONFIDENCE, seen.duration_s);
     let unmatched: u64 = seen.activity[seen.activity.len() / 2..].iter().map(|a| a.unmatched).sum();
     let blocks = needed.max(4.0 * unmatched as f64).max(usual_losses(image, seen));
     let sites = image.sites().filter_map(|id| ledger.site(id));

@@ -1,8 +1,11 @@
 //! A verdict in two plain sentences, and what would decide an open one. Numbers here are those of
 //! the evidence, rounded for reading; the JSON has them in full.
 
+use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Verdict;
+use super::backlog::Backlog;
 use super::growth::{Doubt, Growth, MIN_SURVIVORS};
+use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::sampled::Sampled;
 use super::survivors::Survivors;
@@ -16,11 +19,20 @@ pub(super) fn explain(
     cohorts: &[Cohort],
     survivors: &Survivors,
     since: Time,
+    backlog: Option<&Backlog>,
 ) -> String {
     let live = about(site.live_blocks, site.estimated_live_blocks(), site);
     let born = about(site.allocations, site.estimated_allocations(), site);
-    match verdict {
-        Verdict::Leak | Verdict::Growth => {
+    match (verdict, backlog) {
+        (Verdict::Leak | Verdict::Growth, Some(backlog)) => format!(
+            "Of every 1,000 blocks allocated here since {:.1} s, {} more came than went, from the \
+             first to the last at one rate. {} of {born} were freed, so each is in the end, and {live} \
+             wait now.",
+            since.seconds(),
+            group((backlog.per_call.clamp(0.0, 1.0) * 1000.0) as u64),
+            about(site.frees, site.estimated_frees(), site),
+        ),
+        (Verdict::Leak | Verdict::Growth, None) => {
             let of = per_thousand(
                 survivors.sum(cohorts, |c| c.alive),
                 survivors.sum(cohorts, |c| c.born),
@@ -40,21 +52,21 @@ pub(super) fn explain(
                     if site.estimates().is_some() { "recorded here" } else { "allocated here" },
             )
         }
-        Verdict::Cache => format!(
+        (Verdict::Cache, _) => format!(
             "{live} of {born} blocks allocated here are alive. Their number grew and then stayed, \
              or old ones go as new ones come."
         ),
-        Verdict::Steady => format!(
+        (Verdict::Steady, _) => format!(
             "{} of {born} blocks allocated here were freed, {live} are alive. The number of live \
              blocks keeps returning to where it was.",
             about(site.frees, site.estimated_frees(), site)
         ),
-        Verdict::OneOff => format!(
+        (Verdict::OneOff, _) => format!(
             "{live} blocks allocated here are alive, the last from {:.1} s. Few came, or all in one \
              phase, and no more since.",
             site.last.seconds()
         ),
-        Verdict::Undecided => format!(
+        (Verdict::Undecided, _) => format!(
             "{live} of {born} blocks allocated here are alive. That is too little to tell a leak \
              from what the program means to keep."
         ),
@@ -107,7 +119,7 @@ pub(super) fn decided_by(
         }
         Doubt::LateDeaths | Doubt::Uneven if survivors.cut => {
             let usual = site.lifetimes.quantile(0.999).map_or(0.0, Time::seconds);
-            format!("observing for {:.0} s: blocks live up to {usual:.0} s here", 8.0 * usual)
+            format!("{}: blocks live up to {usual:.0} s here", observing(8.0 * usual, seen))
         }
         Doubt::Few | Doubt::Short | Doubt::Sampled
             if site.allocations > 0
@@ -119,10 +131,43 @@ pub(super) fn decided_by(
             let rate = site.live_blocks as f64 / seen.duration_s.max(1e-9);
             let needed = (3.0 * MIN_SURVIVORS / rate.max(1e-9)).max(MIN_DURATION_S);
             let needed = needed.max(2.0 * seen.duration_s);
-            format!("observing for {needed:.0} s under the same load: too few blocks stayed so far")
+            format!("{} under the same load: too few blocks stayed so far", observing(needed, seen))
         }
-        _ => format!("observing for {:.0} s under steady load", (3.0 * seen.duration_s).max(30.0)),
+        Doubt::NeverFreed => {
+            // At its pace so far it has as many as a suspect needs then.
+            let needed = never_freed::blocks(DEFAULT_MIN_CONFIDENCE, f64::MAX);
+            let pace = survivors.blocks.max(1.0) / seen.duration_s.max(1e-9);
+            let needed_s = (needed / pace).max(2.0 * seen.duration_s);
+            format!(
+                "a look at what refers to its blocks (--scan), or {}: next to none was ever freed, \
+                 which is a leak or not full yet",
+                observing(needed_s, seen)
+            )
+        }
+        _ => {
+            let needed = (3.0 * seen.duration_s).max(30.0);
+            format!("{} under steady load", observing(needed, seen))
+        }
     }
+}
+
+/// How long to observe on the whole, and when that will be: in steps, so that sites that need about
+/// as long are told together.
+fn observing(needed_s: f64, seen: &Observation) -> String {
+    const STEPS: [f64; 13] = [
+        5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0,
+        86_400.0,
+    ];
+    let left = (needed_s - seen.duration_s).max(0.0);
+    let step = STEPS.into_iter().find(|step| left <= *step);
+    let step = step.unwrap_or_else(|| (left / 86_400.0).ceil() * 86_400.0);
+    let when = match step {
+        ..120.0 => format!("{step} s"),
+        ..7200.0 => format!("{} min", step / 60.0),
+        ..86_400.0 => format!("{} h", step / 3600.0),
+        _ => format!("{} d", step / 86_400.0),
+    };
+    format!("observing for longer (in about {when})")
 }
 
 /// How much finer a sample, or how much longer an observation, would show what this one does not. In

@@ -2,21 +2,33 @@
 //! 1 where the evidence is as a leak would leave it, under caps for what the observation cannot
 //! exclude. The factor or cap that costs most is kept: it says what would decide the matter.
 
+use super::backlog::Backlog;
+use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::sampled::Sampled;
-use super::statistics::{error, last_third, ramp, ratio, theil_sen, variation};
+use super::statistics::{ramp, theil_sen, variation};
 use super::survivors::Survivors;
+use super::trend::{decline_of, evenness, has_ceased, pace, recent};
 use crate::event::StackId;
 use crate::ledger::{Cohort, Ledger, Site, StackEnd};
 
 /// A site with fewer survivors does not accumulate visibly.
 pub(super) const MIN_SURVIVORS: f64 = 20.0;
 
+/// The same where most of the site's blocks are freed, so that those that stay stand out.
+const FEW_SURVIVORS: f64 = 12.0;
+
 /// Survivors must come from at least this many different epochs.
 pub(super) const MIN_EPOCHS: usize = 5;
 
 /// Whatever the evidence, a verdict from counts alone is no surer than this.
 const SUREST: f64 = 0.97;
+
+/// How much wear costs where the survivor age had to be cut.
+const LATE_CUT: f64 = 2.0;
+
+/// From this logarithm of likelihoods on, constant growth is taken for granted against filling.
+const SURE_OF_CURVE: f64 = 3.0;
 
 /// What keeps the confidence down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +39,8 @@ pub(super) enum Doubt {
     Few,
     /// The observation is short.
     Short,
+    /// Next to nothing was ever freed: it may be what is not full yet.
+    NeverFreed,
     /// It slows down, as a cache that fills.
     Slowing,
     /// The share of blocks that stay depends on their age.
@@ -65,6 +79,10 @@ pub(super) struct Growth {
     pub(super) slope: Option<f64>,
     /// See [`Survivors::steadiness`].
     pub(super) steadiness: f64,
+    /// By how much the rate of survivors falls over their epochs: exponent of an exponential.
+    pub(super) decline: f64,
+    /// Where that is what convinces, and not survivors.
+    pub(super) backlog: Option<Backlog>,
 }
 
 /// Keeps the product of the factors, and which was the lowest.
@@ -103,10 +121,10 @@ impl Growth {
         seen: &Observation,
         sampled: Option<&Sampled>,
     ) -> Self {
-        let load = survivors.from.min(seen.load_end)..seen.load_end;
-        let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
-        let pace = pace(cohorts, survivors, seen);
+        let frees = site.frees > site.allocations / 2;
+        let pace = pace(cohorts, survivors, seen, frees);
         let evenness = evenness(cohorts, survivors);
+        let decline = decline_of(cohorts, survivors, seen, frees);
         let mut growth = Growth {
             confidence: 0.0,
             doubt: Doubt::Few,
@@ -114,100 +132,76 @@ impl Growth {
             evenness: evenness.0,
             slope: None,
             steadiness: survivors.steadiness(),
+            decline: decline.0,
+            backlog: None,
         };
-        if survivors.blocks < MIN_SURVIVORS || survivors.distinct() < MIN_EPOCHS {
-            return growth;
-        }
-        let slope = theil_sen(&lows) / seen.width_s;
-        growth.slope = Some(slope);
-        if slope <= 0.0 {
-            growth.doubt = Doubt::Uneven;
-            return growth;
-        }
-        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
-        scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
-        scale.factor(ramp(pace.1, 0.4, 0.85), Doubt::Slowing);
-        scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
-        if has_ceased(cohorts, survivors, seen) {
-            scale.cap(0.45, Doubt::Slowing);
-        }
-        scale.factor(ramp(evenness.1, 0.4, 0.8), Doubt::Uneven);
-        let late = if survivors.cut { 10.0 } else { 1.5 } * survivors.late_deaths;
-        scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
-        scale.factor(0.6 + 0.4 * ramp(growth.steadiness, 0.35, 0.75), Doubt::Irregular);
-        losses(&mut scale, cohorts, survivors, seen);
-        caps(&mut scale, ledger, site, survivors, seen, growth.steadiness);
+        let stays = growth.stays(cohorts, survivors, seen, frees, [pace.1, evenness.1, decline.1]);
+        let backlog = Backlog::of(site, cohorts, seen);
+        let waits = backlog.as_ref().map(|backlog| growth.waits(backlog));
+        let by_backlog = match (&stays, &waits) {
+            (Some(stays), Some(waits)) => waits.confidence > stays.confidence,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let Some(mut scale) = (if by_backlog { waits } else { stays }) else { return growth };
+        let basis = match &backlog {
+            Some(backlog) if by_backlog => &backlog.gains,
+            _ => survivors,
+        };
+        losses(&mut scale, cohorts, basis, seen);
+        caps(&mut scale, ledger, site, basis, seen);
         if sampled.is_some_and(|sampled| !sampled.grew()) {
             scale.cap(0.45, Doubt::Sampled);
         }
         (growth.confidence, growth.doubt) = (scale.confidence, scale.doubt);
+        growth.backlog = backlog.filter(|_| by_backlog);
         growth
     }
-}
 
-/// Survivors in the last third of their epochs over those before, per epoch in which the process
-/// worked. Where the load itself fell, up to 1.6 times that, as the frees of other sites tell.
-fn pace(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> (f64, f64) {
-    let by_time = last_third(&survivors.counts);
-    let Some(work) = seen.work(&survivors.epochs, |e| cohorts[e].died) else { return by_time };
-    let mean = work.iter().sum::<f64>() / work.len().max(1) as f64;
-    let per_work: Vec<f64> =
-        survivors.counts.iter().zip(&work).map(|(count, work)| count * mean / work).collect();
-    let by_work = last_third(&per_work);
-    let of = |time: f64, work: f64| time.max(work.min(1.6 * time));
-    (of(by_time.0, by_work.0), of(by_time.1, by_work.1))
-}
-
-/// The share of blocks that survive, older half of the epochs against the younger: the smaller
-/// over the larger, signed by nothing; a leak keeps a constant share.
-fn evenness(cohorts: &[Cohort], survivors: &Survivors) -> (f64, f64) {
-    let (older, younger) = survivors.epochs.split_at(survivors.epochs.len() / 2);
-    let share = |epochs: &[usize]| {
-        let sum = |of: fn(&Cohort) -> u64| {
-            epochs.iter().map(|&e| of(&cohorts[e])).fold(0, u64::saturating_add)
-        };
-        sum(|c| c.alive) as f64 / sum(|c| c.born).max(1) as f64
-    };
-    let (older_share, younger_share) = (share(older), share(younger));
-    let error = error(&survivors.counts, older.len(), younger.len());
-    let (low, high) = (older_share.min(younger_share), older_share.max(younger_share));
-    let (_, favoured) = ratio(low, high, error);
-    (older_share / younger_share.max(f64::MIN_POSITIVE), favoured)
-}
-
-/// Where survivors must be so old that the recent past has none: whether the low-water marks still
-/// rise in it, as a share of their rise before. 1 where survivors reach into the recent past.
-fn recent(lows: &[f64], cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> f64 {
-    let third = lows.len() / 3;
-    let reached = survivors.epochs.last().map_or(0, |last| last + 1);
-    if third < 2 || reached + third / 2 >= seen.load_end {
-        return if cohorts[..seen.load_end].iter().rev().take(third + 2).any(|c| c.born > 0) {
-            1.0
-        } else {
-            0.0
-        };
+    /// What the survivors say; `None`, and why, where they say that nothing accumulates.
+    fn stays(
+        &mut self,
+        cohorts: &[Cohort],
+        survivors: &Survivors,
+        seen: &Observation,
+        frees: bool,
+        [pace, evenness, decline]: [f64; 3],
+    ) -> Option<Scale> {
+        let least = if frees { FEW_SURVIVORS } else { MIN_SURVIVORS };
+        if survivors.blocks < least || survivors.distinct() < MIN_EPOCHS {
+            return None;
+        }
+        let load = survivors.from.min(seen.load_end)..seen.load_end;
+        let lows: Vec<f64> = cohorts[load].iter().map(|c| c.low as f64).collect();
+        let slope = theil_sen(&lows) / seen.width_s;
+        self.slope = Some(slope);
+        if slope <= 0.0 {
+            self.doubt = Doubt::Uneven;
+            return None;
+        }
+        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
+        scale.factor(0.8 + 0.2 * ramp(survivors.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
+        scale.factor(ramp(pace, 0.4, 0.85), Doubt::Slowing);
+        scale.factor(1.0 - ramp(decline, 0.15, 0.6), Doubt::Slowing);
+        scale.factor(ramp(recent(&lows, cohorts, survivors, seen), 0.1, 0.5), Doubt::Slowing);
+        if has_ceased(cohorts, survivors, seen) {
+            scale.cap(0.45, Doubt::Slowing);
+        }
+        scale.factor(ramp(evenness, 0.4, 0.8), Doubt::Uneven);
+        let late =
+            if survivors.cut { LATE_CUT * survivors.wear } else { 1.5 * survivors.late_deaths };
+        scale.factor((1.0 - late).max(0.0), Doubt::LateDeaths);
+        scale.factor(0.6 + 0.4 * ramp(self.steadiness, 0.35, 0.75), Doubt::Irregular);
+        Some(scale)
     }
-    let (before, after) = lows.split_at(lows.len() - third);
-    let earlier = theil_sen(before);
-    if earlier <= 0.0 { 0.0 } else { theil_sen(after) / earlier }
-}
 
-/// Whether a site that added blocks in each of five sixths of its time adds next to none in the
-/// last sixth, though the process works: a warm-up is over sooner than its last third tells.
-fn has_ceased(cohorts: &[Cohort], survivors: &Survivors, seen: &Observation) -> bool {
-    let load = survivors.from.min(seen.load_end)..seen.load_end;
-    let alive: Vec<f64> = load.filter(|&e| seen.busy[e]).map(|e| cohorts[e].alive as f64).collect();
-    let sixth = alive.len() / 6;
-    if sixth == 0 {
-        return false;
+    /// What the low-water marks say of blocks that are all freed in the end.
+    fn waits(&self, backlog: &Backlog) -> Scale {
+        let mut scale = Scale { confidence: SUREST, doubt: Doubt::None, lowest: 1.0 };
+        scale.factor(0.8 + 0.2 * ramp(backlog.gains.blocks, MIN_SURVIVORS, 100.0), Doubt::Few);
+        scale.factor(ramp(backlog.evidence, 0.0, SURE_OF_CURVE), Doubt::Slowing);
+        scale
     }
-    let (before, last) = alive.split_at(alive.len() - sixth);
-    let mean = before.iter().sum::<f64>() / before.len() as f64;
-    let regular = before
-        .chunks(sixth)
-        .all(|part| part.iter().sum::<f64>() >= 0.25 * mean * part.len() as f64);
-    let expected = mean * sixth as f64;
-    regular && expected >= 10.0 && last.iter().sum::<f64>() < 0.1 * expected
 }
 
 /// Frees that were lost leave survivors behind in proportion to the births; frees of unknown blocks
@@ -245,22 +239,18 @@ fn caps(
     site: &Site,
     survivors: &Survivors,
     seen: &Observation,
-    steadiness: f64,
 ) {
     if seen.duration_s < MIN_DURATION_S {
         scale.cap(0.45, Doubt::Short);
     }
-    if site.frees == 0 {
-        let tens = (survivors.blocks / MIN_SURVIVORS).log10();
-        match seen.duration_s {
-            s if s < 30.0 => scale.cap(0.55 + 0.2 * tens, Doubt::Short),
-            s if s < 300.0 => scale.cap(0.65 + 0.4 * tens, Doubt::Short),
-            _ => {}
-        }
+    if never_freed::is(site) {
+        // What fills in each of several processes has its bound in each.
+        let blocks = survivors.blocks / seen.processes as f64;
+        scale.cap(never_freed::cap(blocks, seen.duration_s), Doubt::NeverFreed);
     }
     // A start-up builds what it keeps in an irregular rush; a leak follows the load.
     if seen.from_start && seen.duration_s < 10.0 {
-        let rough = steadiness < 0.85 || variation(&survivors.counts) > 0.6;
+        let rough = survivors.steadiness() < 0.85 || variation(&survivors.counts) > 0.6;
         if rough {
             scale.cap(0.6, Doubt::Irregular);
         }

@@ -2,10 +2,13 @@
 //! nothing, reads nothing and keeps nothing. `docs/verdicts.md` states the method and its limits.
 
 mod assessment;
+mod backlog;
 mod detectable;
 mod explain;
+mod groups;
 mod growth;
 mod held;
+mod never_freed;
 mod observation;
 mod over_release;
 mod per_event;
@@ -16,10 +19,11 @@ mod snapshots;
 mod statistics;
 mod survivors;
 mod teardown;
+mod trend;
 
 pub use assessment::{
-    Assessment, BeforeTeardown, Estimated, Evidence, Held, Judged, OverReleaseSuspect, Unjudged,
-    Unmeasured, Verdict,
+    Assessment, BeforeTeardown, Estimated, Evidence, GroupSum, Held, Judged, OverReleaseSuspect,
+    Unjudged, Unmeasured, Verdict,
 };
 
 use std::collections::BTreeMap;
@@ -41,21 +45,25 @@ pub fn judge(ledger: &Ledger) -> Assessment {
     let of: BTreeMap<ProcessId, usize> =
         seen.iter().enumerate().map(|(at, (image, _))| (image.id, at)).collect();
     let per_event = per_event::blocks(ledger);
-    let sites = ledger.sites().filter_map(|(id, site)| {
-        let at = *of.get(&site.process)?;
-        let per_event = per_event.get(id.0 as usize).copied().flatten();
-        let judged = site::judge(ledger, id, site, &seen[at].1, per_event);
-        let earlier = earlier[at].as_ref();
-        let torn_down = earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen));
-        Some(held::judge(ledger, site, &seen[at].1, torn_down.unwrap_or(judged)))
-    });
+    let mut sites: Vec<Judged> = ledger
+        .sites()
+        .filter_map(|(id, site)| {
+            let at = *of.get(&site.process)?;
+            let per_event = per_event.get(id.0 as usize).copied().flatten();
+            let judged = site::judge(ledger, id, site, &seen[at].1, per_event);
+            let earlier = earlier[at].as_ref();
+            let torn_down = earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen));
+            Some(held::judge(ledger, site, &seen[at].1, torn_down.unwrap_or(judged)))
+        })
+        .collect();
+    groups::judge(ledger, &mut sites);
     let (over_releases, over_releases_unjudged) = over_release::judge(ledger);
     // Where a process tore itself down, what was judged is the time before.
     let judged = seen.iter().zip(&earlier);
     let judged = judged.map(|((image, seen), earlier)| (*image, earlier.as_ref().unwrap_or(seen)));
     let detectable = detectable::judge(ledger, judged);
     Assessment {
-        sites: sites.collect(),
+        sites,
         over_releases,
         over_releases_unjudged,
         smallest_detectable_bytes_per_s: detectable.bytes_per_s.ok(),

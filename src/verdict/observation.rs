@@ -34,6 +34,8 @@ pub(super) struct Observation {
     pub(super) frees_hidden: bool,
     /// Whether a module of the process releases blocks unseen: any block may be gone.
     pub(super) releases_unseen: bool,
+    /// How many processes are looked at as one.
+    pub(super) processes: usize,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -53,6 +55,22 @@ impl Observation {
             last.allocations = last.allocations.saturating_sub(allocations);
         }
         Some(Self::new(ledger, image, began, activity))
+    }
+
+    /// Of several processes as one, on the epochs of the first to begin. Whatever is missing in any
+    /// of them is missing.
+    pub(super) fn together(ledger: &Ledger, leader: &Image, images: &[&Image]) -> Self {
+        let activity = ledger.activity_together(leader, images);
+        let mut sum = Self::new(ledger, leader, ledger.end(leader), activity);
+        sum.processes = images.len().max(1);
+        for image in images.iter().filter(|image| image.id != leader.id) {
+            let own = Self::of(ledger, image);
+            sum.frees_missed = sum.frees_missed.max(own.frees_missed);
+            sum.frees_hidden |= own.frees_hidden;
+            sum.releases_unseen |= own.releases_unseen;
+            sum.bytes_lost |= own.bytes_lost;
+        }
+        sum
     }
 
     fn new(ledger: &Ledger, image: &Image, end: Time, activity: Vec<Activity>) -> Self {
@@ -76,6 +94,7 @@ impl Observation {
             frees_missed: missed / (missed + image.frees as f64).max(1.0),
             frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
             releases_unseen: image.releases_unseen,
+            processes: 1,
             bytes_lost: lost.bytes > 0,
         }
     }

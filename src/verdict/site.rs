@@ -6,7 +6,7 @@ use super::growth::Growth;
 use super::observation::Observation;
 use super::sampled::Sampled;
 use super::survivors::Survivors;
-use super::{explain, rest, snapshots};
+use super::{DEFAULT_MIN_CONFIDENCE, explain, rest, snapshots};
 use crate::event::Time;
 use crate::ledger::{Cohort, Estimate, Ledger, Site, SiteId};
 
@@ -44,7 +44,8 @@ pub(super) fn by_blocks(
     } else {
         rest::classify(site, cohorts, &survivors, seen, &growth)
     };
-    let since = since(ledger, site, cohorts, &survivors, verdict);
+    let basis = growth.backlog.as_ref().map_or(&survivors, |backlog| &backlog.gains);
+    let since = since(ledger, site, cohorts, basis, verdict);
     let judged = Judged {
         site: id,
         process: site.process,
@@ -55,18 +56,35 @@ pub(super) fn by_blocks(
         growth_bytes_per_s: match sampled {
             _ if !verdict.accumulates() => 0.0,
             Some(sampled) => sampled.estimated.growth_bytes_per_s.value,
-            None => growth.slope.unwrap_or(0.0) * mean_bytes(cohorts, &survivors),
+            None => match &growth.backlog {
+                Some(backlog) => backlog.per_s(seen) * mean_bytes(cohorts, &backlog.gains),
+                None => growth.slope.unwrap_or(0.0) * mean_bytes(cohorts, &survivors),
+            },
         },
         since,
         held: Held::NotMeasured,
         blocks_per_event: per_event.map(|per_event| per_event.value),
-        decided_by: (verdict == Verdict::Undecided)
+        decided_by: (verdict == Verdict::Undecided || is_unsure(verdict, confidence))
             .then(|| explain::decided_by(&growth, site, &survivors, seen, sampled)),
-        explanation: explain::explain(verdict, site, cohorts, &survivors, since),
+        explanation: explain::explain(
+            verdict,
+            site,
+            cohorts,
+            &survivors,
+            since,
+            growth.backlog.as_ref(),
+        ),
         before_teardown: None,
+        group: None,
+        part_of: None,
         estimated: sampled.map(|sampled| sampled.estimated),
     };
     (judged, growth)
+}
+
+/// Whether a site is said to accumulate, but not surely enough to be a suspect.
+fn is_unsure(verdict: Verdict, confidence: f64) -> bool {
+    verdict.accumulates() && confidence < DEFAULT_MIN_CONFIDENCE
 }
 
 fn since(
@@ -134,9 +152,17 @@ fn evidence(
             None => fact("low-water-slope", slope, "blocks/s"),
         });
         evidence.extend(slope);
-        let ratios = [("pace", growth.pace), ("evenness", growth.evenness)];
+        let ratios =
+            [("pace", growth.pace), ("evenness", growth.evenness), ("decline", growth.decline)];
         let finite = ratios.into_iter().filter(|(_, value)| value.is_finite() && *value < 1e9);
         evidence.extend(finite.map(|(name, value)| fact(name, value, "ratio")));
+    }
+    if let Some(backlog) = &growth.backlog {
+        evidence.extend([
+            fact("backlog-per-call", backlog.per_call, "blocks per call"),
+            fact("backlog-curve", backlog.curve, "ratio"),
+            fact("backlog-curve-filling", backlog.filling, "ratio"),
+        ]);
     }
     if seen.frees_missed > 0.0 {
         evidence.push(fact("frees-missed", seen.frees_missed, "share"));
@@ -168,6 +194,8 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
             growth.snapshots, growth.blocks
         ),
         before_teardown: None,
+        group: None,
+        part_of: None,
         estimated: None,
     })
 }

@@ -22,6 +22,16 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
     median(pairs.map(|(i, j)| (values[j] - values[i]) / (j - i) as f64).collect())
 }
 
+/// The same over points at any places; pairs at one place have no slope.
+pub(super) fn theil_sen_over(points: &[(f64, f64)]) -> f64 {
+    let pairs = (0..points.len()).flat_map(|i| (i + 1..points.len()).map(move |j| (i, j)));
+    let slope = |(i, j): (usize, usize)| {
+        let (along, up) = (points[j].0 - points[i].0, points[j].1 - points[i].1);
+        (along > 0.0).then(|| up / along)
+    };
+    median(pairs.filter_map(slope).collect())
+}
+
 /// The coefficient of variation: standard deviation over mean; 0 without a mean.
 pub(super) fn variation(values: &[f64]) -> f64 {
     let count = values.len() as f64;
@@ -31,6 +41,26 @@ pub(super) fn variation(values: &[f64]) -> f64 {
     }
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
     variance.sqrt() / mean
+}
+
+/// By how much a rate falls over an observation, as the exponent of an exponential: 12 times the distance
+/// of the events' mean place from the middle, as in Laplace's trend test; and its standard error, from
+/// the spread of the counts where that is more than chance alone. `widths` are what is done in each
+/// step, of which the counts are events.
+pub(super) fn decline(counts: &[f64], widths: &[f64]) -> (f64, f64) {
+    let (events, whole) = (counts.iter().sum::<f64>(), widths.iter().sum::<f64>());
+    if events <= 0.0 || whole <= 0.0 {
+        return (0.0, f64::INFINITY);
+    }
+    let (mut done, mut mean, mut spread) = (0.0, 0.0, 0.0);
+    for (count, width) in counts.iter().zip(widths) {
+        mean += count * (done + width / 2.0) / whole;
+        done += width;
+        let expected = events * width / whole;
+        spread += (count - expected).powi(2) / expected.max(1e-9);
+    }
+    let spread = (spread / (counts.len().max(2) - 1) as f64).max(1.0);
+    (12.0 * (0.5 - mean / events), (12.0 * spread / events).sqrt())
 }
 
 /// The mean of the last third of values over the mean of those before, and the same with

@@ -3,6 +3,7 @@
 //! start-up population nor a single burst looks like an accumulation), and what happened before
 //! the first of them is left out.
 
+use super::growth::{MIN_EPOCHS, MIN_SURVIVORS};
 use super::observation::Observation;
 use super::statistics::median;
 use crate::event::Time;
@@ -10,6 +11,12 @@ use crate::ledger::{Cohort, Site};
 
 /// Blocks older than this many times the p99.9 freed lifetime are survivors.
 const LIFETIMES: f64 = 4.0;
+
+/// Where that is more than half of the observation, these shares of it are tried instead.
+const CUT_AGES: [f64; 3] = [1.0 / 3.0, 1.0 / 2.0, 2.0 / 3.0];
+
+/// So many deaths are added to those seen beyond an age, since none seen is not none to come.
+const UNSEEN_DEATHS: f64 = 0.5;
 
 /// One site's survivors.
 #[derive(Debug)]
@@ -30,6 +37,9 @@ pub(super) struct Survivors {
     pub(super) blocks: f64,
     /// Of the blocks that reached that age, the share that was freed after all.
     pub(super) late_deaths: f64,
+    /// How many times over a block of that age is expected to be freed in the time that the oldest
+    /// were watched beyond it: the hazard of the Kaplan-Meier estimate's tail.
+    pub(super) wear: f64,
 }
 
 impl Survivors {
@@ -37,7 +47,27 @@ impl Survivors {
         let usual = site.lifetimes.quantile(0.999).map_or(0.0, Time::seconds);
         let wanted = (LIFETIMES * usual).max(2.0 * seen.width_s);
         let cut = wanted > seen.duration_s / 2.0;
-        let age_s = if cut { seen.duration_s / 3.0 } else { wanted };
+        if !cut {
+            return Self::older_than(wanted, false, site, cohorts, seen);
+        }
+        // The older, the fewer, but the clearer what stays from what lives long.
+        let ages = CUT_AGES.map(|share| share * seen.duration_s);
+        let enough = |of: &Survivors| of.blocks >= MIN_SURVIVORS && of.distinct() >= MIN_EPOCHS;
+        let all = ages.map(|age| Self::older_than(age, true, site, cohorts, seen));
+        let [first, others @ ..] = all;
+        let better = |best: Survivors, of: Survivors| {
+            if enough(&of) && of.wear < best.wear { of } else { best }
+        };
+        others.into_iter().fold(first, better)
+    }
+
+    fn older_than(
+        age_s: f64,
+        cut: bool,
+        site: &Site,
+        cohorts: &[Cohort],
+        seen: &Observation,
+    ) -> Self {
         let old = ((seen.duration_s - age_s) / seen.width_s).max(0.0) as usize;
         let old = &cohorts[..old.min(cohorts.len())];
 
@@ -57,7 +87,17 @@ impl Survivors {
         let counts: Vec<f64> = epochs.iter().map(|&e| capped[e]).collect();
 
         let old_alive: f64 = old.iter().map(alive).sum();
-        let died_late = site.lifetimes.at_least(Time((age_s * 1e9) as u64)) as f64;
+        let (died_late, beyond_s) = site.lifetimes.beyond(Time((age_s * 1e9) as u64));
+        let died_late = died_late as f64;
+        // Watched beyond that age: what died until it died, what lives until now.
+        let since = |e: usize| seen.duration_s - (e as f64 + 0.5) * seen.width_s - age_s;
+        let watched: f64 =
+            old.iter().enumerate().map(|(e, c)| alive(c) * since(e).max(0.0)).sum::<f64>()
+                + beyond_s;
+        let wear = match died_late {
+            0.0 if site.frees == 0 => 0.0,
+            deaths => (deaths + UNSEEN_DEATHS) * (seen.duration_s - age_s) / watched.max(1e-9),
+        };
         Survivors {
             age_s,
             cut,
@@ -67,7 +107,20 @@ impl Survivors {
             epochs,
             counts,
             late_deaths: died_late / (died_late + old_alive).max(1.0),
+            wear,
         }
+    }
+
+    /// What was gained in these epochs, where no block stays for good.
+    pub(super) fn gains(
+        from: usize,
+        until: usize,
+        epochs: Vec<usize>,
+        counts: Vec<f64>,
+        blocks: f64,
+    ) -> Self {
+        let (age_s, cut, late_deaths, wear) = (0.0, false, 0.0, 0.0);
+        Survivors { age_s, cut, from, until, epochs, counts, blocks, late_deaths, wear }
     }
 
     /// The sum of a count over their epochs.

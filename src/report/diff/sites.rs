@@ -26,7 +26,7 @@ pub fn sites(
 ) -> Vec<Site> {
     let mut sites: Vec<Site> = own.suspects.iter().map(of_suspect).collect();
     let suspects: BTreeSet<SiteId> =
-        assessment.suspects(own.min_confidence).iter().map(|judged| judged.site).collect();
+        assessment.accused(own.min_confidence).map(|judged| judged.site).collect();
     let blamed: BTreeSet<String> =
         other.suspects.iter().map(|suspect| unversioned(&suspect.module.name)).collect();
     let modules: BTreeSet<ModuleId> = ledger
