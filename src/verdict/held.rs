@@ -62,7 +62,10 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, seen: &Observation, judged: Ju
             judged.verdict = Verdict::Leak;
             judged.confidence = surer(judged.confidence).max(by_number(old.lost));
         }
-        Verdict::Undecided if many && trusted => {
+        // What slows down may look like a cache that fills: but nobody keeps what nobody refers to.
+        Verdict::Undecided | Verdict::Cache
+            if many && trusted && (most || judged.verdict == Verdict::Undecided) =>
+        {
             let first = old.epochs.first().copied().unwrap_or_default();
             let span = survivors.until.saturating_sub(first).max(1) as f64 * seen.width_s;
             judged.verdict = Verdict::Leak;
