@@ -31,7 +31,10 @@ fn words(program: &Path, arguments: &[&str]) -> Vec<OsString> {
 fn kept(traced: &Traced, name: &str, size: u64) -> usize {
     let processes = traced.processes();
     let found = processes.iter().rev().find(|(_, process)| process.name == name);
-    let (id, _) = found.unwrap_or_else(|| panic!("no {name}: {}", traced.finished.err()));
+    let (id, _) = found.unwrap_or_else(|| {
+        let names: Vec<_> = processes.iter().map(|(_, process)| &process.name).collect();
+        panic!("no {name} in {names:?}: {}", traced.finished.err())
+    });
     traced.live_of_size(id.0, size)
 }
 

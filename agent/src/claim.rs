@@ -18,10 +18,12 @@ pub(crate) fn open(thread: &mut Thread, session: Joined) -> Option<Ring> {
     if thread.writer == 0 || thread.process != session.process {
         claim(thread, session)?;
     }
+    let desk = &raw const thread.desk;
     // SAFETY: this thread's own storage. The desk changes only where another writer is claimed: while a
     // ring is open that can only be a child that a handler forked during a realloc, and then the ring is
     // the child's own, too.
-    Some(Ring::open(session, unsafe { &*(&raw const thread.desk) }))
+    let desk = unsafe { &*desk };
+    Some(Ring::open(session, desk))
 }
 
 #[cold]

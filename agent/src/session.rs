@@ -369,14 +369,37 @@ fn pid_namespace() -> u64 {
         .fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add((digit - b'0').into()))
 }
 
+/// The path that was given to `execve`, if there is room for it.
+fn executed_as(path: &mut [u8]) -> bool {
+    path.fill(0);
+    // SAFETY: 0, or what the kernel put beside the arguments.
+    let given = unsafe { sys::getauxval(sys::AT_EXECFN) } as usize;
+    let given = core::ptr::with_exposed_provenance::<u8>(given);
+    if given.is_null() {
+        return false;
+    }
+    for (n, to) in path.iter_mut().enumerate() {
+        // SAFETY: a string that ends with 0, of which nothing behind its end is read.
+        let byte = unsafe { *given.add(n) };
+        if byte == 0 {
+            return n > 0;
+        }
+        *to = byte;
+    }
+    path.fill(0);
+    false
+}
+
 /// Asks once for the path of this program, which nobody can once it has ended.
 fn note_program(entry: &Process) {
     let mut path = [0u8; Process::PROGRAM_WORDS * 8];
     // SAFETY: a C string, and as much room as it is told.
     let length =
         unsafe { sys::readlink(c"/proc/self/exe".as_ptr(), path.as_mut_ptr().cast(), path.len()) };
-    // A path that fills all the room may have been cut.
-    if (1..path.len() as isize).contains(&length) {
+    // A path that fills all the room may have been cut. In a root without /proc there is none: then what the
+    // program was executed as must do.
+    let known = (1..path.len() as isize).contains(&length) || executed_as(&mut path);
+    if known {
         for (word, bytes) in entry.program.iter().zip(path.chunks_exact(8)) {
             let mut value = 0;
             for (n, byte) in bytes.iter().enumerate() {

@@ -41,6 +41,7 @@ pub(crate) const RTLD_DEFAULT: *mut c_void = core::ptr::null_mut();
 pub(crate) const RTLD_LAZY_NOLOAD: c_int = 1 | 4;
 pub(crate) const RTLD_DL_SYMENT: c_int = 1;
 pub(crate) const AT_RANDOM: c_ulong = 25;
+pub(crate) const AT_EXECFN: c_ulong = 31;
 pub(crate) const RTLD_DEEPBIND: c_int = 8;
 pub(crate) const ENOMEM: c_int = 12;
 pub(crate) const EINVAL: c_int = 22;

@@ -323,7 +323,7 @@ impl Ledger {
         let at = self.image_index(process);
         let image = &mut self.images[at];
         image.scan = Some(scan.clone());
-        for site in image.sites.values() {
+        for site in image.reached.drain(..) {
             self.sites[site.0 as usize].reach = Vec::new();
         }
     }
@@ -332,8 +332,13 @@ impl Ledger {
     fn reach(&mut self, process: ProcessId, reach: &Reach) {
         let stack = self.stacks.resolve(reach.stack);
         let at = self.image_index(process);
-        if let Some(site) = self.images[at].sites.get(&stack) {
-            self.sites[site.0 as usize].reach.push(*reach);
+        let image = &mut self.images[at];
+        if let Some(site) = image.sites.get(&stack) {
+            let of = &mut self.sites[site.0 as usize].reach;
+            if of.is_empty() {
+                image.reached.push(*site);
+            }
+            of.push(*reach);
         }
     }
 

@@ -152,6 +152,8 @@ pub struct Image {
     pub allocates_unseen: bool,
     /// The latest reachability scan of it.
     pub scan: Option<Scan>,
+    /// The sites of whose blocks it told.
+    pub(super) reached: Vec<SiteId>,
     /// Where the process's epochs lie.
     pub grid: Grid,
     pub(super) activity: [Activity; EPOCHS],
@@ -190,6 +192,7 @@ impl Image {
             releases_unseen: false,
             allocates_unseen: false,
             scan: None,
+            reached: Vec::new(),
             grid,
             activity: [Activity::default(); EPOCHS],
             activity_shift: grid.shift(),

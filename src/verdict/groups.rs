@@ -34,7 +34,9 @@ pub(super) fn judge(ledger: &Ledger, sites: &mut [Judged]) {
                 continue;
             };
             if id == named_after {
-                *of = judged.clone();
+                // What a scan found of its own blocks stays true.
+                let held = of.held;
+                *of = Judged { held, ..judged.clone() };
             } else {
                 of.verdict = judged.verdict;
                 of.confidence = judged.confidence;

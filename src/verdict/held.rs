@@ -60,6 +60,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, seen: &Observation, judged: Ju
     match judged.verdict {
         Verdict::Growth if judged.held == Held::Lost && trusted => {
             judged.verdict = Verdict::Leak;
+            judged.decided_by = None;
             judged.confidence = surer(judged.confidence).max(by_number(old.lost));
         }
         // What slows down may look like a cache that fills: but nobody keeps what nobody refers to.

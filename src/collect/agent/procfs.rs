@@ -84,7 +84,10 @@ fn inner_number(pid: u32) -> Option<u32> {
 pub(super) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
     let map = fs::read_to_string(format!("/proc/{pid}/maps")).ok().filter(|map| !map.is_empty())?;
     let inode = format!(" {inode} ");
-    Some(map.lines().any(|line| line.contains("/memfd:unfreed-session") && line.contains(&inode)))
+    // A service's is a file of this name.
+    let is_session =
+        |line: &str| line.contains("/memfd:unfreed-session") || line.ends_with("/session");
+    Some(map.lines().any(|line| is_session(line) && line.contains(&inode)))
 }
 
 /// What there is to know of a process; `program` is what it said itself. Empty where it said
@@ -99,7 +102,11 @@ pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {
         Some((last, rest)) if last.is_empty() => rest.to_vec(),
         _ => command,
     };
-    let program = said.or_else(|| program(pid)).unwrap_or_default();
+    // Where it could not know better it said what it was executed as, by a path from its own root.
+    let program = match (said, program(pid)) {
+        (Some(said), Some(seen)) if seen.ends_with(said.strip_prefix("/").unwrap_or(&said)) => seen,
+        (said, seen) => said.or(seen).unwrap_or_default(),
+    };
     let name = program
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())

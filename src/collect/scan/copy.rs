@@ -34,8 +34,14 @@ pub(super) fn copy(stopped: Stopped, deadline: Instant) -> Result<Copied, String
     let pid = stopped.subject.pid;
     let threads = stopped.threads();
     let mappings = mappings(pid, AGENT_NAME);
+    if mappings.is_empty() || threads.iter().all(|thread| thread.stack == 0) {
+        return Err(String::from(
+            "the kernel no longer tells what its memory is: its first thread has ended",
+        ));
+    }
     let pages = Pages::open(pid).map_err(|error| format!("its pages cannot be read: {error}"))?;
-    let blocks = mappings.iter().filter(|mapping| matches!(mapping.is, Is::Heap | Is::Anonymous));
+    // Memory with blocks may be one mapping with a module's.
+    let blocks = mappings.iter().filter(|mapping| mapping.writable && mapping.is != Is::Other);
     let targets = Targets::new(blocks.map(|mapping| mapping.start..mapping.end));
     let mut reader = Reader { pid, deadline, targets, words: Words::default(), read: 0 };
     let mut runs = Vec::new();
@@ -43,6 +49,9 @@ pub(super) fn copy(stopped: Stopped, deadline: Instant) -> Result<Copied, String
         runs.extend(pages.written(mapping, deadline).ok_or_else(out_of_time)?);
     }
     reader.read_all(&runs)?;
+    if reader.read == 0 {
+        return Err(String::from("nothing of its memory could be read: it may just have ended"));
+    }
     let thread_local = thread_local_bytes(pid, &mappings);
     let Reader { words, read, .. } = reader;
     let since = stopped.since;

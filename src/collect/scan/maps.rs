@@ -13,6 +13,13 @@ pub(crate) struct Mapping {
     pub(crate) is: Is,
     /// Whether what is written there is seen by others.
     pub(crate) shared: bool,
+    /// Whether it can be written, and so hold blocks.
+    pub(crate) writable: bool,
+    /// Whether it has no file, though it seems to be a module's: `.bss`, or memory that the kernel made one
+    /// with it.
+    pub(crate) bare: bool,
+    /// Whether what lies right below may not be read: a stack ends there.
+    pub(crate) guarded: bool,
 }
 
 /// What a mapping is.
@@ -46,10 +53,13 @@ fn parse(map: &[u8], agent: &str) -> Vec<Mapping> {
     // Where the file of the mapping before begins, which what lies behind it without a file belongs to.
     let mut module: Option<(Vec<u8>, u64)> = None;
     let mut end_of_module = 0;
+    let mut end_of_guard = 0;
     for line in map.split(|byte| *byte == b'\n') {
         let Some(Line { start, end, permissions, path }) = line_of(line) else { continue };
         let (shared, code) = (permissions[3] == b's', permissions[2] == b'x');
-        let is = if path.starts_with(b"/") && !shared {
+        let writable = permissions[1] == b'w';
+        let mut bare = false;
+        let is = if path.starts_with(b"/") && !shared && !is_of_memory(path) {
             let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
             let base = match &module {
                 Some((of, base)) if of == path => *base,
@@ -65,30 +75,39 @@ fn parse(map: &[u8], agent: &str) -> Vec<Mapping> {
         } else if path.is_empty() && !shared && start == end_of_module && permissions[1] == b'w' {
             // What the file has no bytes of: `.bss`.
             end_of_module = 0;
+            bare = true;
             match &module {
                 Some((path, _)) if path.ends_with(agent.as_bytes()) => Is::Other,
                 Some((path, base)) => Is::Module { path: path.clone(), base: *base },
                 None => Is::Anonymous,
             }
         } else {
-            what(path, shared, code && permissions[1] != b'w')
+            what(path, code && permissions[1] != b'w')
         };
         if permissions[0] == b'r' {
-            mappings.push(Mapping { start, end, is, shared });
+            let guarded = end_of_guard == start;
+            mappings.push(Mapping { start, end, is, shared, writable, bare, guarded });
+        } else {
+            end_of_guard = end;
         }
     }
     mappings
 }
 
-fn what(path: &[u8], shared: bool, code: bool) -> Is {
+/// Whether what looks like a file's is nothing but memory.
+fn is_of_memory(path: &[u8]) -> bool {
     let of_memory = [&b"/dev/zero"[..], b"/dev/shm/", b"/memfd:", b"/SYSV", b"/anon_hugepage"];
+    of_memory.iter().any(|of| path.starts_with(of))
+}
+
+fn what(path: &[u8], code: bool) -> Is {
     match path {
         _ if code || path.starts_with(SESSION) => Is::Other,
         b"[heap]" => Is::Heap,
         b"[stack]" => Is::Stack,
         b"" => Is::Anonymous,
         _ if path.starts_with(b"[anon") => Is::Anonymous,
-        _ if shared && of_memory.iter().any(|of| path.starts_with(of)) => Is::Anonymous,
+        _ if is_of_memory(path) => Is::Anonymous,
         _ => Is::Other,
     }
 }
@@ -127,7 +146,8 @@ mod tests {
                     9000-a000 rw-s 00000000 00:01 7    /memfd:unfreed-session (deleted)\n\
                     a000-b000 rw-p 00000000 fe:00 12   /x/agent.so\n\
                     b000-c000 rw-p 00000000 00:00 0 \n\
-                    c000-d000 rw-s 00000000 fe:00 13   /var/db\n";
+                    c000-d000 rw-s 00000000 fe:00 13   /var/db\n\
+                    d000-e000 rw-p 00000000 00:0f 14   /anon_hugepage (deleted)\n";
         let module = Is::Module { path: b"/lib/a b.so".to_vec(), base: 0x1000 };
         let is: Vec<(u64, Is)> =
             parse(map, "agent.so").into_iter().map(|mapping| (mapping.start, mapping.is)).collect();
@@ -144,7 +164,15 @@ mod tests {
                 (0xa000, Is::Other),
                 (0xb000, Is::Other),
                 (0xc000, Is::Other),
+                (0xd000, Is::Anonymous),
             ]
         );
+        let of = |which: fn(&Mapping) -> bool| -> Vec<u64> {
+            parse(map, "agent.so").iter().filter(|it| which(it)).map(|it| it.start).collect()
+        };
+        assert_eq!(of(|it| it.bare), [0x4000, 0xb000]);
+        assert_eq!(of(|it| !it.writable), [0x1000, 0x2000]);
+        let guarded = b"1000-2000 ---p 00000000 00:00 0 \n2000-3000 rw-p 00000000 00:00 0 \n";
+        assert!(parse(guarded, "agent.so")[0].guarded);
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn mark(copied: &Copied, index: &Index, coverage: Coverage) -> Marks 
     let blocks = index.blocks().len();
     let marks = Marks { roots: Vec::new(), reached: vec![0; blocks], begins: vec![false; blocks] };
     let mut walk = Walk { copied, index, marks, open: Vec::new() };
-    let areas = areas(copied);
+    let areas = areas(copied, index);
     for kind in ORDER {
         if kind == RootKind::Register {
             for thread in &copied.threads {
@@ -98,17 +98,16 @@ impl Walk<'_> {
         let (copied, index) = (self.copied, self.index);
         let mut inside = 0..0;
         for (address, value) in copied.words.within(area.range.clone()) {
-            if is_memory {
-                if inside.contains(&address) {
-                    continue;
-                }
-                if let Some(block) = index.find(address).map(|at| index.block(at)) {
-                    inside = block.address..block.end();
-                    continue;
-                }
-                if memory.kind(address) != Some(kind) {
-                    continue;
-                }
+            // What a block holds counts once the block is reached.
+            if inside.contains(&address) {
+                continue;
+            }
+            if let Some(block) = index.find(address).map(|at| index.block(at)) {
+                inside = block.address..block.end();
+                continue;
+            }
+            if is_memory && memory.kind(address) != Some(kind) {
+                continue;
             }
             let begins = |at: u32| index.block(at).address == value;
             if only_begins && !index.find(value).is_some_and(begins) {

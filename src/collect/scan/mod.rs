@@ -30,9 +30,9 @@ use stop::Stopped;
 /// How long all traced processes together may stand still, unless the user says otherwise.
 pub const LIMIT: Duration = Duration::from_secs(1);
 
-/// How often processes go on for a moment because one of their threads is in the middle of telling what it
-/// allocated or freed.
-const TRIES: usize = 20;
+/// Where a thread is in the middle of telling what it allocated or freed, its process goes on for a moment,
+/// again and again for this share of the time.
+const WAITING: u32 = 4;
 const MOMENT: Duration = Duration::from_micros(200);
 
 /// A process to be scanned.
@@ -44,8 +44,8 @@ pub(super) struct Subject {
 }
 
 /// Stops these processes together, copies them one by one, each going on as soon as it is copied. Once
-/// all stand still and nobody is `busy`, by its place among them, or this cannot be waited for, `still`
-/// is called. Why one could not be copied is said in words.
+/// all stand still and nobody is `busy`, by its place among them, `still` is called; who is so for too
+/// long is not copied. Why one could not be copied is said in words.
 pub(super) fn copy(
     subjects: &[Subject],
     limit: Duration,
@@ -72,10 +72,18 @@ fn copy_here(
     let deadline = began + limit;
     let mut stopped: Vec<Result<Stopped, String>> =
         subjects.iter().map(|subject| Stopped::stop(*subject, deadline)).collect();
-    for _ in 0..TRIES {
+    loop {
         let busy: Vec<usize> =
             (0..stopped.len()).filter(|n| stopped[*n].is_ok() && busy(*n)).collect();
-        if busy.is_empty() || Instant::now() >= deadline {
+        if busy.is_empty() {
+            break;
+        }
+        if began.elapsed() >= limit / WAITING {
+            for n in busy {
+                stopped[n] = Err(String::from(
+                    "a thread was in the middle of an allocation all the time: what it holds would seem lost",
+                ));
+            }
             break;
         }
         for n in &busy {

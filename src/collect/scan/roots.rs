@@ -45,12 +45,16 @@ pub(super) enum What {
 }
 
 /// All areas, in order of address.
-pub(super) fn areas(copied: &Copied) -> Vec<Area> {
+pub(super) fn areas(copied: &Copied, index: &Index) -> Vec<Area> {
     let mut areas = Vec::new();
     for mapping in &copied.mappings {
         let whole = mapping.start..mapping.end;
         match &mapping.is {
             Is::Other => {}
+            // The kernel makes one mapping of a module's `.bss` and the allocator's memory behind it.
+            Is::Module { .. } if mapping.bare && index.any_within(whole.clone()) => {
+                split(copied, mapping, &mut areas);
+            }
             Is::Module { path, base } => {
                 let what = What::Global { base: *base, allocator: is_libc(path) };
                 areas.push(Area { range: whole, what });
@@ -80,8 +84,11 @@ fn split(copied: &Copied, mapping: &Mapping, areas: &mut Vec<Area>) {
         let storage = storage(thread.local, copied.thread_local);
         let storage = storage.start.clamp(at, end)..storage.end.clamp(at, end);
         if (at..storage.start).contains(&thread.stack) {
-            // All below it, down to another thread's stack, is dead.
             let from = thread.stack.saturating_sub(RED_ZONE).max(at);
+            // All below it is dead, if the stack is known to be all there is.
+            if !(mapping.guarded && at == first) {
+                areas.push(Area { range: at..from, what: What::Memory });
+            }
             areas.push(Area { range: from..storage.start, what: What::Stack });
         } else {
             areas.push(Area { range: at..storage.start, what: What::Memory });
@@ -179,7 +186,9 @@ mod tests {
     use super::*;
 
     fn areas_of(is: Is, threads: &[(u64, u64)]) -> Vec<(u64, u64, What)> {
-        let mapping = Mapping { start: 0x10_0000, end: 0x20_0000, is, shared: false };
+        let (start, end) = (0x10_0000, 0x20_0000);
+        let (shared, writable, bare, guarded) = (false, true, false, true);
+        let mapping = Mapping { start, end, is, shared, writable, bare, guarded };
         let thread = |(stack, local): &(u64, u64)| Thread {
             registers: Vec::new(),
             stack: *stack,
@@ -193,7 +202,7 @@ mod tests {
             stopped: Duration::ZERO,
             read: 0,
         };
-        let areas = areas(&copied).into_iter();
+        let areas = areas(&copied, &Index::new(Vec::new())).into_iter();
         areas.map(|area| (area.range.start, area.range.end, area.what)).collect()
     }
 
@@ -210,6 +219,8 @@ mod tests {
             [
                 (0x12_0000 - 128, 0x13_0000 - 0x100, Stack),
                 (0x13_0000 - 0x100, 0x13_1000, ThreadLocal),
+                // Whose this is, nobody knows.
+                (0x13_1000, 0x1c_0000 - 128, Memory),
                 (0x1c_0000 - 128, 0x1d_0000 - 0x100, Stack),
                 (0x1d_0000 - 0x100, 0x1d_1000, ThreadLocal),
                 (0x1d_1000, 0x20_0000, Memory),

@@ -132,12 +132,13 @@ impl<'a> Collector<'a> {
             let elapsed = self.began.elapsed();
             // The round after that finds all that it has left behind.
             let had_ended = std::mem::replace(&mut target_ended, self.target.ended().is_some());
-            let all_ended = self.processes.iter().all(|process| process.ended)
+            let all_ended = had_ended
+                && self.processes.iter().all(|process| process.ended)
                 && !self.executions.are_awaited(procfs::is_alive);
             // With the program gone, whoever signals us means us.
             let told_to_end = interrupted || signalled;
             if (target_ended || self.target.is_elsewhere()) && told_to_end
-                || had_ended && all_ended
+                || all_ended
                 || duration.is_some_and(|duration| elapsed >= duration)
                 || self.translator.has_failed()
             {

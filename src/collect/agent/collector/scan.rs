@@ -3,6 +3,7 @@
 //! moment; the walk itself needs nobody to wait.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use unfreed_wire::WriterState;
@@ -42,8 +43,20 @@ impl Collector<'_> {
         }
         let subjects: Vec<Subject> = running.iter().map(|(_, subject)| *subject).collect();
         let busy = |at: usize| running.get(at).is_some_and(|(number, _)| is_busy(memory, *number));
-        let copied = copy(&subjects, limit, &busy, &|| memory.close());
-        copies.extend(running.iter().map(|(number, _)| *number).zip(copied));
+        // One that has executed another program since has not mapped the session: its blocks are gone.
+        let (inode, gone) = (memory.inode(), Mutex::new(Vec::new()));
+        let still = || {
+            memory.close();
+            let has_left = |of: &Subject| procfs::has_mapped(of.pid, inode) == Some(false);
+            let left = subjects.iter().map(has_left).collect();
+            *gone.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        };
+        let copied = copy(&subjects, limit, &busy, &still);
+        let gone = gone.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (at, copied) in copied.into_iter().enumerate() {
+            let left = gone.get(at).is_some_and(|left| *left);
+            copies.push((running[at].0, if left { Err(executed()) } else { copied }));
+        }
         copies
     }
 
@@ -51,7 +64,10 @@ impl Collector<'_> {
     pub(super) fn scan(&mut self, copies: Copies) {
         self.hand_on(Stamp(u64::MAX), usize::MAX);
         for (number, copied) in copies {
+            let ended = self.processes.get(number as usize).is_none_or(|process| process.ended);
             let failed = match copied {
+                // It was found only now.
+                Ok(_) if ended => executed(),
                 Ok(copied) => {
                     if let Some((coverage, groups)) = self.translator.scan(number, &copied) {
                         self.say_modules(number);
@@ -94,6 +110,10 @@ fn is_busy(memory: &SessionMemory, process: u32) -> bool {
             && writer.state.load(Acquire) == WriterState::Live as u32
             && writer.opened.load(Acquire) & 1 != 0
     })
+}
+
+fn executed() -> String {
+    String::from("the process ended, or executed another program, as it was to be scanned")
 }
 
 fn ended() -> String {
