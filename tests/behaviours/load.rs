@@ -228,7 +228,7 @@ impl World {
         }
     }
 
-    /// Pairs, as the agent counts them: all of them died within 2 ms.
+    /// Pairs, as a finer clock than the agent's now would count them: all died within 2 ms.
     fn tally(&mut self, churn: Churn, count: u64) {
         let bytes = Bytes(count * churn.size);
         self.say(What::Tally(Box::new(Tally {

@@ -1,7 +1,7 @@
 //! Tallies: blocks that died young, counted by stack where they were freed instead of told one by one.
 //!
-//! Every writer has a table of them, which its thread alone changes, and uses more of as it needs more. The collector reads the
-//! counts as they grow; they never go down within a claim. A slot whose counts have all been told
+//! Every writer has a table of them, which its thread alone changes, and uses more of as it needs more.
+//! The collector reads the counts as they grow; they never go down within a claim. A slot whose counts have all been told
 //! may be claimed for another stack.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};

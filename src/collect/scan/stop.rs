@@ -19,7 +19,7 @@ const NT_ARM_TLS: libc::c_int = 0x401;
 /// What a thread held as it stopped.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Thread {
-    /// Every register as words, those of floating point and vectors too.
+    /// Every register as words, those of floating point too, and of vectors the lower 128 bits.
     pub(super) registers: Vec<u64>,
     /// The stack pointer.
     pub(super) stack: u64,
