@@ -143,6 +143,8 @@ pub enum What {
     Scan(Box<Scan>),
     /// What the latest scan found of some blocks.
     Reach(Box<Reach>),
+    /// An exception that ended the process, or for which its memory was written to a file.
+    Exception(Exception),
 }
 
 /// How a block was allocated or freed.
@@ -181,6 +183,9 @@ pub enum Function {
     VirtualFree = 19,
     Mmap = 20,
     Munmap = 21,
+    /// A heap itself, as a block at its handle: a private heap that is never destroyed leaks too.
+    RtlCreateHeap = 22,
+    RtlDestroyHeap = 23,
 }
 
 impl Function {
@@ -209,6 +214,8 @@ impl Function {
             Function::VirtualFree => "VirtualFree",
             Function::Mmap => "mmap",
             Function::Munmap => "munmap",
+            Function::RtlCreateHeap => "RtlCreateHeap",
+            Function::RtlDestroyHeap => "RtlDestroyHeap",
         }
     }
 }
@@ -284,7 +291,8 @@ pub struct Frame {
     pub module: Option<ModuleId>,
     /// Offset from the module's base (for ELF: the address in the file's own terms, as symbols
     /// have it); the plain address where there is no module. It is the return address: look up
-    /// `offset - 1`, except where `trust` is [`Trust::Context`].
+    /// `offset - 1`, except where `trust` is [`Trust::Context`]. Where it is [`Trust::Named`] it is no
+    /// address at all.
     pub offset: u64,
     /// How this frame was found.
     pub trust: Trust,
@@ -308,6 +316,9 @@ pub enum Trust {
     Recorded = 3,
     /// From the function's code, where no table was found.
     Code = 4,
+    /// The recorded source gives its function by name and no address. The offset only tells one such frame of
+    /// a module from another, and its names are those that a [`What::Name`] gives for it.
+    Named = 5,
 }
 
 /// A module was mapped.
@@ -473,6 +484,10 @@ pub enum Metric {
     Threads = 4,
     /// CPU time used, nanoseconds.
     CpuTime = 5,
+    /// Bytes that the process's heaps have committed, as they themselves tell.
+    HeapCommitted = 6,
+    /// Bytes in the heaps of a managed runtime (.NET's `# Bytes in all Heaps`).
+    ManagedHeap = 7,
 }
 
 /// A fact about the target: a setting, a package, a product level.
@@ -484,6 +499,17 @@ pub struct Fact {
     pub subject: String,
     /// Its value; `None` states that it was looked for and is absent.
     pub value: Option<String>,
+}
+
+/// An exception, as a crash dump tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The system's code for it: `0xc0000005` is an access violation.
+    pub code: u32,
+    /// The instruction at which it was raised.
+    pub address: Address,
+    /// The stack of the thread that raised it; the innermost frame is the instruction itself.
+    pub stack: StackId,
 }
 
 /// What kinds of fact there are.

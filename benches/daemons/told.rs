@@ -126,7 +126,11 @@ fn stack(sighting: &Sighting, frames: usize) -> String {
     let frames = sighting.suspect.stack.iter().take(frames);
     let function = |frame: &StackFrame| match (&frame.function, &frame.module) {
         (Some(function), _) => function.clone(),
-        (None, module) => format!("{}+{}", module.as_deref().unwrap_or("?"), frame.address),
+        (None, module) => format!(
+            "{}+{}",
+            module.as_deref().unwrap_or("?"),
+            frame.address.as_deref().unwrap_or("?")
+        ),
     };
     frames.map(function).collect::<Vec<_>>().join(" < ")
 }

@@ -2,13 +2,14 @@
 //! is, is told from its content. A file that begins as a trace is read as far as it can be; what
 //! cannot be read comes back as faults.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use unfreed::ledger::Ledger;
-use unfreed::read::trace::{Header, ReadError, Reader};
-use unfreed::read::{Fault, FileKind, Support, sniff};
+use unfreed::read::trace::Header;
+use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
 use super::fail::{Failure, Told};
 
@@ -36,34 +37,48 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
     }
     let mut start = Vec::new();
     file.by_ref().take(4096).read_to_end(&mut start).told(doing)?;
-    match sniff(&start).map(FileKind::support) {
+    let kind = sniff(&start);
+    match kind.map(FileKind::support) {
         Some(Support::Reads) => {}
         Some(Support::Not(why)) => {
             return Err(Failure::new(format!("{}: {why}", path.display()))
                 .advise("record with `unfreed record -o FILE -- CMD` instead"));
         }
-        None => {
-            return Err(Failure::new(format!("{} is no trace", path.display())).advise(
-                "give a file that `unfreed record` wrote; if it was transferred as text, \
-                 transfer it again as binary",
-            ));
-        }
+        None => return Err(no_trace(path)),
     }
+    let about = About {
+        name: path.display().to_string(),
+        modified_unix_ns: file.metadata().ok().and_then(|data| modified(&data)),
+    };
     // A pipe cannot go back: what was looked at is put before the rest.
-    match file.rewind() {
-        Ok(()) => fold(file, path),
-        Err(_) => fold(start.as_slice().chain(file), path),
-    }
+    let stream: Box<dyn Read> = match file.rewind() {
+        Ok(()) => Box::new(file),
+        Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
+    };
+    let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
+    fold(source.ok_or_else(|| no_trace(path))?, path)
 }
 
-fn fold(stream: impl Read, path: &Path) -> Result<Recording, Failure> {
+fn no_trace(path: &Path) -> Failure {
+    Failure::new(format!("{} is no trace", path.display())).advise(
+        "give a file that `unfreed record` wrote; if it was transferred as text, \
+         transfer it again as binary",
+    )
+}
+
+/// When a file was last written, in nanoseconds since 1970-01-01 UTC.
+fn modified(data: &Metadata) -> Option<i64> {
+    let since = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}
+
+fn fold(mut source: Box<dyn Source>, path: &Path) -> Result<Recording, Failure> {
     let doing = || format!("cannot read {}", path.display());
-    let mut reader = Reader::new(stream).told(doing)?;
     let mut ledger = Ledger::default();
     let mut events = Vec::new();
     let mut faults = Vec::new();
     loop {
-        match reader.next_chunk(&mut events) {
+        match source.next_batch(&mut events) {
             Ok(true) => events.iter().for_each(|event| ledger.apply(event)),
             Ok(false) => break,
             // A disk that fails in the middle: what was read so far still says something.
@@ -75,7 +90,7 @@ fn fold(stream: impl Read, path: &Path) -> Result<Recording, Failure> {
             Err(error) => return Err(error).told(doing),
         }
     }
-    let mut all = reader.faults().to_vec();
+    let mut all = source.faults().to_vec();
     all.append(&mut faults);
-    Ok(Recording { header: reader.header().clone(), ledger, faults: all })
+    Ok(Recording { header: source.header().clone(), ledger, faults: all })
 }

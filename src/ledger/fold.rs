@@ -9,8 +9,8 @@ use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Event, Exit, FactKind, Free, FreedBefore, HeapId, Lost, Process, ProcessId,
-    Reach, Realloc, Scan, Snapshot, StackId, Tally, Time, What,
+    Address, Alloc, Bytes, Event, Exit, FactKind, Free, FreedBefore, Function, HeapCreate, HeapId,
+    Lost, Process, ProcessId, Reach, Realloc, Scan, Snapshot, StackId, Tally, Time, What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -91,8 +91,9 @@ impl Ledger {
             What::Name(name) => self.modules.name(name),
             What::Scan(scan) => self.scan(event.process, scan),
             What::Reach(reach) => self.reach(event.process, reach),
-            // Nothing is concluded from threads yet, nor from the creation of a heap.
-            What::Thread(_) | What::ThreadExit | What::HeapCreate(_) => {}
+            What::HeapCreate(create) => self.create(event.process, create),
+            // Nothing is concluded from threads, nor by the ledger from an exception.
+            What::Thread(_) | What::ThreadExit | What::Exception(_) => {}
         }
     }
 
@@ -258,7 +259,30 @@ impl Ledger {
         false
     }
 
+    /// A heap is a block, too: one that is never destroyed leaks as a block does.
+    fn create(&mut self, process: ProcessId, create: &HeapCreate) {
+        let alloc = Alloc {
+            address: Address(create.heap.0),
+            size: Bytes(0),
+            stack: create.stack,
+            function: Function::RtlCreateHeap,
+            heap: HeapId::DEFAULT,
+        };
+        self.alloc(process, &alloc);
+    }
+
     fn destroy(&mut self, process: ProcessId, heap: HeapId) {
+        self.destroy_blocks(process, heap);
+        let at = self.image_index(process);
+        // One that was created before the trace began is not known as a block.
+        if self.images[at].blocks.get(Address(heap.0)).is_some() {
+            let function = Function::RtlDestroyHeap;
+            let (address, stack) = (Address(heap.0), StackId::NOT_TAKEN);
+            self.free(process, &Free { address, stack, function, heap: HeapId::DEFAULT });
+        }
+    }
+
+    fn destroy_blocks(&mut self, process: ProcessId, heap: HeapId) {
         let now = self.now;
         let at = self.image_index(process);
         let image = &mut self.images[at];

@@ -56,6 +56,12 @@ impl Namer {
         }
     }
 
+    /// The names that were taken for a frame by [`Namer::record`]; empty where there are none.
+    pub fn recorded(&mut self, module: &ModuleIdentity, offset: ModuleOffset) -> Arc<[NamedFrame]> {
+        let id = self.id(module);
+        self.recorded.get(&(id, offset)).map_or_else(|| Arc::new([]), Arc::clone)
+    }
+
     /// The functions at a frame, innermost first; the last is the real one, those before it were
     /// inlined into it. Empty where nothing is known: show [`place`] then.
     pub fn name(

@@ -4,9 +4,14 @@
 //! [`std::io::Read`], in one pass and in bounded memory, and never panic on them; they do not
 //! look for other files, name frames or judge anything.
 
+pub mod etl;
 mod fault;
 mod kind;
+mod open;
+mod source;
 pub mod trace;
 
 pub use fault::{Fault, Faults, Offset};
 pub use kind::{FileKind, Support, sniff};
+pub use open::open;
+pub use source::{About, ReadError, Source};

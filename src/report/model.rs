@@ -356,8 +356,9 @@ pub struct StackFrame {
     pub file: Option<String>,
     /// Source line.
     pub line: Option<u32>,
-    /// Offset within the module (the plain address outside any), hexadecimal.
-    pub address: String,
+    /// Offset within the module (the plain address outside any), hexadecimal; `None` where the source
+    /// gives the function by name alone.
+    pub address: Option<String>,
     /// How the frame was found.
     pub trust: Trust,
     /// How the name was found; `None` where there is none.

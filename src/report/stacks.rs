@@ -36,7 +36,11 @@ impl<'a> Step<'a> {
 
     /// The function, or `module+0xoffset` where it has no name.
     pub fn label(&self) -> String {
-        let place = || place(self.module.map(|m| m.name.as_str()), ModuleOffset(self.frame.offset));
+        let module = self.module.map(|m| m.name.as_str());
+        let place = || match self.frame.trust {
+            Trust::Named => format!("{}!?", module.unwrap_or("?")),
+            _ => place(module, ModuleOffset(self.frame.offset)),
+        };
         self.function().map_or_else(place, str::to_owned)
     }
 
@@ -61,7 +65,8 @@ impl<'a> Step<'a> {
             function: self.function().map(str::to_owned),
             file: name.and_then(|name| name.file.clone()),
             line: name.and_then(|name| name.line),
-            address: format!("{:#x}", self.frame.offset),
+            address: (self.frame.trust != Trust::Named)
+                .then(|| format!("{:#x}", self.frame.offset)),
             trust: self.frame.trust,
             found: name.map(|name| name.found),
             inlined: name.is_some_and(|name| name.inlined),
@@ -91,7 +96,14 @@ pub fn name<'a>(ledger: &'a Ledger, namer: &mut Namer, frame: Frame) -> Vec<Step
         Trust::Context => OffsetKind::Exact,
         _ => OffsetKind::Return,
     };
-    let functions = namer.name(module, offset, kind);
+    // What is no address must not be looked up.
+    let functions = match frame.trust {
+        Trust::Named => namer.recorded(module, offset),
+        _ => namer.name(module, offset, kind),
+    };
+    if functions.is_empty() && frame.trust == Trust::Named {
+        return vec![Step::bare(frame, Some(module))];
+    }
     if functions.is_empty() {
         let start = namer.extent(module, offset, kind).map(|extent| extent.start);
         return vec![Step { start, ..Step::bare(frame, Some(module)) }];

@@ -24,6 +24,8 @@ pub struct ModuleIdentity {
     pub package: Option<Package>,
     /// Size of the file in bytes, where it was read.
     pub file_size: Option<u64>,
+    /// What a PE's header and version resource say besides, where they were read or recorded.
+    pub pe: Option<PeFacts>,
 }
 
 impl ModuleIdentity {
@@ -43,6 +45,20 @@ impl ModuleIdentity {
             self.package.get_or_insert_with(|| note.package());
         }
     }
+}
+
+/// What else is known of a PE. Symbol stores keep the file itself under its time stamp and image size.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PeFacts {
+    /// `TimeDateStamp` of the file header: seconds since 1970-01-01 UTC, or a hash of the content; 0 where the
+    /// source gave none.
+    pub timestamp: u32,
+    /// `SizeOfImage` of the optional header, in bytes.
+    pub image_size: u32,
+    /// The product's version, from the version resource.
+    pub product_version: Option<String>,
+    /// Who made it, from the version resource.
+    pub company: Option<String>,
 }
 
 /// The identity of a PDB: as written into the PE's CodeView record (RSDS).

@@ -25,7 +25,7 @@ pub use demangle::demangle;
 pub use elf::{AltLink, DebugLink, ElfFacts};
 pub use error::SymbolError;
 pub use files::{Files, Place, Refusal, Wanted};
-pub use identity::{ModuleIdentity, Package, PackageManager, PdbId};
+pub use identity::{ModuleIdentity, Package, PackageManager, PdbId, PeFacts};
 pub use linkage::{Definition, Import, Linkage};
 pub use module::{Loaded, Symbols};
 pub use package_note::PackageNote;

@@ -87,7 +87,7 @@ fn frame(module: &str, function: Option<&str>, blame: bool) -> StackFrame {
         function: function.map(str::to_owned),
         file: blame.then(|| "src/packet_datatypes.c".to_owned()),
         line: blame.then_some(119),
-        address: "0x2f4b1".to_owned(),
+        address: Some("0x2f4b1".to_owned()),
         trust: Trust::Table,
         found: function.map(|_| Found::Recorded),
         inlined: false,

@@ -336,6 +336,12 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             }
             21
         }
+        What::Exception(exception) => {
+            b.extend(varint(exception.code.into()));
+            b.extend(varint(exception.address.0));
+            b.extend(varint(exception.stack.0.into()));
+            22
+        }
     };
     (kind, b)
 }
@@ -371,6 +377,13 @@ fn identity(b: &mut Vec<u8>, identity: &unfreed_symbols::ModuleIdentity) {
         }
     }
     b.extend(optional(identity.file_size));
+    if let Some(pe) = &identity.pe {
+        b.push(1);
+        b.extend(varint(pe.timestamp.into()));
+        b.extend(varint(pe.image_size.into()));
+        b.extend(optional_string(pe.product_version.as_deref()));
+        b.extend(optional_string(pe.company.as_deref()));
+    }
 }
 
 fn varint(mut value: u64) -> Vec<u8> {

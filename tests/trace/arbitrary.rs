@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use unfreed::event::*;
 use unfreed::read::trace::{Header, Writer};
-use unfreed_symbols::{ModuleIdentity, Package, PackageManager, PdbId};
+use unfreed_symbols::{ModuleIdentity, Package, PackageManager, PdbId, PeFacts};
 
 /// Events that name no stack before it is defined. Times mostly go forward, by any step.
 pub fn events(count: Range<usize>) -> impl Strategy<Value = Vec<Event>> {
@@ -53,6 +53,7 @@ pub fn stack_of(what: &mut What) -> Option<&mut StackId> {
         What::Tally(tally) => Some(&mut tally.stack),
         What::Snapshot(snapshot) => Some(&mut snapshot.stack),
         What::Reach(reach) => Some(&mut reach.stack),
+        What::Exception(exception) => Some(&mut exception.stack),
         _ => None,
     }
 }
@@ -110,6 +111,8 @@ fn function() -> impl Strategy<Value = Function> {
         VirtualFree,
         Mmap,
         Munmap,
+        RtlCreateHeap,
+        RtlDestroyHeap,
     ])
 }
 
@@ -147,6 +150,7 @@ fn node() -> impl Strategy<Value = StackNode> {
         Trust::FramePointer,
         Trust::Recorded,
         Trust::Code,
+        Trust::Named,
     ]);
     (stack(), option::of(any::<u32>()), number(), trust).prop_map(
         |(caller, module, offset, trust)| StackNode {
@@ -204,12 +208,20 @@ fn module() -> impl Strategy<Value = Module> {
             architecture,
             distribution,
         });
+    let pe = (any::<u32>(), any::<u32>(), option::of(text()), option::of(text())).prop_map(
+        |(timestamp, image_size, product_version, company)| PeFacts {
+            timestamp,
+            image_size,
+            product_version,
+            company,
+        },
+    );
     let identity = (
         (text(), text(), option::of(text()), option::of(text()), option::of(text())),
-        (option::of(pdb), option::of(package), option::of(number())),
+        (option::of(pdb), option::of(package), option::of(number()), option::of(pe)),
     )
         .prop_map(
-            |((name, path, soname, build_id, file_version), (pdb, package, file_size))| {
+            |((name, path, soname, build_id, file_version), (pdb, package, file_size, pe))| {
                 ModuleIdentity {
                     name,
                     path,
@@ -219,6 +231,7 @@ fn module() -> impl Strategy<Value = Module> {
                     pdb,
                     package,
                     file_size,
+                    pe,
                 }
             },
         );
@@ -256,6 +269,8 @@ fn measure() -> impl Strategy<Value = What> {
         Metric::Handles,
         Metric::Threads,
         Metric::CpuTime,
+        Metric::HeapCommitted,
+        Metric::ManagedHeap,
     ]);
     let kind = select(vec![
         FactKind::Setting,
@@ -286,6 +301,9 @@ fn measure() -> impl Strategy<Value = What> {
             }
         ),
         reach().prop_map(|reach| What::Reach(Box::new(reach))),
+        (any::<u32>(), address(), stack()).prop_map(|(code, address, stack)| {
+            What::Exception(Exception { code, address, stack })
+        }),
     ]
 }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use unfreed::event::*;
-use unfreed::read::trace::{ReadError, Reader};
+use unfreed::read::ReadError;
+use unfreed::read::trace::Reader;
 
 use crate::{arbitrary, example, read};
 

@@ -1,7 +1,8 @@
 //! Traces of later versions, and traces that claim too much.
 
 use unfreed::event::*;
-use unfreed::read::trace::{ReadError, Reader};
+use unfreed::read::ReadError;
+use unfreed::read::trace::Reader;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::synth::encode::{chunk, file_header};

@@ -24,6 +24,6 @@ mod unpack;
 mod writer;
 
 pub use header::{Clock, Header};
-pub use reader::{ReadError, Reader};
+pub use reader::Reader;
 pub use tags::{FILE_MAGIC as MAGIC, VERSION};
 pub use writer::{Summary, Writer};

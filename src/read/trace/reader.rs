@@ -4,7 +4,6 @@
 
 use std::io::{self, Read};
 
-use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::chunk::{self, ChunkHeader};
@@ -15,35 +14,7 @@ use super::stack_ids::StackIds;
 use super::tags::{FILE_MAGIC, MAX_EVENTS, MAX_PLAIN, VERSION, chunk as kind};
 use super::unpack::Unpacker;
 use crate::event::{Event, Loss, Lost, ProcessId, Tid, Time, What};
-use crate::read::{Fault, Faults, Offset};
-
-/// Why a file cannot be read at all, or no further.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// The file is something else.
-    #[error(
-        "not an unfreed trace: it does not begin as one (offset 0); \
-         if it was transferred as text, transfer it again as binary"
-    )]
-    NotATrace,
-    /// A later version wrote it.
-    #[error(
-        "the trace has format version {found} (offset 8), this unfreed reads up to {VERSION}: \
-         use the version that recorded it, or a later one"
-    )]
-    TooNew {
-        /// The version found.
-        found: u32,
-    },
-    /// The stream failed.
-    #[error("reading failed at offset {offset}")]
-    Io {
-        /// Where.
-        offset: Offset,
-        /// Why.
-        source: io::Error,
-    },
-}
+use crate::read::{Fault, Faults, Offset, ReadError, Source};
 
 /// Reads a trace.
 pub struct Reader<R> {
@@ -312,5 +283,18 @@ impl<R: Read> Reader<R> {
         faults.add_many(at, what, untold.trailing.into());
         let what = "stacks that are not defined before their use: read as lost";
         faults.add_many(at, what, std::mem::take(&mut self.stacks.undefined));
+    }
+}
+impl<R: Read> Source for Reader<R> {
+    fn header(&self) -> &Header {
+        self.header()
+    }
+
+    fn next_batch(&mut self, events: &mut Vec<Event>) -> Result<bool, ReadError> {
+        self.next_chunk(events)
+    }
+
+    fn faults(&self) -> &[Fault] {
+        self.faults()
     }
 }

@@ -151,6 +151,10 @@ fn put_body(body: &mut Sink, state: &mut State, what: &What) -> u8 {
             reach::put_reach(body, found);
             cold::REACH
         }
+        What::Exception(exception) => {
+            stack::put_exception(body, exception);
+            cold::EXCEPTION
+        }
     }
 }
 
@@ -286,6 +290,7 @@ fn take_body(
         cold::FREED_BEFORE => What::FreedBefore(Box::new(stack::take_freed_before(body, stacks)?)),
         cold::SCAN => What::Scan(Box::new(reach::take_scan(body)?)),
         cold::REACH => What::Reach(Box::new(reach::take_reach(body, stacks)?)),
+        cold::EXCEPTION => What::Exception(stack::take_exception(body, stacks)?),
         _ => return Err(Skip::Newer),
     })
 }

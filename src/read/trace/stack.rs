@@ -1,4 +1,4 @@
-//! Records about stacks: nodes of the stack tree, blocks that moved, heaps and names of frames.
+//! Records about stacks: nodes of the stack tree, blocks that moved, heaps, exceptions and names of frames.
 
 use super::cursor::{Cursor, Skip};
 use super::hot::State;
@@ -6,7 +6,7 @@ use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::{FUNCTIONS, TRUSTS};
 use crate::event::{
-    Address, Bytes, Frame, FreedBefore, Function, HeapCreate, HeapId, ModuleId, Name,
+    Address, Bytes, Exception, Frame, FreedBefore, Function, HeapCreate, HeapId, ModuleId, Name,
     NamedFunction, Realloc, StackId, StackNode, Time, Trust,
 };
 
@@ -118,6 +118,25 @@ pub(super) fn take_heap(
 ) -> Result<HeapCreate, Skip> {
     let heap = HeapId(cursor.varint()?);
     Ok(HeapCreate { heap, stack: stacks.resolve(cursor.varint()?) })
+}
+
+/// ```text
+/// code:    varint
+/// address: varint
+/// stack:   varint
+/// ```
+pub(super) fn put_exception(sink: &mut Sink, exception: &Exception) {
+    sink.varint(exception.code.into());
+    sink.varint(exception.address.0);
+    sink.varint(exception.stack.0.into());
+}
+
+pub(super) fn take_exception(
+    cursor: &mut Cursor<'_>,
+    stacks: &mut StackIds,
+) -> Result<Exception, Skip> {
+    let (code, address) = (cursor.u32()?, Address(cursor.varint()?));
+    Ok(Exception { code, address, stack: stacks.resolve(cursor.varint()?) })
 }
 
 /// ```text

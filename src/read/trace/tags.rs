@@ -102,6 +102,7 @@ pub(super) mod cold {
     pub const FREED_BEFORE: u8 = 19;
     pub const SCAN: u8 = 20;
     pub const REACH: u8 = 21;
+    pub const EXCEPTION: u8 = 22;
 }
 
 /// How a process ended.
@@ -114,7 +115,7 @@ pub(super) mod exit {
 }
 
 /// Functions by code; the code is also the discriminant in the vocabulary.
-pub(super) const FUNCTIONS: [Function; 22] = [
+pub(super) const FUNCTIONS: [Function; 24] = [
     Function::Unknown,
     Function::Malloc,
     Function::Calloc,
@@ -137,6 +138,8 @@ pub(super) const FUNCTIONS: [Function; 22] = [
     Function::VirtualFree,
     Function::Mmap,
     Function::Munmap,
+    Function::RtlCreateHeap,
+    Function::RtlDestroyHeap,
 ];
 
 /// Functions by the short code of an allocation's tag.
@@ -178,21 +181,23 @@ const fn short_codes(table: &[Function; 7]) -> [u8; FUNCTIONS.len()] {
 }
 
 /// Trust by code.
-pub(super) const TRUSTS: [Trust; 5] =
-    [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded, Trust::Code];
+pub(super) const TRUSTS: [Trust; 6] =
+    [Trust::Context, Trust::Table, Trust::FramePointer, Trust::Recorded, Trust::Code, Trust::Named];
 
 /// What was lost, by code.
 pub(super) const LOSSES: [Lost; 6] =
     [Lost::Allocations, Lost::Frees, Lost::Stacks, Lost::Events, Lost::Bytes, Lost::Libraries];
 
 /// Metrics by code.
-pub(super) const METRICS: [Metric; 6] = [
+pub(super) const METRICS: [Metric; 8] = [
     Metric::Rss,
     Metric::PrivateBytes,
     Metric::VirtualBytes,
     Metric::Handles,
     Metric::Threads,
     Metric::CpuTime,
+    Metric::HeapCommitted,
+    Metric::ManagedHeap,
 ];
 
 /// Kinds of fact by code.

@@ -1,6 +1,6 @@
 //! Records about the target: processes and how they end, modules and what they are, facts.
 
-use unfreed_symbols::{ModuleIdentity, Package, PdbId};
+use unfreed_symbols::{ModuleIdentity, Package, PdbId, PeFacts};
 
 use super::cursor::{Cursor, Skip};
 use super::sink::Sink;
@@ -90,6 +90,11 @@ pub(super) fn take_exit(cursor: &mut Cursor<'_>) -> Result<Exit, Skip> {
 ///     architecture: optional string
 ///     distribution: optional string
 /// file size:    optional varint
+/// pe:           nothing or byte 0 for none, else byte 1 and
+///     timestamp:       varint
+///     image size:      varint
+///     product version: optional string
+///     company:         optional string
 /// ```
 pub(super) fn put_module(sink: &mut Sink, module: &Module) {
     let identity = &module.identity;
@@ -121,6 +126,13 @@ pub(super) fn put_module(sink: &mut Sink, module: &Module) {
         }
     }
     sink.optional(identity.file_size);
+    if let Some(pe) = &identity.pe {
+        sink.byte(1);
+        sink.varint(pe.timestamp.into());
+        sink.varint(pe.image_size.into());
+        sink.optional_str(pe.product_version.as_deref());
+        sink.optional_str(pe.company.as_deref());
+    }
 }
 
 pub(super) fn take_module(cursor: &mut Cursor<'_>) -> Result<Module, Skip> {
@@ -136,8 +148,21 @@ pub(super) fn take_module(cursor: &mut Cursor<'_>) -> Result<Module, Skip> {
         pdb: take_pdb(cursor)?,
         package: take_package(cursor)?,
         file_size: cursor.optional()?,
+        pe: if cursor.at_end() { None } else { take_pe(cursor)? },
     };
     Ok(Module { id, identity, base, size })
+}
+
+fn take_pe(cursor: &mut Cursor<'_>) -> Result<Option<PeFacts>, Skip> {
+    if !cursor.bool()? {
+        return Ok(None);
+    }
+    Ok(Some(PeFacts {
+        timestamp: cursor.u32()?,
+        image_size: cursor.u32()?,
+        product_version: cursor.optional_str()?,
+        company: cursor.optional_str()?,
+    }))
 }
 
 fn take_pdb(cursor: &mut Cursor<'_>) -> Result<Option<PdbId>, Skip> {

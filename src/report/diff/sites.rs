@@ -102,7 +102,11 @@ fn blocks_per_s(suspect: &Suspect) -> f64 {
 
 fn of_suspect(suspect: &Suspect) -> Site {
     let frame = |frame: &StackFrame| {
-        FrameKey::new(frame.module.as_deref(), frame.function.as_deref(), &frame.address)
+        FrameKey::new(
+            frame.module.as_deref(),
+            frame.function.as_deref(),
+            frame.address.as_deref().unwrap_or_default(),
+        )
     };
     Site {
         key: SiteKey {

@@ -68,8 +68,11 @@ pub fn write(
 pub fn place(frame: &StackFrame) -> String {
     match (&frame.function, &frame.module) {
         (Some(function), _) => function.clone(),
-        (None, Some(module)) => format!("{module}+{}", frame.address),
-        (None, None) => frame.address.clone(),
+        (None, Some(module)) => match &frame.address {
+            Some(address) => format!("{module}+{address}"),
+            None => format!("{module}!?"),
+        },
+        (None, None) => frame.address.clone().unwrap_or_else(|| "?".to_owned()),
     }
 }
 
@@ -82,7 +85,7 @@ fn source(page: &mut Page, indent: usize, frame: &StackFrame) {
     let found = match frame.trust {
         Trust::FramePointer => "found by frame pointer",
         Trust::Code => "found by reading its callee's code",
-        Trust::Context | Trust::Table | Trust::Recorded => "",
+        Trust::Context | Trust::Table | Trust::Recorded | Trust::Named => "",
     };
     if !said.is_empty() && !found.is_empty() {
         said.push_str(", ");

@@ -1,0 +1,7 @@
+//! Event trace logs of Windows (`.etl`), read on any system and without an interface of Windows.
+//!
+//! Two halves: the *log* turns the file's buffers into records in the order of time (headers, compression,
+//! clocks, processors); the *reader* turns records into events (payloads, stacks, modules). Unknown records
+//! are counted by provider and opcode, damage is counted with its place. Nothing here names or judges.
+
+pub mod record;

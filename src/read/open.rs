@@ -1,0 +1,22 @@
+//! The reader for a kind of recording.
+
+use std::io::Read;
+
+use super::trace;
+use super::{About, FileKind, ReadError, Source};
+
+/// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
+///
+/// # Errors
+/// As [`Source::next_batch`].
+pub fn open<'a>(
+    kind: FileKind,
+    stream: impl Read + 'a,
+    about: &About,
+) -> Result<Option<Box<dyn Source + 'a>>, ReadError> {
+    let _ = about;
+    Ok(match kind {
+        FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
+        _ => None,
+    })
+}
