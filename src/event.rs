@@ -298,6 +298,11 @@ pub struct Frame {
     pub trust: Trust,
 }
 
+impl Frame {
+    /// What is set in the offset of a frame of [`Trust::Named`], so that a [`What::Name`] shows whether it names an address.
+    pub const NAMED: u64 = 1 << 63;
+}
+
 /// How a frame was found, best first.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -316,8 +321,9 @@ pub enum Trust {
     Recorded = 3,
     /// From the function's code, where no table was found.
     Code = 4,
-    /// The recorded source gives its function by name and no address. The offset only tells one such frame of
-    /// a module from another, and its names are those that a [`What::Name`] gives for it.
+    /// The recorded source gives its function by name and no address. The offset is [`Frame::NAMED`] and a number
+    /// that only tells one such frame of a module from another; its names are those that a [`What::Name`] gives for
+    /// it, best before the frame.
     Named = 5,
 }
 
@@ -610,7 +616,7 @@ pub struct Name {
 }
 
 /// A named function at a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NamedFunction {
     /// Demangled name.
     pub function: String,

@@ -345,7 +345,7 @@ fn what_cannot_be_done_is_told_on_stderr() {
         (&["analyze", "empty"], "empty is no trace"),
         (&["analyze", "dump.dmp"], "cannot read minidumps yet"),
         (&["analyze", "."], ". is a directory"),
-        (&["analyze", "a.unfreed", "a.unfreed"], "one file at a time"),
+        (&["analyze", "a.unfreed", "other.txt"], "other.txt is no trace"),
         (&["analyze", "a.unfreed", "--output", "no/where"], "cannot write the result to no/where"),
         (&["analyze", "a.unfreed", "--fixes", "nowhere"], "cannot take in the fixes in nowhere"),
         (&["analyze", "a.unfreed", "--min-confidence", "7"], "is no confidence"),

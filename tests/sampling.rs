@@ -369,6 +369,7 @@ fn a_sampled_trace_is_read_and_every_estimate_is_marked() {
         ledger: &ledger,
         assessment: &assessment,
         faults: &[],
+        parts: &[],
         min_confidence: DEFAULT_MIN_CONFIDENCE,
     };
     let mut namer = Namer::new(Store::new(StoreOptions::default()));

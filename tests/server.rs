@@ -302,8 +302,14 @@ fn report(header: &Header, ledger: &Ledger) -> Vec<u8> {
     let assessment = judge(ledger);
     let mut namer = Namer::new(Store::new(StoreOptions::from_environment(Vec::new())));
     let min_confidence = DEFAULT_MIN_CONFIDENCE;
-    let material =
-        Material { header, ledger, assessment: &assessment, faults: &[], min_confidence };
+    let material = Material {
+        header,
+        ledger,
+        assessment: &assessment,
+        faults: &[],
+        parts: &[],
+        min_confidence,
+    };
     let report = assemble(material, &mut namer, &|evidence| match_suspect(&catalogue, evidence));
     render(&report).unwrap().into_bytes()
 }

@@ -102,7 +102,8 @@ fn name(
         assessment.sites.push(site);
     }
     let assessment = &assessment;
-    let material = Material { header, ledger, assessment, faults: &[], min_confidence: 1.0 };
+    let material =
+        Material { header, ledger, assessment, faults: &[], parts: &[], min_confidence: 1.0 };
     let report = assemble(material, namer, &|_| Vec::new());
     let stack = |suspect: &unfreed::report::model::Suspect| {
         suspect.stack.iter().filter_map(|frame| frame.function.clone()).collect::<Vec<_>>()

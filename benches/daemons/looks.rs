@@ -170,6 +170,7 @@ impl Looking {
             ledger: &self.ledger,
             assessment: &alone,
             faults: &[],
+            parts: &[],
             min_confidence: NEAR,
         };
         let mut report = assemble(material, &mut self.namer, &|_| Vec::new());

@@ -9,13 +9,13 @@ use super::conclusion::{Analyst, conclude, tell_notices};
 use super::fail::Failure;
 use super::options::{Analysis, Form};
 use super::output::Io;
-use super::recording;
+use super::recording::{self, Recording};
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Args {
-    /// A trace, as `unfreed record` writes it
+    /// A recording; several of one server are read as one case
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -24,16 +24,12 @@ pub struct Args {
     form: Form,
 }
 
-/// Analyses a recording.
+/// Analyses a recording, or several as one case.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
-    let [file] = args.files.as_slice() else {
-        return Err(Failure::new("analyze reads one file at a time, and was given several")
-            .advise("analyse each by itself; `unfreed diff BEFORE AFTER` compares two"));
-    };
     args.form.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
-    let recording = recording::read(file)?;
-    let (report, _) = analyst.report(&recording.header, &recording.ledger, &recording.faults);
+    let Recording { header, ledger, faults, parts } = recording::read_all(&args.files)?;
+    let (report, _) = analyst.report(&header, &ledger, &faults, &parts);
     tell_notices(&analyst.namer, &args.form, io);
     conclude(&report, &args.form, io)
 }

@@ -5,6 +5,7 @@ use unfreed::fixes::{Catalogue, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
+use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::{name, words};
@@ -42,6 +43,7 @@ impl Analyst {
         header: &Header,
         ledger: &Ledger,
         faults: &[Fault],
+        parts: &[PartSeen],
     ) -> (Report, Assessment) {
         let Analyst { catalogue, min_confidence, namer } = self;
         let assessment = judge(ledger);
@@ -50,6 +52,7 @@ impl Analyst {
             ledger,
             assessment: &assessment,
             faults,
+            parts,
             min_confidence: *min_confidence,
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));

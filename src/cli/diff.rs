@@ -65,8 +65,8 @@ struct Side {
 impl Side {
     fn read(path: &Path, analyst: &mut Analyst) -> Result<Self, Failure> {
         let recording = recording::read(path)?;
-        let Recording { header, ledger, faults } = &recording;
-        let (report, assessment) = analyst.report(header, ledger, faults);
+        let Recording { header, ledger, faults, parts } = &recording;
+        let (report, assessment) = analyst.report(header, ledger, faults, parts);
         Ok(Side { recording, report, assessment })
     }
 

@@ -128,6 +128,7 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
         ledger: &recording.ledger,
         assessment: &assessment,
         faults: &recording.faults,
+        parts: &recording.parts,
         min_confidence: min_confidence(analysis),
     };
     let mut namer = namer(analysis);

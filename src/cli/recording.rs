@@ -4,10 +4,11 @@
 
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use unfreed::ledger::Ledger;
+use unfreed::read::case::{Case, Part, PartSeen};
 use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
@@ -22,10 +23,31 @@ pub struct Recording {
     pub ledger: Ledger,
     /// What could not be read.
     pub faults: Vec<Fault>,
+    /// The recordings, where there were several.
+    pub parts: Vec<PartSeen>,
 }
 
 /// Reads a recording.
 pub fn read(path: &Path) -> Result<Recording, Failure> {
+    let Part { mut source, about } = open_part(path)?;
+    let (ledger, faults) = fold(source.as_mut(), &about.name)?;
+    Ok(Recording { header: source.header().clone(), ledger, faults, parts: Vec::new() })
+}
+
+/// Reads several recordings of one server as one; a single one as it is.
+pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
+    if let [path] = paths {
+        return read(path);
+    }
+    let parts = paths.iter().map(|path| open_part(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut case = Case::new(parts)
+        .map_err(|(name, error)| Failure::new(format!("cannot read {name}: {error}")))?;
+    let (ledger, faults) = fold(&mut case, "the recordings")?;
+    let parts = case.parts().cloned().collect();
+    Ok(Recording { header: case.header().clone(), ledger, faults, parts })
+}
+
+fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let mut file = File::open(path)
         .told(|| format!("cannot open {}", path.display()))
@@ -56,7 +78,7 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
         Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
     };
     let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
-    fold(source.ok_or_else(|| no_trace(path))?, path)
+    Ok(Part { source: source.ok_or_else(|| no_trace(path))?, about })
 }
 
 fn no_trace(path: &Path) -> Failure {
@@ -72,8 +94,8 @@ fn modified(data: &Metadata) -> Option<i64> {
     i64::try_from(since.as_nanos()).ok()
 }
 
-fn fold(mut source: Box<dyn Source>, path: &Path) -> Result<Recording, Failure> {
-    let doing = || format!("cannot read {}", path.display());
+fn fold(source: &mut dyn Source, name: &str) -> Result<(Ledger, Vec<Fault>), Failure> {
+    let doing = || format!("cannot read {name}");
     let mut ledger = Ledger::default();
     let mut events = Vec::new();
     let mut faults = Vec::new();
@@ -92,5 +114,5 @@ fn fold(mut source: Box<dyn Source>, path: &Path) -> Result<Recording, Failure> 
     }
     let mut all = source.faults().to_vec();
     all.append(&mut faults);
-    Ok(Recording { header: source.header().clone(), ledger, faults: all })
+    Ok((ledger, all))
 }

@@ -30,7 +30,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let header = watch.header();
     let mut ledger = Ledger::default();
     let watched = watch.run(args.capture.duration, Some(&mut ledger), &mut |_| {})?;
-    let (report, _) = analyst.report(&header, &ledger, &[]);
+    let (report, _) = analyst.report(&header, &ledger, &[], &[]);
     tell_notices(&analyst.namer, &args.form, io);
     watched.conclude(conclude(&report, &args.form, io), args.capture.target_status)
 }

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use super::blamed::{Survivor, Survivors, survivors};
 use super::model::{
     Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
-    SeenFrom, SiteUncertainty, Source, Suspect, Target, Totals, TotalsUncertainty, Uncertainty,
-    Undecided,
+    SeenFrom, SiteUncertainty, Suspect, Target, Totals, TotalsUncertainty, Uncertainty, Undecided,
 };
 use super::modules;
 use super::reach::{reached, scan};
+use super::source;
 use super::stacks::shown;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
@@ -20,6 +20,7 @@ use crate::fixes::{self, EvidenceKind};
 use crate::ledger::{Estimate, Image, Ledger};
 use crate::names::Namer;
 use crate::read;
+use crate::read::case::PartSeen;
 use crate::read::trace::Header;
 use crate::verdict::{self, Assessment, Judged, OverReleaseSuspect, Verdict};
 
@@ -34,6 +35,8 @@ pub struct Material<'a> {
     pub assessment: &'a Assessment,
     /// What could not be read.
     pub faults: &'a [read::Fault],
+    /// The recordings, where there were several.
+    pub parts: &'a [PartSeen],
     /// The least confidence at which a site is a suspect.
     pub min_confidence: f64,
 }
@@ -43,7 +46,7 @@ pub type Matcher<'a> = &'a dyn Fn(&fixes::Evidence<'_>) -> Vec<fixes::Match>;
 
 /// Puts a report together.
 pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>) -> Report {
-    let Material { header, ledger, assessment, faults, min_confidence } = material;
+    let Material { header, ledger, assessment, faults, parts, min_confidence } = material;
     let growing = assessment.suspects(min_confidence);
     let released = assessment.over_releases.iter().filter(|over| over.confidence >= min_confidence);
     let wanted = growing.iter().map(|judged| (judged.process, judged.stack)).chain(
@@ -63,7 +66,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
     let target: Vec<Target> = ledger.images().iter().map(|image| target(ledger, image)).collect();
     Report {
         schema: SCHEMA,
-        source: source(header, &target),
+        source: source::shown(header, ledger, parts, &target),
         target,
         duration_s: duration(ledger),
         losses: losses(ledger),
@@ -229,16 +232,6 @@ fn evidence(evidence: &verdict::Evidence) -> Evidence {
         value: evidence.value,
         unit: evidence.unit.to_owned(),
         standard_error: evidence.standard_error,
-    }
-}
-
-fn source(header: &Header, target: &[Target]) -> Source {
-    Source {
-        kind: header.source.clone(),
-        version: header.unfreed.clone(),
-        started_unix_s: header.started_unix_ns as f64 / 1e9,
-        utc_offset_minutes: header.utc_offset_minutes,
-        from_start: target.iter().all(|target| target.seen_from != SeenFrom::Running),
     }
 }
 

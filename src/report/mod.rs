@@ -10,6 +10,7 @@ pub mod model;
 mod modules;
 mod ran;
 mod reach;
+mod source;
 mod stacks;
 pub mod text;
 pub mod uncertain;

@@ -7,6 +7,7 @@ use unfreed_symbols::Found;
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
 use crate::event::{Exit, RootKind, Trust};
 use crate::fixes::Match;
+pub use crate::read::case::Placed;
 pub use crate::verdict::{Held, Unjudged, Unmeasured};
 
 /// The version of the JSON schema.
@@ -69,6 +70,38 @@ pub struct Source {
     pub utc_offset_minutes: i32,
     /// Whether no process ran before the trace began; if one did, its older blocks are unknown.
     pub from_start: bool,
+    /// The recordings, where several were read as one; else none.
+    #[serde(default)]
+    pub files: Vec<SourceFile>,
+    /// What a reader could not tell, or had to take for granted.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+}
+
+/// One of several recordings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Its path, as given.
+    pub name: String,
+    /// As [`Source::kind`].
+    pub kind: String,
+    /// When it begins; `None` where it does not say.
+    pub started_unix_s: Option<f64>,
+    /// How it was put on one clock with the others.
+    pub placed: Placed,
+    /// Events that it told.
+    pub events: u64,
+    /// Events of blocks that were left out, since an earlier file lists the blocks of the same process.
+    pub listed_twice: u64,
+}
+
+/// Something to know of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it is about.
+    pub about: String,
+    /// What there is to know.
+    pub text: Option<String>,
 }
 
 /// One traced process.

@@ -12,6 +12,8 @@ pub fn nothing() -> Report {
     Report {
         schema: SCHEMA,
         source: Source {
+            files: Vec::new(),
+            notes: Vec::new(),
             kind: "agent".to_owned(),
             version: "0.1.0".to_owned(),
             started_unix_s: 1_700_000_000.5,

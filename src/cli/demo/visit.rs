@@ -57,6 +57,7 @@ impl Visit {
             ledger: &ledger,
             assessment: &assessment,
             faults: &[],
+            parts: &[],
             min_confidence: DEFAULT_MIN_CONFIDENCE,
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));

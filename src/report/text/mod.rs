@@ -10,6 +10,7 @@ mod headline;
 mod held;
 pub mod named;
 pub mod page;
+mod recordings;
 pub mod safe;
 mod seen;
 mod stack;
@@ -33,6 +34,7 @@ pub fn render(report: &Report, style: Style) -> String {
     let groups = groups(&report.suspects);
     headline::write(&mut page, report, &groups);
     page.gap();
+    recordings::write(&mut page, report, style.detail);
     seen::write(&mut page, report, style.detail);
     for (at, group) in groups.iter().enumerate() {
         page.gap();
