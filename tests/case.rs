@@ -1,4 +1,5 @@
 //! Several recordings of one server as one: what is joined, what is kept apart, and what is said of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use unfreed::event::*;
 use unfreed::ledger::Ledger;

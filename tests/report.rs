@@ -359,6 +359,24 @@ fn each_lack_says_what_would_decide() {
 }
 
 #[test]
+fn the_recordings_of_a_case_say_how_they_were_put_on_one_clock() {
+    let mut report = nothing();
+    report.source = sample::of_a_case(report.source);
+    let text = render(&report, Style { width: 200, ..Style::default() });
+    for says in [
+        "heap.etl (etl): begins first; 12,345 events.",
+        "second.etl (etl): begins 1 m 30 s after the first; 12,345 events.",
+        "umdh-1.txt (umdh): has no clock; its file was written 30 m after the case begins;",
+        "(debugger): has no time that can be its own; put at the beginning; 12,345 events. 7 events of",
+        "umdh-1.txt: numbers: hexadecimal or decimal: nothing tells; read as hexadecimal",
+        "heap.etl: file versions: not known",
+    ] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+    assert!(!text.contains('\x1b'), "{text}");
+}
+
+#[test]
 fn json_comes_back_as_it_was() {
     for report in [growth(), nothing(), over_release(), hostile(), sampled()] {
         let text = json::render(&report).unwrap();

@@ -263,6 +263,36 @@ pub fn diff_sampled() -> DiffReport {
     diff
 }
 
+/// The source of a case of three recordings.
+pub fn of_a_case(source: Source) -> Source {
+    let began = source.started_unix_s;
+    let file = |name: &str, kind: &str, after: Option<f64>, placed| SourceFile {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        started_unix_s: after.map(|after| began + after),
+        placed,
+        events: 12_345,
+        listed_twice: 0,
+    };
+    let files = vec![
+        file("heap.etl", "etl", Some(0.0), Placed::Clock),
+        file("second.etl", "etl", Some(90.0), Placed::Clock),
+        file("umdh-1.txt", "umdh", Some(1800.0), Placed::FileTime),
+        SourceFile {
+            listed_twice: 7,
+            ..file("modules\x1b[31m.txt", "debugger", None, Placed::Beginning)
+        },
+    ];
+    let notes = vec![
+        Note {
+            about: "umdh-1.txt: numbers".to_owned(),
+            text: Some("hexadecimal or decimal: nothing tells; read as hexadecimal".to_owned()),
+        },
+        Note { about: "heap.etl: file versions".to_owned(), text: None },
+    ];
+    Source { files, notes, ..source }
+}
+
 /// Every list filled, so that every field shows.
 pub fn full() -> Report {
     let fault = Fault { offset: 1, what: "a fault".to_owned(), count: 1 };
@@ -271,6 +301,7 @@ pub fn full() -> Report {
     let not_traced = vec![not_traced];
     let mut report = Report { faults: vec![fault], not_traced, ..sampled() };
     report.suspects[0].fixes.truncate(1);
+    report.source = of_a_case(report.source);
     report.target[0].scan = Some(ScanShown {
         failed: None,
         stopped_s: Some(0.07),
