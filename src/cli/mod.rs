@@ -3,6 +3,7 @@
 //! what to do. Only `main` turns these into an exit code.
 
 mod analyze;
+mod attach;
 mod catalogue;
 mod conclusion;
 mod demo;
@@ -46,7 +47,9 @@ pub struct Cli {
 enum Verb {
     /// Start a program, watch its allocations, say what it never frees
     Run(run::Args),
-    /// Start a program and record its allocations to a file, to be analysed later or elsewhere
+    /// Attach to running processes with eBPF, watch their allocations, say what they never free
+    Attach(attach::Args),
+    /// Start a program (or attach to one) and record its allocations to a file, to be analysed later or elsewhere
     Record(record::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
@@ -92,6 +95,7 @@ impl Cli {
     pub fn run(&self, io: &Io) -> Result<Outcome, Failure> {
         match &self.verb {
             Verb::Run(args) => run::run(args, io),
+            Verb::Attach(args) => attach::run(args, io),
             Verb::Record(args) => record::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Diff(args) => diff::run(args, io),

@@ -25,6 +25,10 @@ pub struct Args {
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    if !args.capture.attach.is_empty() {
+        return Err(Failure::new("`unfreed run` starts a program")
+            .advise("attach with `unfreed attach PID|NAME`, or `unfreed record --attach PID|NAME -o FILE`"));
+    }
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
     let header = watch.header();

@@ -1,0 +1,250 @@
+//! One process that is attached to: its probes, and what the probe was told of its memory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::AttachError;
+use super::functions::{MADE_OF_MALLOC, Role, known};
+use super::kernel::Places;
+use super::layout::{Counters, MAPPING_ALLOCATOR, MAPPINGS_MOST, Mapping, ProcessTable, Shape, Slot, cookie};
+use super::load::{Hook, Link, Probe};
+use super::memory::{self, FileId, Mapped, link_to};
+use super::modules::{Module, Modules};
+use super::place::{Beginning, Place, beginning};
+use crate::collect::agent::record::ModuleSeen;
+use crate::event::Function;
+
+/// A process that is attached to.
+pub(super) struct Target {
+    pub(super) pid: u32,
+    pub(super) slot: Slot,
+    /// Counts changes of its map.
+    pub(super) generation: u32,
+    /// What was lost of it and told.
+    pub(super) told: Counters,
+    /// Whether what it executes is a new image that was not looked at yet.
+    pub(super) is_new: bool,
+    /// Whether anything of the allocator was found so far.
+    pub(super) has_allocator: bool,
+    mapped: Vec<Mapped>,
+    links: Vec<Link>,
+    probed: Vec<FileId>,
+    /// Where its files are, if they are not seen by their own paths.
+    root: Option<PathBuf>,
+}
+
+/// Functions of one file that get a probe.
+struct Chosen {
+    function: Function,
+    role: Role,
+    offset: u64,
+    place: Place,
+}
+
+impl Target {
+    /// A process; nothing is done to it yet.
+    pub(super) fn new(pid: u32, slot: Slot) -> Target {
+        Target {
+            pid,
+            slot,
+            generation: 0,
+            told: Counters::default(),
+            is_new: true,
+            has_allocator: false,
+            mapped: Vec::new(),
+            links: Vec::new(),
+            probed: Vec::new(),
+            root: foreign_root(pid),
+        }
+    }
+
+    /// Looks at its memory: tells the probe what is new there, and sets probes on allocators that came. Gives the
+    /// modules where anything changed.
+    pub(super) fn look(
+        &mut self,
+        probe: &mut Probe,
+        modules: &mut Modules,
+    ) -> Result<Option<Vec<ModuleSeen>>, AttachError> {
+        let mapped = memory::mapped(self.pid)
+            .map_err(|error| self.unreadable(&error))?;
+        if mapped.is_empty() || (mapped == self.mapped && !self.is_new) {
+            return Ok(None);
+        }
+        let files: Vec<_> = mapped
+            .iter()
+            .map(|mapped| {
+                let link = link_to(self.pid, mapped).unwrap_or_default();
+                modules.get(&mapped.file, &link)
+            })
+            .collect();
+        self.generation += 1;
+        let table = self.table(&mapped, &files);
+        probe.set_process(self.slot, &table).map_err(AttachError::system("cannot tell the probe of a process"))?;
+        let several = files.iter().filter(|file| !file.functions.is_empty()).count() > 1;
+        for (mapped, module) in mapped.iter().zip(&files) {
+            if !self.probed.contains(&mapped.file) {
+                self.set_probes(probe, mapped, module, several)?;
+            }
+        }
+        let seen = mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
+        let seen = seen.collect();
+        self.mapped = mapped;
+        self.is_new = false;
+        Ok(Some(seen))
+    }
+
+    /// Takes its probes away.
+    pub(super) fn detach(&mut self, probe: &mut Probe) {
+        probe.detach(std::mem::take(&mut self.links));
+        self.probed.clear();
+    }
+
+    fn unreadable(&self, error: &io::Error) -> AttachError {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => AttachError::NotAllowed,
+            _ => AttachError::NoSuch(self.pid.to_string()),
+        }
+    }
+
+    fn table(&self, mapped: &[Mapped], files: &[std::sync::Arc<Module>]) -> Box<ProcessTable> {
+        let mut table = Box::new(ProcessTable {
+            generation: self.generation,
+            count: 0,
+            unused: 0,
+            mappings: [Mapping::default(); MAPPINGS_MOST],
+        });
+        let parts = mapped.iter().zip(files).flat_map(|(mapped, module)| {
+            let flags = if module.functions.is_empty() { 0 } else { MAPPING_ALLOCATOR };
+            mapped.code.iter().map(move |code| Mapping {
+                start: code.start,
+                end: code.end,
+                bias: module.bias(code.start, code.offset).unwrap_or(code.start),
+                first: module.first,
+                rows: if module.segments.is_empty() { 0 } else { module.rows },
+                flags,
+                unused: 0,
+            })
+        });
+        let mut parts: Vec<Mapping> = parts.collect();
+        parts.sort_by_key(|part| part.start);
+        if parts.len() > MAPPINGS_MOST {
+            tracing::warn!("process {}: only {MAPPINGS_MOST} of {} mappings of code are known to the probe", self.pid, parts.len());
+        }
+        for part in parts.into_iter().take(MAPPINGS_MOST) {
+            table.mappings[table.count as usize] = part;
+            table.count += 1;
+        }
+        table
+    }
+
+    fn set_probes(
+        &mut self,
+        probe: &mut Probe,
+        mapped: &Mapped,
+        module: &Module,
+        several: bool,
+    ) -> Result<(), AttachError> {
+        let Some(link) = link_to(self.pid, mapped) else { return Ok(()) };
+        if let Some(entry) = &module.map_changed {
+            let places = Places {
+                offsets: vec![entry.offset],
+                cookies: vec![cookie(self.slot, Function::Unknown, Shape::Size, false)],
+            };
+            self.put(probe, Hook::MapChanged, &link, &places)?;
+        }
+        let chosen = choose(mapped, module);
+        if !chosen.is_empty() {
+            let frees = chosen.iter().filter(|chosen| chosen.role == Role::Releases).count();
+            let guarded = several || frees > 1;
+            let mut allocations = Places::default();
+            let mut releases = Places::default();
+            for Chosen { function, role, offset, place } in chosen {
+                let (shape, into) = match role {
+                    Role::Allocates(shape) => (shape, &mut allocations),
+                    Role::Releases => (Shape::Size, &mut releases),
+                };
+                if !place.cheap {
+                    tracing::debug!("{}: {} is costly to probe", mapped.path.display(), function.name());
+                }
+                into.offsets.push(offset + place.offset);
+                into.cookies.push(cookie(self.slot, function, shape, guarded));
+            }
+            // Returns first: a call that is seen to begin is then seen to end.
+            self.put(probe, Hook::Allocated, &link, &allocations)?;
+            self.put(probe, Hook::Allocation, &link, &allocations)?;
+            self.put(probe, Hook::Release, &link, &releases)?;
+            self.has_allocator = true;
+        }
+        self.probed.push(mapped.file.clone());
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        probe: &mut Probe,
+        hook: Hook,
+        file: &Path,
+        places: &Places,
+    ) -> Result<(), AttachError> {
+        if places.offsets.is_empty() {
+            return Ok(());
+        }
+        let links = probe.attach(hook, file, self.pid, places).map_err(|cause| match cause.kind() {
+            io::ErrorKind::PermissionDenied => AttachError::NotAllowed,
+            _ => AttachError::System { what: "cannot set a probe", cause },
+        })?;
+        self.links.extend(links);
+        Ok(())
+    }
+
+    fn seen(&self, mapped: &Mapped, module: &Module) -> Option<ModuleSeen> {
+        use std::os::unix::ffi::OsStrExt;
+        let code = mapped.code.first()?;
+        let path = match &self.root {
+            Some(root) => root.join(mapped.path.strip_prefix("/").unwrap_or(&mapped.path)),
+            None => mapped.path.clone(),
+        };
+        Some(ModuleSeen {
+            path: path.as_os_str().as_bytes().to_vec(),
+            load_bias: module.bias(code.start, code.offset).unwrap_or(mapped.start),
+            start: mapped.start,
+            end: mapped.end,
+        })
+    }
+}
+
+/// The functions of a file that get a probe, and where.
+fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
+    let name = mapped.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // Those of libstdc++ are made of malloc; the agent of another unfreed calls the real ones.
+    if MADE_OF_MALLOC.iter().any(|made| name.starts_with(made)) || name == crate::collect::agent::AGENT_NAME {
+        return Vec::new();
+    }
+    // The loader has a malloc of its own, for itself, until the real one is there.
+    if module.map_changed.is_some() && !module.functions.iter().any(|entry| entry.name == "calloc" && name.contains("musl")) && name.starts_with("ld-linux") {
+        return Vec::new();
+    }
+    let mut chosen = Vec::new();
+    for entry in &module.functions {
+        let Some(known) = known(entry.name) else { continue };
+        let releases = known.role == Role::Releases;
+        let place = match beginning(&entry.code, entry.address, releases) {
+            Beginning::At(place) => place,
+            Beginning::JumpsTo(target) if module.functions.iter().any(|other| other.address == target) => continue,
+            // To another module, or past our list: here it is.
+            Beginning::JumpsTo(_) => Place { offset: 0, cheap: true },
+        };
+        chosen.push(Chosen { function: known.function, role: known.role, offset: entry.offset, place });
+    }
+    chosen
+}
+
+/// Where a process's files are seen, if it has another root or other mounts than we.
+fn foreign_root(pid: u32) -> Option<PathBuf> {
+    let same = |what: &str| {
+        let of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/{what}")).ok();
+        of(&pid.to_string()) == of("self")
+    };
+    let seen = same("ns/mnt") && same("root");
+    (!seen).then(|| PathBuf::from(format!("/proc/{pid}/root")))
+}
