@@ -80,10 +80,14 @@ enum kind {
     KIND_EXEC = 6,      // time, pid, name (16 bytes)
     KIND_EXIT = 7,      // time, pid
     KIND_FAILED = 8,    // time, address: a resize gave nothing, so that this block lives on
-    KIND_GROWTH = 9,    // time, bytes, what (enum growth), stack
+    KIND_COPY = 9,      // name, sp, rbp, caller, where the copy begins, its length; then the copy
 };
 
 enum end { END_COMPLETE = 0, END_NO_MAPPING = 1, END_NO_ROW = 2, END_UNREADABLE = 3, END_DEPTH = 4 };
+
+// Of a stack that leads out of what is known, so much is copied, in pieces that lie within one page each.
+#define COPY_PIECE 1024
+#define COPY_PIECES 16
 
 // What was lost, by slot.
 struct counters {

@@ -9,7 +9,6 @@ struct thread {
     __u64 out;      // where posix_memalign puts the address
     __u64 resized;  // what realloc was given
     __u64 stack;
-    __u64 released, released_sp, released_caller;  // the last free, of functions that call each other
     __u64 function;
     // The walk of its stack.
     __u64 pc, walked_sp, bp, hash;
@@ -68,6 +67,23 @@ struct {
     TYPE(key, __u64);
     TYPE(value, __u32);
 } TOLD SEC(".maps");
+
+// Where an address was released last, and not allocated since: of allocators whose functions call each other.
+struct released_key {
+    __u64 address;
+    __u64 slot;
+};
+
+struct released {
+    __u64 thread, sp, caller, function;
+};
+
+struct {
+    UINT(type, BPF_MAP_TYPE_LRU_HASH);
+    UINT(max_entries, 1 << 16);
+    TYPE(key, struct released_key);
+    TYPE(value, struct released);
+} RELEASED SEC(".maps");
 
 struct {
     UINT(type, BPF_MAP_TYPE_ARRAY);

@@ -107,7 +107,6 @@ INLINE int enter_allocation(struct pt_regs *context, __u64 cookie)
     thread->size = size_of(context, shape);
     thread->out = shape == SHAPE_OUT ? context->rdi : 0;
     thread->function = cookie;
-    thread->released = 0;
     thread->resized = 0;
     thread->stack = take_stack(thread, process, slot, sp, context->rbp, caller);
     if (thread->stack == 0) LOSE(slot, stacks);
@@ -149,6 +148,10 @@ INLINE int leave_allocation(struct pt_regs *context, __u64 cookie)
         }
         return 0;
     }
+    if (cookie & COOKIE_GUARDED) {
+        struct released_key gone = {.address = address, .slot = slot};
+        bpf_map_delete_elem(&RELEASED, &gone);
+    }
     // The last eighth is for frees: an allocation that is not told is unknown, a free that is not told looks
     // like a leak.
     __u64 *record = 0;
@@ -167,29 +170,39 @@ INLINE int leave_allocation(struct pt_regs *context, __u64 cookie)
     return 0;
 }
 
+// Whether this release was made by one that was told already: it has jumped here, or called from within an allocator.
+// Nobody was given the address in between, so it is either that or a second free, which comes from elsewhere.
+INLINE bool is_part_of_release(struct process *process, __u32 slot, __u64 thread, __u64 address, __u64 sp, __u64 caller,
+                               __u64 function)
+{
+    struct released_key key = {.address = address, .slot = slot};
+    struct released *before = bpf_map_lookup_elem(&RELEASED, &key);
+    if (before && before->thread == thread && sp <= before->sp) {
+        if (sp == before->sp && caller == before->caller && function != before->function) return true;
+        struct mapping *mapping = mapping_of(process, caller - 1);
+        if (sp < before->sp && mapping && mapping->flags & MAPPING_ALLOCATOR) return true;
+    }
+    struct released now = {.thread = thread, .sp = sp, .caller = caller, .function = function};
+    bpf_map_update_elem(&RELEASED, &key, &now, BPF_ANY);
+    return false;
+}
+
 INLINE int enter_release(struct pt_regs *context, __u64 cookie)
 {
     __u32 slot = cookie >> COOKIE_SLOT;
     __u64 key = bpf_get_current_pid_tgid();
     __u64 address = context->rdi;
     if (!address) return 0;
-    if (cookie & COOKIE_GUARDED) {
+    struct thread *thread = bpf_map_lookup_elem(&THREADS, &key);
+    bool guarded = cookie & COOKIE_GUARDED;
+    if (guarded || (thread && thread->sp)) {
         struct process *process = find_process(slot);
-        struct thread *thread = process ? find_thread(key) : 0;
-        if (thread) {
-            __u64 sp = context->rsp, caller = 0;
-            bpf_probe_read_user(&caller, 8, (void *)sp);
-            if (is_within(thread, process, sp, caller)) return 0;
-            // One free that is made of others is one: the next jumps here, or calls from within an allocator.
-            if (thread->released == address && sp <= thread->released_sp) {
-                if (sp == thread->released_sp && caller == thread->released_caller) return 0;
-                struct mapping *mapping = mapping_of(process, caller - 1);
-                if (mapping && mapping->flags & MAPPING_ALLOCATOR) return 0;
-            }
-            thread->released = address;
-            thread->released_sp = sp;
-            thread->released_caller = caller;
-        }
+        __u64 sp = context->rsp, caller = 0;
+        if (!process) return 0;
+        bpf_probe_read_user(&caller, 8, (void *)sp);
+        // What a resize frees was told when it began.
+        if (thread && is_within(thread, process, sp, caller)) return 0;
+        if (guarded && is_part_of_release(process, slot, key, address, sp, caller, cookie & 0xff)) return 0;
     }
     tell_free(slot, key, cookie, address);
     return 0;

@@ -179,6 +179,31 @@ static long each_frame(__u32 index, struct walk *walk)
     return step(walk->thread, walk->process);
 }
 
+// Where a stack leads out of what is known (a module that has only just been loaded), it is copied, for unfreed to walk
+// once it has looked what lies there. Not where there is little room: each takes as much as hundreds of events.
+INLINE __u64 copy_stack(struct thread *thread, struct process *process, __u32 slot, __u64 sp, __u64 bp, __u64 caller)
+{
+    if (bpf_ringbuf_query(&EVENTS, BPF_RB_AVAIL_DATA) > ring_enough / 2) return 0;
+    __u64 *record = bpf_ringbuf_reserve(&EVENTS, 7 * 8 + COPY_PIECE * COPY_PIECES, 0);
+    if (!record) return 0;
+    __u64 from = sp & ~(COPY_PIECE - 1ull), name = (thread->hash ^ bpf_ktime_get_ns() ^ sp) | 1;
+    __u32 pieces = 0;
+    for (int piece = 0; piece < COPY_PIECES; piece++) {
+        char *into = (char *)record + 7 * 8 + piece * COPY_PIECE;
+        if (bpf_probe_read_user(into, COPY_PIECE, (void *)(from + piece * COPY_PIECE))) break;
+        pieces++;
+    }
+    record[0] = (__u64)slot << 40 | (__u64)(process->generation & 0xffffff) << 16 | KIND_COPY;
+    record[1] = name;
+    record[2] = sp;
+    record[3] = bp;
+    record[4] = caller;
+    record[5] = from;
+    record[6] = pieces * COPY_PIECE;
+    bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+    return name;
+}
+
 // Walks the stack of a function at its entry, tells it unless it was told, and gives its name; 0 where it could not be
 // told.
 INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 slot, __u64 sp, __u64 bp, __u64 caller)
@@ -194,6 +219,10 @@ INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 sl
     note(thread, TRUST_TABLE);
     struct walk walk = {.thread = thread, .process = process};
     bpf_loop(DEPTH_MOST - 1, each_frame, &walk, 0);
+    if (thread->end == END_NO_MAPPING) {
+        __u64 copied = copy_stack(thread, process, slot, sp, bp, caller);
+        if (copied) return copied;
+    }
     __u64 name = thread->hash ^ thread->end;
     if (!name) name = 1;
     if (bpf_map_lookup_elem(&TOLD, &name)) return name;

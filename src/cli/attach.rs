@@ -52,7 +52,7 @@ impl Args {
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
-    let watch = Watch::attach(args.wish())?;
+    let watch = Watch::attach(args.wish(), (!args.form.quiet).then_some(*io))?;
     let header = watch.header();
     let mut ledger = Ledger::default();
     let watched = watch.run(args.duration, Some(&mut ledger), &mut |_| {})?;

@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use unfreed::collect::agent::{Session, Unwatched};
 use unfreed::collect::ebpf::{Attach, AttachError, Who, Wish};
 use unfreed::collect::sink::{Coverage, Living, Sink};
-use unfreed::event::{Bytes, Event, Exit, ProcessId};
+use unfreed::event::{Bytes, Event, Exit, ProcessId, What};
 use unfreed::ledger::Ledger;
 use unfreed::names::{PackageIndex, identify};
 use unfreed::read::trace::{Clock, Header};
+use unfreed::report::text::page::words;
 
 use super::Outcome;
 use super::fail::{Failure, Told};
@@ -32,8 +33,8 @@ pub struct Watch {
 enum Source {
     /// Run with the agent.
     Agent(Box<Session>),
-    /// Running already.
-    Attach(Box<Attach>),
+    /// Running already. Who is attached to is told, if anybody is to be told.
+    Attach(Box<Attach>, Option<Io>),
 }
 
 impl Watch {
@@ -42,7 +43,7 @@ impl Watch {
     pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
         if !capture.attach.is_empty() {
             let who = capture.attach.iter().map(|text| Who::of(text)).collect();
-            return Watch::attach(Wish { who, wait: false }).map(Some);
+            return Watch::attach(Wish { who, wait: false }, Some(*io)).map(Some);
         }
         let Some(unit) = &capture.service.unit else {
             let watch = Watch::prepare(&capture.command)?;
@@ -66,9 +67,10 @@ impl Watch {
     }
 
     /// Makes everything ready to attach to running processes; nothing is done to them yet.
-    pub fn attach(wish: Wish) -> Result<Watch, Failure> {
+    pub fn attach(wish: Wish, tell: Option<Io>) -> Result<Watch, Failure> {
         let attach = Attach::prepare(wish).map_err(cannot_attach)?;
-        Ok(Watch { source: Source::Attach(Box::new(attach)), packages: packages(), service: None })
+        let source = Source::Attach(Box::new(attach), tell);
+        Ok(Watch { source, packages: packages(), service: None })
     }
 
     /// Which blocks are told one by one: those that do not die young, a sample, or all.
@@ -90,7 +92,7 @@ impl Watch {
     pub fn header(&self) -> Header {
         let (source, started, utc_offset_minutes) = match &self.source {
             Source::Agent(session) => ("agent", session.started(), session.utc_offset_minutes()),
-            Source::Attach(attach) => ("ebpf", attach.started(), attach.utc_offset_minutes()),
+            Source::Attach(attach, _) => ("ebpf", attach.started(), attach.utc_offset_minutes()),
         };
         Header {
             unfreed: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,15 +112,21 @@ impl Watch {
         each: &mut dyn FnMut(&Event),
     ) -> Result<Watched, Failure> {
         let Watch { source, packages, service } = self;
-        let mut takers = Takers { service, ledger, each };
         let session = match source {
             Source::Agent(session) => session,
-            Source::Attach(attach) => {
+            Source::Attach(attach, tell) => {
                 let mut identify = |path: &Path| identify(path, &packages);
+                let mut told = 0;
+                let mut each = |event: &Event| {
+                    tell_attached(event, tell, &mut told);
+                    each(event);
+                };
+                let mut takers = Takers { service, ledger, each: &mut each };
                 attach.watch(duration, &mut identify, &mut takers).map_err(cannot_attach)?;
                 return Ok(Watched { left: None });
             }
         };
+        let mut takers = Takers { service, ledger, each };
         let watched = session.watch(duration, &mut |path| identify(path, &packages), &mut takers);
         if let Some(service) = takers.service {
             // Whatever came of it, the service is given back before anything else.
@@ -133,8 +141,22 @@ impl Source {
     fn with_agent(self, change: impl FnOnce(Session) -> Session) -> Source {
         match self {
             Source::Agent(session) => Source::Agent(Box::new(change(*session))),
-            attach @ Source::Attach(_) => attach,
+            attach @ Source::Attach(..) => attach,
         }
+    }
+}
+
+/// Processes that are told by name as they are attached to.
+const TOLD_MOST: usize = 8;
+
+fn tell_attached(event: &Event, tell: Option<Io>, told: &mut usize) {
+    let (Some(io), What::Process(process)) = (tell, &event.what) else { return };
+    *told += 1;
+    if *told <= TOLD_MOST {
+        let text = format!("Attached to {} (process {}).", process.name, process.pid);
+        io.tell(&[words(text)]);
+    } else if *told == TOLD_MOST + 1 {
+        io.tell(&[words("Attached to more.")]);
     }
 }
 

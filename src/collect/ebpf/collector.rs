@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aya::maps::{MapData, RingBuf};
 use rustc_hash::FxHashSet;
 
-use super::drain::{self, Told, Walked};
+use super::drain::{self, Copy, Told, Walked};
 use super::error::AttachError;
 use super::layout::{Counters, SLOTS, Slot};
 use super::load::Probe;
@@ -17,6 +17,7 @@ use super::modules::Modules;
 use super::obstacle;
 use super::session::Wish;
 use super::target::Target;
+use super::walk::walk;
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::procfs;
 use crate::collect::agent::record::{
@@ -58,6 +59,8 @@ pub(super) struct Collector<'a> {
     records: Vec<drain::Record>,
     out: Vec<Record>,
     look: HashSet<Slot>,
+    /// Found to have ended: what they told before is still in the ring.
+    dying: Vec<u32>,
     untraced: usize,
     nobody: Counters,
     began: Instant,
@@ -66,6 +69,8 @@ pub(super) struct Collector<'a> {
     alive_due: Duration,
     facts_said: bool,
     without_room: u64,
+    /// What was stamped later is not told: probes were being taken away.
+    until: Stamp,
 }
 
 /// Records of nobody's.
@@ -98,6 +103,7 @@ impl<'a> Collector<'a> {
             records: Vec::new(),
             out: Vec::new(),
             look: HashSet::new(),
+            dying: Vec::new(),
             untraced: 0,
             nobody: Counters::default(),
             began: Instant::now(),
@@ -106,6 +112,7 @@ impl<'a> Collector<'a> {
             alive_due: Duration::ZERO,
             facts_said: false,
             without_room: 0,
+            until: Stamp(u64::MAX),
         }
     }
 
@@ -152,19 +159,31 @@ impl<'a> Collector<'a> {
 
     /// One round: what is in the ring, and what there is to say beside. Gives how many records there were.
     fn pass(&mut self) -> usize {
+        let dying = std::mem::take(&mut self.dying);
         let mut records = std::mem::take(&mut self.records);
         let damaged = drain::drain(&mut self.ring, &mut records);
+        let is_over = self.until != Stamp(u64::MAX);
         // After the ring was read and before it is told: what was lost up to here comes before what followed
         // from it, so that a free whose allocation was lost accuses nobody.
-        self.say_losses(damaged);
+        if !is_over {
+            self.say_losses(damaged);
+        }
         let taken = records.len();
         for record in records.drain(..) {
             self.take(record);
         }
         self.records = records;
+        // All that they told was in the ring when they were found to have ended.
+        if taken < drain::MOST {
+            dying.into_iter().for_each(|pid| self.bury(pid));
+        } else {
+            self.dying.extend(dying);
+        }
         self.translator.translate(&mut self.out);
         for slot in std::mem::take(&mut self.look) {
-            self.look_at(slot);
+            if self.targets.get_mut(&slot).is_some_and(Target::is_to_be_looked_at) {
+                self.look_at(slot);
+            }
         }
         self.say();
         self.translator.translate(&mut self.out);
@@ -173,6 +192,9 @@ impl<'a> Collector<'a> {
 
     fn take(&mut self, record: drain::Record) {
         let drain::Record { stamp, slot, tid, told } = record;
+        if stamp > self.until {
+            return;
+        }
         let image = self.images.get(slot.0 as usize).copied().unwrap_or(NO_IMAGE);
         let origin = Origin { process: image, tid };
         let payload = match told {
@@ -183,6 +205,7 @@ impl<'a> Collector<'a> {
             _ if image == NO_IMAGE => return,
             Told::MapChanged => return self.look_at(slot),
             Told::Stack(walked) => return self.define(origin, slot, *walked),
+            Told::Copied(copy) => return self.walk(origin, slot, &copy),
             Told::Alloc { address, size, stack, function } => {
                 if self.threads.insert((image, tid)) {
                     self.name_thread(stamp, origin, slot);
@@ -208,6 +231,23 @@ impl<'a> Collector<'a> {
         };
         let payload = Payload::Stack(Box::new(definition));
         self.out.push(Record { stamp: Stamp(0), origin: Origin { tid: 0, ..origin }, payload });
+    }
+
+    /// Walks what the probe could not: a stack through code that it had not been told of.
+    fn walk(&mut self, origin: Origin, slot: Slot, copy: &Copy) {
+        if self.targets.get_mut(&slot).is_some_and(Target::is_to_be_looked_at) {
+            self.look_at(slot);
+        }
+        let Some(target) = self.targets.get(&slot) else { return };
+        let (frames, complete) = walk(copy, &target.mappings, |mapping| self.modules.rows(mapping));
+        let walked = Walked {
+            name: copy.name,
+            generation: target.generation,
+            complete,
+            left_the_map: false,
+            frames,
+        };
+        self.define(origin, slot, walked);
     }
 
     fn name_thread(&mut self, stamp: Stamp, origin: Origin, slot: Slot) {
@@ -349,9 +389,12 @@ impl<'a> Collector<'a> {
     }
 
     fn ended(&mut self, pid: u32) {
-        if procfs::is_alive(pid) {
-            return;
+        if !procfs::is_alive(pid) && !self.dying.contains(&pid) {
+            self.dying.push(pid);
         }
+    }
+
+    fn bury(&mut self, pid: u32) {
         self.expected.remove(&pid);
         self.probe.unfollow(pid);
         if let Some(&slot) = self.slots.get(&pid) {
@@ -438,7 +481,9 @@ impl<'a> Collector<'a> {
         }
         if elapsed >= self.modules_due {
             self.modules_due = elapsed + MODULES_EVERY;
-            self.look.extend(self.targets.keys());
+            for slot in self.targets.keys().copied().collect::<Vec<_>>() {
+                self.look_at(slot);
+            }
         }
         if elapsed >= self.epoch_due && self.image_count > 0 {
             self.epoch_due = elapsed + EPOCH.max(elapsed / EPOCHS);
@@ -462,8 +507,11 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(&mut self) -> Result<(), AttachError> {
+        // Once the first probe is gone only half of what happens is seen. What was counted as lost is what was lost
+        // until now.
+        self.until = now();
+        self.say_losses(0);
         self.let_go();
-        // What was told until then.
         self.epoch_due = Duration::MAX;
         while self.pass() > 0 {}
         let stamp = now();

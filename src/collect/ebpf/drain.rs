@@ -7,7 +7,7 @@ use crate::collect::agent::clock::Stamp;
 use crate::event::{Address, Bytes, Function};
 
 /// Records taken at once, at most.
-const MOST: usize = 1 << 15;
+pub(super) const MOST: usize = 1 << 15;
 
 /// One record of the probe.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) enum Told {
     Alloc { address: Address, size: Bytes, stack: u64, function: Function },
     Free { address: Address, function: Function },
     Stack(Box<Walked>),
+    /// A stack that is still to be walked.
+    Copied(Box<Copy>),
     MapChanged,
     Forked { parent: u32, child: u32 },
     Executed { pid: u32, name: String },
@@ -41,6 +43,18 @@ pub(super) struct Walked {
     /// It ended at an address of which nothing is known.
     pub(super) left_the_map: bool,
     pub(super) frames: Vec<u64>,
+}
+
+/// A copy of a stack, and where its walk begins: at the entry of an allocator function.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) name: u64,
+    pub(super) sp: u64,
+    pub(super) bp: u64,
+    pub(super) caller: u64,
+    /// The address of the first byte.
+    pub(super) from: u64,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Takes what there is; the last result says how many records made no sense.
@@ -86,6 +100,18 @@ fn parse(bytes: &[u8]) -> Option<Record> {
                 complete: number == end::COMPLETE,
                 left_the_map: number == end::NO_MAPPING,
                 frames,
+            }))
+        }
+        kind::COPY => {
+            stamp = Stamp(0);
+            let length = usize::try_from(word(6)?).ok()?;
+            Told::Copied(Box::new(Copy {
+                name: word(1)?,
+                sp: word(2)?,
+                bp: word(3)?,
+                caller: word(4)?,
+                from: word(5)?,
+                bytes: bytes.get(7 * 8..)?.get(..length)?.to_vec(),
             }))
         }
         kind::MAP => Told::MapChanged,

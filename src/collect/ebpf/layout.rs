@@ -6,8 +6,6 @@ use crate::event::Function;
 pub(super) const SLOTS: u32 = 4096;
 /// Executable mappings of one process that are known to the probe, at most.
 pub(super) const MAPPINGS_MOST: usize = 510;
-/// Set in a process's generation once it executed another program.
-pub(super) const GENERATION_EXECUTED: u32 = 1 << 23;
 /// Frames of a stack.
 pub(super) const DEPTH_MOST: usize = 192;
 
@@ -46,6 +44,32 @@ pub(super) struct Row {
     pub(super) base: u8,
     pub(super) saved_base: u8,
     pub(super) unused: u8,
+}
+
+impl Row {
+    /// As it lies in the probe's map.
+    pub(super) fn encode(self) -> [u8; size_of::<Row>()] {
+        let mut bytes = [0; size_of::<Row>()];
+        bytes[0..4].copy_from_slice(&self.from.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&self.cfa.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.saved.to_ne_bytes());
+        bytes[12..16].copy_from_slice(&[self.next, self.base, self.saved_base, self.unused]);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; size_of::<Row>()]) -> Row {
+        let four = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        let [next, base, saved_base, unused] = four(12);
+        Row {
+            from: u32::from_ne_bytes(four(0)),
+            cfa: i32::from_ne_bytes(four(4)),
+            saved: i32::from_ne_bytes(four(8)),
+            next,
+            base,
+            saved_base,
+            unused,
+        }
+    }
 }
 
 /// Executable memory of a process.
@@ -95,6 +119,7 @@ pub(super) mod kind {
     pub(in crate::collect::ebpf) const EXEC: u8 = 6;
     pub(in crate::collect::ebpf) const EXIT: u8 = 7;
     pub(in crate::collect::ebpf) const FAILED: u8 = 8;
+    pub(in crate::collect::ebpf) const COPY: u8 = 9;
 }
 
 /// How a stack ends.

@@ -35,8 +35,17 @@ pub(super) struct Mapped {
     pub(super) code: Vec<Code>,
 }
 
-/// Reads it, in order of address.
-pub(super) fn mapped(pid: u32) -> io::Result<Vec<Mapped>> {
+/// What a process can execute.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Files, in order of address.
+    pub(super) mapped: Vec<Mapped>,
+    /// Memory that is no file's: what the program made itself (JIT), and the kernel's.
+    pub(super) unnamed: Vec<(u64, u64)>,
+}
+
+/// Reads it.
+pub(super) fn mapped(pid: u32) -> io::Result<Memory> {
     Ok(parse(&fs::read(format!("/proc/{pid}/maps"))?))
 }
 
@@ -46,11 +55,17 @@ pub(super) fn link_to(pid: u32, mapped: &Mapped) -> Option<PathBuf> {
     Some(PathBuf::from(format!("/proc/{pid}/map_files/{:x}-{:x}", code.start, code.end)))
 }
 
-fn parse(map: &[u8]) -> Vec<Mapped> {
+fn parse(map: &[u8]) -> Memory {
+    let mut unnamed = Vec::new();
     let mut files: BTreeMap<u64, Mapped> = BTreeMap::new();
     let mut last: Option<(FileId, u64)> = None;
     for line in map.split(|byte| *byte == b'\n') {
-        let Some(Line { start, end, code, offset, file, path }) = split(line) else {
+        let Some(Line { start, end, code, offset, file }) = split(line) else { continue };
+        let Some((file, path)) = file else {
+            // The probes' own page: a return address there is in nobody's stack but by way of us.
+            if code && !line.ends_with(b"[uprobes]") {
+                unnamed.push((start, end));
+            }
             continue;
         };
         // A file may be mapped several times over (`dlmopen`): each time it begins with its beginning.
@@ -69,7 +84,8 @@ fn parse(map: &[u8]) -> Vec<Mapped> {
         }
         last = Some((file, at));
     }
-    files.into_values().filter(|mapped| !mapped.code.is_empty()).collect()
+    let mapped = files.into_values().filter(|mapped| !mapped.code.is_empty()).collect();
+    Memory { mapped, unnamed }
 }
 
 struct Line {
@@ -77,13 +93,13 @@ struct Line {
     end: u64,
     code: bool,
     offset: u64,
-    file: FileId,
-    path: PathBuf,
+    /// With its path.
+    file: Option<(FileId, PathBuf)>,
 }
 
 /// `7f00-7f10 r-xp 00004000 fe:00 1234    /path (deleted)`
 fn split(line: &[u8]) -> Option<Line> {
-    let path_at = line.iter().position(|byte| *byte == b'/')?;
+    let path_at = line.iter().position(|byte| *byte == b'/').unwrap_or(line.len());
     let (fields, path) = line.split_at(path_at);
     let mut fields = std::str::from_utf8(fields).ok()?.split_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;
@@ -92,13 +108,11 @@ fn split(line: &[u8]) -> Option<Line> {
     let code = fields.next()?.as_bytes().get(2) == Some(&b'x');
     let offset = hexadecimal(fields.next()?)?;
     let device = fields.next()?.to_owned();
-    let inode = fields.next()?.parse().ok().filter(|inode| *inode != 0)?;
+    let inode: u64 = fields.next()?.parse().ok()?;
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-    if path.starts_with(b"/dev/") || path.starts_with(b"/memfd:") {
-        return None;
-    }
-    let path = PathBuf::from(OsStr::from_bytes(path));
-    Some(Line { start, end, code, offset, file: FileId { device, inode }, path })
+    let is_file = inode != 0 && !path.starts_with(b"/dev/") && !path.starts_with(b"/memfd:");
+    let file = || (FileId { device, inode }, PathBuf::from(OsStr::from_bytes(path)));
+    Some(Line { start, end, code, offset, file: is_file.then(file) })
 }
 
 #[cfg(test)]
@@ -114,7 +128,8 @@ mod tests {
                     7f2000-7f3000 r-xp 00000000 fe:00 13   /tmp/gone.so (deleted)\n\
                     7f4000-7f5000 r-xp 00000000 fe:00 13   /tmp/gone.so (deleted)\n\
                     7fff00-7fff10 r-xp 00000000 00:00 0    [vdso]\n";
-        let files = parse(map);
+        let Memory { mapped: files, unnamed } = parse(map);
+        assert_eq!(unnamed, [(0x7fff00, 0x7fff10)]);
         assert_eq!(files.len(), 3);
         assert_eq!(files[0].path, PathBuf::from("/usr/sbin/x y"));
         assert_eq!((files[0].start, files[0].end), (0x55d000, 0x55e000));

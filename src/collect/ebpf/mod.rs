@@ -22,6 +22,7 @@ mod obstacle;
 mod place;
 mod session;
 mod target;
+mod walk;
 mod who;
 
 pub use error::AttachError;

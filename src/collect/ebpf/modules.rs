@@ -16,7 +16,7 @@ use unfreed_symbols::{
 use super::error::AttachError;
 use super::functions::{MAP_CHANGED, names};
 use super::kernel;
-use super::layout::Row;
+use super::layout::{Mapping, Row};
 use super::memory::FileId;
 
 /// Files larger than this are not read: stacks through them end there.
@@ -85,6 +85,13 @@ impl Modules {
         self.without_room
     }
 
+    /// The rows of a mapping.
+    pub(super) fn rows(&self, mapping: &Mapping) -> &[[u8; size_of::<Row>()]] {
+        let (all, _) = self.memory.as_chunks::<{ size_of::<Row>() }>();
+        let first = mapping.first as usize;
+        all.get(first..first + mapping.rows as usize).unwrap_or_default()
+    }
+
     fn read(&mut self, path: &Path) -> std::io::Result<Module> {
         if fs::metadata(path)?.len() > FILE_MOST {
             return Err(std::io::Error::other("too large to be read"));
@@ -111,7 +118,7 @@ impl Modules {
         let first = self.used;
         for (index, row) in rows.iter().filter_map(encode).enumerate() {
             let at = (first + index) * size_of::<Row>();
-            self.memory[at..at + size_of::<Row>()].copy_from_slice(&bytes(row));
+            self.memory[at..at + size_of::<Row>()].copy_from_slice(&row.encode());
             self.used = first + index + 1;
         }
         (first as u32, (self.used - first) as u32)
@@ -142,13 +149,4 @@ pub(super) fn encode(row: &UnwindRow) -> Option<Row> {
             ..plain(1)
         },
     })
-}
-
-fn bytes(row: Row) -> [u8; size_of::<Row>()] {
-    let mut bytes = [0; size_of::<Row>()];
-    bytes[0..4].copy_from_slice(&row.from.to_ne_bytes());
-    bytes[4..8].copy_from_slice(&row.cfa.to_ne_bytes());
-    bytes[8..12].copy_from_slice(&row.saved.to_ne_bytes());
-    bytes[12..16].copy_from_slice(&[row.next, row.base, row.saved_base, row.unused]);
-    bytes
 }

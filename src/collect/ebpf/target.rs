@@ -2,17 +2,23 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::AttachError;
 use super::functions::{MADE_OF_MALLOC, Role, known};
 use super::kernel::Places;
 use super::layout::{Counters, MAPPING_ALLOCATOR, MAPPINGS_MOST, Mapping, ProcessTable, Shape, Slot, cookie};
 use super::load::{Hook, Link, Probe};
-use super::memory::{self, FileId, Mapped, link_to};
+use super::memory::{self, FileId, Mapped, Memory, link_to};
 use super::modules::{Module, Modules};
 use super::place::{Beginning, Place, beginning};
 use crate::collect::agent::record::ModuleSeen;
 use crate::event::Function;
+
+/// Between two looks at a process's memory for stacks that lead out of what is known, at first and at most.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const LOOK_AGAIN_MOST: Duration = Duration::from_secs(1);
 
 /// A process that is attached to.
 pub(super) struct Target {
@@ -24,9 +30,18 @@ pub(super) struct Target {
     pub(super) told: Counters,
     /// Whether what it executes is a new image that was not looked at yet.
     pub(super) is_new: bool,
+    /// Whether its allocators' functions may call each other, so that one release is seen as several.
+    guarded: bool,
     /// Whether anything of the allocator was found so far.
     pub(super) has_allocator: bool,
+    /// When its memory may be looked at again because a stack led out of what is known of it, and how long that
+    /// was put off: what is made while the program runs (JIT) would have it looked at all the time.
+    look_after: Instant,
+    put_off: Duration,
     mapped: Vec<Mapped>,
+    unnamed: Vec<(u64, u64)>,
+    /// As the probe was told.
+    pub(super) mappings: Vec<Mapping>,
     links: Vec<Link>,
     probed: Vec<FileId>,
     /// Where its files are, if they are not seen by their own paths.
@@ -50,8 +65,13 @@ impl Target {
             generation: 0,
             told: Counters::default(),
             is_new: true,
+            guarded: false,
             has_allocator: false,
+            look_after: Instant::now(),
+            put_off: LOOK_AGAIN,
             mapped: Vec::new(),
+            unnamed: Vec::new(),
+            mappings: Vec::new(),
             links: Vec::new(),
             probed: Vec::new(),
             root: foreign_root(pid),
@@ -65,11 +85,13 @@ impl Target {
         probe: &mut Probe,
         modules: &mut Modules,
     ) -> Result<Option<Vec<ModuleSeen>>, AttachError> {
-        let mapped = memory::mapped(self.pid)
-            .map_err(|error| self.unreadable(&error))?;
-        if mapped.is_empty() || (mapped == self.mapped && !self.is_new) {
+        let Memory { mapped, unnamed } =
+            memory::mapped(self.pid).map_err(|error| self.unreadable(&error))?;
+        let same = mapped == self.mapped && unnamed == self.unnamed;
+        if mapped.is_empty() || (same && !self.is_new) {
             return Ok(None);
         }
+        self.unnamed = unnamed;
         let files: Vec<_> = mapped
             .iter()
             .map(|mapped| {
@@ -80,17 +102,34 @@ impl Target {
         self.generation += 1;
         let table = self.table(&mapped, &files);
         probe.set_process(self.slot, &table).map_err(AttachError::system("cannot tell the probe of a process"))?;
-        let several = files.iter().filter(|file| !file.functions.is_empty()).count() > 1;
+        let guarded = may_call_each_other(&mapped, &files);
+        if guarded && !self.guarded {
+            // What is there was set for an allocator that is alone.
+            self.detach(probe);
+            self.guarded = true;
+        }
         for (mapped, module) in mapped.iter().zip(&files) {
             if !self.probed.contains(&mapped.file) {
-                self.set_probes(probe, mapped, module, several)?;
+                self.set_probes(probe, mapped, module)?;
             }
         }
         let seen = mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
         let seen = seen.collect();
         self.mapped = mapped;
         self.is_new = false;
+        self.put_off = LOOK_AGAIN;
         Ok(Some(seen))
+    }
+
+    /// Whether to look at its memory because a stack led out of what is known of it.
+    pub(super) fn is_to_be_looked_at(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.look_after {
+            return false;
+        }
+        self.look_after = now + self.put_off;
+        self.put_off = (self.put_off * 2).min(LOOK_AGAIN_MOST);
+        true
     }
 
     /// Takes its probes away.
@@ -106,7 +145,7 @@ impl Target {
         }
     }
 
-    fn table(&self, mapped: &[Mapped], files: &[std::sync::Arc<Module>]) -> Box<ProcessTable> {
+    fn table(&mut self, mapped: &[Mapped], files: &[Arc<Module>]) -> Box<ProcessTable> {
         let mut table = Box::new(ProcessTable {
             generation: self.generation,
             count: 0,
@@ -114,7 +153,7 @@ impl Target {
             mappings: [Mapping::default(); MAPPINGS_MOST],
         });
         let parts = mapped.iter().zip(files).flat_map(|(mapped, module)| {
-            let flags = if module.functions.is_empty() { 0 } else { MAPPING_ALLOCATOR };
+            let flags = if choose(mapped, module).is_empty() { 0 } else { MAPPING_ALLOCATOR };
             mapped.code.iter().map(move |code| Mapping {
                 start: code.start,
                 end: code.end,
@@ -125,7 +164,9 @@ impl Target {
                 unused: 0,
             })
         });
-        let mut parts: Vec<Mapping> = parts.collect();
+        // Of these nothing is known, which the probe must know: it would have them looked at.
+        let unnamed = self.unnamed.iter().map(|&(start, end)| Mapping { start, end, ..Mapping::default() });
+        let mut parts: Vec<Mapping> = parts.chain(unnamed).collect();
         parts.sort_by_key(|part| part.start);
         if parts.len() > MAPPINGS_MOST {
             tracing::warn!("process {}: only {MAPPINGS_MOST} of {} mappings of code are known to the probe", self.pid, parts.len());
@@ -134,6 +175,7 @@ impl Target {
             table.mappings[table.count as usize] = part;
             table.count += 1;
         }
+        self.mappings = table.mappings[..table.count as usize].to_vec();
         table
     }
 
@@ -142,7 +184,6 @@ impl Target {
         probe: &mut Probe,
         mapped: &Mapped,
         module: &Module,
-        several: bool,
     ) -> Result<(), AttachError> {
         let Some(link) = link_to(self.pid, mapped) else { return Ok(()) };
         if let Some(entry) = &module.map_changed {
@@ -154,8 +195,7 @@ impl Target {
         }
         let chosen = choose(mapped, module);
         if !chosen.is_empty() {
-            let frees = chosen.iter().filter(|chosen| chosen.role == Role::Releases).count();
-            let guarded = several || frees > 1;
+            let guarded = self.guarded;
             let mut allocations = Places::default();
             let mut releases = Places::default();
             for Chosen { function, role, offset, place } in chosen {
@@ -169,10 +209,10 @@ impl Target {
                 into.offsets.push(offset + place.offset);
                 into.cookies.push(cookie(self.slot, function, shape, guarded));
             }
-            // Returns first: a call that is seen to begin is then seen to end.
+            // Whatever is seen allocated is seen released, and what is seen to begin is seen to end.
+            self.put(probe, Hook::Release, &link, &releases)?;
             self.put(probe, Hook::Allocated, &link, &allocations)?;
             self.put(probe, Hook::Allocation, &link, &allocations)?;
-            self.put(probe, Hook::Release, &link, &releases)?;
             self.has_allocator = true;
         }
         self.probed.push(mapped.file.clone());
@@ -211,6 +251,11 @@ impl Target {
             end: mapped.end,
         })
     }
+}
+
+fn may_call_each_other(mapped: &[Mapped], files: &[Arc<Module>]) -> bool {
+    let releases = mapped.iter().zip(files).flat_map(|(mapped, module)| choose(mapped, module));
+    releases.filter(|chosen| chosen.role == Role::Releases).count() > 1
 }
 
 /// The functions of a file that get a probe, and where.

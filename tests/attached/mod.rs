@@ -1,0 +1,99 @@
+//! Programs that run without unfreed until it attaches to them. Used as `mod attached;` beside `mod support;` and
+//! `mod traced;`.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::process::{Finished, LIMIT, Running, run};
+use crate::traced::{Traced, UNFREED};
+
+/// Why nothing can be attached to here; `None` where it can.
+pub fn obstacle() -> Option<String> {
+    let somebody = Running::start(Command::new("sleep").arg("60"));
+    let mut attempt = Command::new(UNFREED);
+    attempt.args(["attach", "-q", "--duration", "1ms", &somebody.pid().to_string()]);
+    let attempt = run(&mut attempt, LIMIT);
+    (attempt.code() == Some(2) && attempt.err().contains("needs root"))
+        .then(|| "attaching needs root".to_owned())
+}
+
+/// Leaves the calling test where nothing can be attached to.
+macro_rules! require_attach {
+    () => {
+        if let Some(why) = $crate::attached::obstacle() {
+            $crate::support::skip!("{why}");
+        }
+    };
+}
+pub(crate) use require_attach;
+
+/// A shell that executes a program once it is let go: until then it can be attached to, and the program is then seen
+/// from its first allocation.
+pub struct Held {
+    running: Running,
+    gate: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Held {
+    pub fn start(command: &[OsString], environment: &[(&str, OsString)]) -> Held {
+        let directory = tempfile::tempdir().unwrap();
+        let gate = directory.path().join("gate");
+        run(Command::new("mkfifo").arg(&gate), LIMIT).expect_code(0);
+        let mut shell = Command::new("/bin/sh");
+        // The environment is for the program, not for the shell.
+        shell.args(["-c", "echo held; read line < \"$0\"; exec env \"$@\""]).arg(&gate);
+        for (key, value) in environment {
+            let mut pair = OsString::from(format!("{key}="));
+            pair.push(value);
+            shell.arg(pair);
+        }
+        let running = Running::start(shell.args(command));
+        running.wait_for("held\n", LIMIT);
+        Held { running, gate, _directory: directory }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Lets it go.
+    pub fn release(self) -> Running {
+        std::fs::write(&self.gate, "\n").unwrap();
+        self.running
+    }
+}
+
+/// An unfreed that has attached.
+pub fn attach<S: AsRef<OsStr>>(verb: &[S]) -> Running {
+    let unfreed = Running::start(Command::new(UNFREED).args(verb));
+    unfreed.wait_for_told("Attached to ", LIMIT);
+    unfreed
+}
+
+/// Records a program that was attached to before its beginning, to its end.
+pub fn record(command: &[OsString]) -> Traced {
+    record_in(command, &[])
+}
+
+/// The same with more in the environment.
+pub fn record_in(command: &[OsString], environment: &[(&str, OsString)]) -> Traced {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.unfreed");
+    let held = Held::start(command, environment);
+    let pid = held.pid().to_string();
+    let unfreed = attach(&[
+        OsStr::new("record"),
+        OsStr::new("--attach"),
+        pid.as_ref(),
+        OsStr::new("-o"),
+        file.as_os_str(),
+    ]);
+    let finished: Finished = held.release().finish(LIMIT);
+    unfreed.finish(LIMIT).expect_code(0);
+    Traced::from_file(finished, file, directory)
+}
