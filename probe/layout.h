@@ -54,7 +54,7 @@ struct process {
     // program was executed, of which nothing is known yet.
     __u32 generation;
     __u32 count;
-    __u64 unused;
+    __u64 own_start, own_end;  // the code of the C library's allocator, and all around it
     struct mapping mappings[MAPPINGS_MOST];
 };
 
@@ -80,6 +80,7 @@ enum kind {
     KIND_EXEC = 6,      // time, pid, name (16 bytes)
     KIND_EXIT = 7,      // time, pid
     KIND_FAILED = 8,    // time, address: a resize gave nothing, so that this block lives on
+    KIND_OWN_FREE = 10, // time, address, stack
     KIND_COPY = 9,      // name, sp, rbp, caller, where the copy begins, its length; then the copy
 };
 

@@ -49,6 +49,21 @@ INLINE void tell_free(__u32 slot, __u32 thread, __u8 function, __u64 address)
     bpf_ringbuf_submit(record, QUIETLY);
 }
 
+// One that the allocator's own library makes: with its stack.
+INLINE void tell_own_free(__u32 slot, __u32 thread, __u8 function, __u64 address, __u64 stack)
+{
+    __u64 *record = bpf_ringbuf_reserve(&EVENTS, 4 * 8, 0);
+    if (!record) {
+        LOSE(slot, frees);
+        return;
+    }
+    record[0] = head(KIND_OWN_FREE, function, thread, slot);
+    record[1] = bpf_ktime_get_ns();
+    record[2] = address;
+    record[3] = stack;
+    bpf_ringbuf_submit(record, QUIETLY);
+}
+
 INLINE struct thread *find_thread(__u64 key)
 {
     struct thread *thread = bpf_map_lookup_elem(&THREADS, &key);
@@ -92,7 +107,10 @@ INLINE int enter_allocation(struct pt_regs *context, __u64 cookie)
     __u8 shape = cookie >> COOKIE_SHAPE & 0xf;
     __u64 key = bpf_get_current_pid_tgid();
     struct process *process = find_process(slot);
-    if (!process) return 0;
+    if (!process) {
+        LOSE(slot, allocations);
+        return 0;
+    }
     struct thread *thread = find_thread(key);
     if (!thread) {
         LOSE(slot, allocations);
@@ -193,16 +211,22 @@ INLINE int enter_release(struct pt_regs *context, __u64 cookie)
     __u64 key = bpf_get_current_pid_tgid();
     __u64 address = context->rdi;
     if (!address) return 0;
+    struct process *process = find_process(slot);
+    if (!process) {
+        LOSE(slot, frees);
+        return 0;
+    }
+    __u64 sp = context->rsp, caller = 0;
+    bpf_probe_read_user(&caller, 8, (void *)sp);
     struct thread *thread = bpf_map_lookup_elem(&THREADS, &key);
-    bool guarded = cookie & COOKIE_GUARDED;
-    if (guarded || (thread && thread->sp)) {
-        struct process *process = find_process(slot);
-        __u64 sp = context->rsp, caller = 0;
-        if (!process) return 0;
-        bpf_probe_read_user(&caller, 8, (void *)sp);
-        // What a resize frees was told when it began.
-        if (thread && is_within(thread, process, sp, caller)) return 0;
-        if (guarded && is_part_of_release(process, slot, key, address, sp, caller, cookie & 0xff)) return 0;
+    // What a resize frees was told when it began.
+    if (thread && is_within(thread, process, sp, caller)) return 0;
+    if (cookie & COOKIE_GUARDED && is_part_of_release(process, slot, key, address, sp, caller, cookie & 0xff)) return 0;
+    // The C library frees once more what a thread that ends had put by for itself.
+    if (caller >= process->own_start && caller < process->own_end && (thread = find_thread(key))) {
+        __u64 stack = take_stack(thread, process, slot, sp, context->rbp, caller);
+        tell_own_free(slot, key, cookie, address, stack);
+        return 0;
     }
     tell_free(slot, key, cookie, address);
     return 0;

@@ -33,20 +33,15 @@ fn words(program: &Path, arguments: &[&str]) -> Vec<OsString> {
 fn found(report: &Value) -> Value {
     let suspects = report["suspects"].as_array().unwrap().iter().map(|suspect| {
         let stack = suspect["stack"].as_array().unwrap().iter();
-        // Below libstdc++'s operator new the agent sees its caller, a probe malloc's.
         let stack: Vec<_> = stack.map(|frame| frame["function"].clone()).collect();
-        let at = stack.iter().position(|name| *name == suspect["function"]);
         serde_json::json!([
             suspect["kind"],
             suspect["function"],
             suspect["module"]["name"],
             suspect["module"]["version"],
-            suspect["live_blocks"],
-            suspect["live_bytes"],
-            suspect["blocks_per_event"],
             suspect["fixes"][0]["id"],
             suspect["fixes"][0]["status"],
-            stack[at.unwrap_or(0)..]
+            stack
         ])
     });
     suspects.collect()
@@ -99,6 +94,12 @@ fn the_leaky_server_has_the_same_suspects_as_under_the_agent() {
     assert_eq!(attached["source"]["kind"], "ebpf", "{:#}", attached["source"]);
     assert_eq!(attached["losses"]["events"], 0, "{:#}", attached["losses"]);
     assert_eq!(found(&attached), found(&server(false)));
+    assert_eq!(attached["suspects"][0]["fixes"][0]["status"], "applies");
+    // The program is attached to while it begins: what it allocates before its tables are there, faster than copies of
+    // its stacks can be told, counts as a site of its own.
+    let live = attached["suspects"][0]["live_blocks"].as_u64().unwrap();
+    assert!((9_500..=10_000).contains(&live), "{live}");
+    assert_eq!(attached["totals"]["frees_unmatched"], 0);
 }
 
 #[test]
@@ -147,11 +148,12 @@ fn other_allocators_are_seen_once_too() {
         // Its own free and C's, in turn; nothing is kept.
         let [allocate, free] = allocator.own_names();
         let program = allocator.link(Language::C, "own_names");
-        let traced = record(&words(&program, &[allocate, free, "freed", "400", "1000"]));
-        assert!(traced.finished.out().ends_with("rounds=400\n"), "{}", traced.finished.err());
+        let traced = record(&words(&program, &[allocate, free, "freed", "2000", "1000"]));
+        assert!(traced.finished.out().ends_with("rounds=2000\n"), "{}", traced.finished.err());
         let image = last_image(&traced);
         let replay = traced.replay(image);
-        assert!(traced.allocations(80, Function::Malloc) >= 40_000, "{allocator:?}");
+        // What an allocator does before it was looked at is not seen.
+        assert!(traced.allocations(80, Function::Malloc) >= 10_000, "{allocator:?}");
         assert_eq!(traced.live_of_size(image, 80), 0, "{allocator:?}");
         assert_eq!(replay.free_not_seen, 0, "{allocator:?}");
         traced.assert_accuses_nobody();

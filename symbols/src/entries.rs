@@ -32,6 +32,8 @@ pub struct Entry {
     pub address: u64,
     /// Where it lies in the file.
     pub offset: u64,
+    /// Its length in bytes, as its symbol states it; 0 where it states none.
+    pub size: u64,
     /// Its first instructions: at most 64 bytes, fewer where the function or its segment is shorter.
     pub code: Vec<u8>,
 }
@@ -90,11 +92,11 @@ pub fn entries(bytes: &[u8], names: &[&'static str]) -> Result<Vec<Entry>, Symbo
         let Some(segment) = segments.iter().find(within) else { continue };
         let at = address - segment.address;
         let Some(offset) = segment.offset.checked_add(at) else { continue };
-        let size = if size == 0 { CODE_MOST } else { size.min(CODE_MOST) };
-        let length = size.min(segment.size - at);
+        let code = if size == 0 { CODE_MOST } else { size.min(CODE_MOST) };
+        let length = code.min(segment.size - at);
         let range = usize::try_from(offset).ok().zip(usize::try_from(offset + length).ok());
         let Some(code) = range.and_then(|(from, to)| bytes.get(from..to)) else { continue };
-        entries.push(Entry { name: names[rank], address, offset, code: code.to_vec() });
+        entries.push(Entry { name: names[rank], address, offset, size, code: code.to_vec() });
     }
     Ok(entries)
 }

@@ -121,7 +121,7 @@ impl<'a> Collector<'a> {
         for pid in pids {
             match self.attach(*pid) {
                 // Of many some may have ended meanwhile.
-                Err(AttachError::NoSuch(_)) if pids.len() > 1 => {}
+                Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {}
                 Err(error) => {
                     self.let_go();
                     return Err(error);
@@ -210,18 +210,31 @@ impl<'a> Collector<'a> {
                 if self.threads.insert((image, tid)) {
                     self.name_thread(stamp, origin, slot);
                 }
+                let renamed = self.targets.get(&slot).and_then(|target| target.renamed.get(&stack));
+                let function = renamed.copied().unwrap_or(function);
                 Payload::Alloc { address, size, stack: StackHash(stack), function }
             }
             Told::Free { address, function } => Payload::Free { address, function },
+            Told::OwnFree { address, stack, function } => {
+                let target = self.targets.get(&slot);
+                if target.is_some_and(|target| target.teardown.contains(&stack)) {
+                    return;
+                }
+                Payload::Free { address, function }
+            }
             // The block lives on and is not known any more: nothing will be said of it.
             Told::Kept => Payload::Lost { what: Lost::Allocations, count: 1 },
         };
         self.out.push(Record { stamp, origin, payload });
     }
 
-    fn define(&mut self, origin: Origin, slot: Slot, walked: Walked) {
+    fn define(&mut self, origin: Origin, slot: Slot, mut walked: Walked) {
         if walked.left_the_map {
             self.look.insert(slot);
+        }
+        if let Some(target) = self.targets.get_mut(&slot) {
+            target.note_teardown(&walked);
+            target.name_by_caller(&mut walked);
         }
         let definition = StackDefinition {
             hash: StackHash(walked.name),

@@ -23,6 +23,8 @@ pub(super) struct Record {
 pub(super) enum Told {
     Alloc { address: Address, size: Bytes, stack: u64, function: Function },
     Free { address: Address, function: Function },
+    /// A free by the C library itself, with its stack.
+    OwnFree { address: Address, function: Function, stack: u64 },
     Stack(Box<Walked>),
     /// A stack that is still to be walked.
     Copied(Box<Copy>),
@@ -88,6 +90,9 @@ fn parse(bytes: &[u8]) -> Option<Record> {
             function: function(),
         },
         kind::FREE => Told::Free { address: Address(word(2)?), function: function() },
+        kind::OWN_FREE => {
+            Told::OwnFree { address: Address(word(2)?), function: function(), stack: word(3)? }
+        }
         kind::STACK => {
             stamp = Stamp(0);
             let frames: Vec<u64> = (2..bytes.len() / 8).map_while(word).collect();

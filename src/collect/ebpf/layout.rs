@@ -94,7 +94,9 @@ pub(super) const MAPPING_ALLOCATOR: u32 = 1;
 pub(super) struct ProcessTable {
     pub(super) generation: u32,
     pub(super) count: u32,
-    pub(super) unused: u64,
+    /// The code of the C library, if it has the allocator.
+    pub(super) own_start: u64,
+    pub(super) own_end: u64,
     pub(super) mappings: [Mapping; MAPPINGS_MOST],
 }
 
@@ -120,6 +122,7 @@ pub(super) mod kind {
     pub(in crate::collect::ebpf) const EXIT: u8 = 7;
     pub(in crate::collect::ebpf) const FAILED: u8 = 8;
     pub(in crate::collect::ebpf) const COPY: u8 = 9;
+    pub(in crate::collect::ebpf) const OWN_FREE: u8 = 10;
 }
 
 /// How a stack ends.

@@ -1,10 +1,16 @@
 //! One process that is attached to: its probes, and what the probe was told of its memory.
 
+use std::collections::HashSet;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
+use unfreed_wire::split_frame_word;
+
+use super::drain::Walked;
 use super::error::AttachError;
 use super::functions::{MADE_OF_MALLOC, Role, known};
 use super::kernel::Places;
@@ -30,6 +36,14 @@ pub(super) struct Target {
     pub(super) told: Counters,
     /// Whether what it executes is a new image that was not looked at yet.
     pub(super) is_new: bool,
+    /// The code of its C library, if that is glibc.
+    own: Range<u64>,
+    /// Where C++'s `operator new` is that calls malloc.
+    news: Vec<(Range<u64>, Function)>,
+    /// Stacks of malloc that such a one called: which.
+    pub(super) renamed: FxHashMap<u64, Function>,
+    /// Stacks that the C library's own code makes all by itself: what is freed there was freed before.
+    pub(super) teardown: HashSet<u64>,
     /// Whether its allocators' functions may call each other, so that one release is seen as several.
     guarded: bool,
     /// Whether anything of the allocator was found so far.
@@ -65,6 +79,10 @@ impl Target {
             generation: 0,
             told: Counters::default(),
             is_new: true,
+            own: 0..0,
+            news: Vec::new(),
+            renamed: FxHashMap::default(),
+            teardown: HashSet::new(),
             guarded: false,
             has_allocator: false,
             look_after: Instant::now(),
@@ -113,6 +131,7 @@ impl Target {
                 self.set_probes(probe, mapped, module)?;
             }
         }
+        self.news = mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
         let seen = mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
         let seen = seen.collect();
         self.mapped = mapped;
@@ -132,6 +151,32 @@ impl Target {
         true
     }
 
+    /// Takes the frames of `operator new` off a stack of the malloc that it calls: a block is that function's which
+    /// the program called.
+    pub(super) fn name_by_caller(&mut self, walked: &mut Walked) {
+        let of = |word: u64| {
+            let address = split_frame_word(word).0;
+            self.news.iter().find(|(code, _)| code.contains(&address)).map(|(_, function)| *function)
+        };
+        let mut inner = 0;
+        while inner + 1 < walked.frames.len()
+            && let Some(function) = of(walked.frames[inner])
+        {
+            self.renamed.insert(walked.name, function);
+            inner += 1;
+        }
+        walked.frames.drain(..inner);
+    }
+
+    /// Takes note of a stack that lies in the C library alone, from its innermost frame to its outermost: that of a
+    /// thread that ends, which gives back what it had put by of blocks that were freed.
+    pub(super) fn note_teardown(&mut self, walked: &Walked) {
+        let within = |word: &u64| self.own.contains(&split_frame_word(*word).0);
+        if walked.complete && walked.frames.iter().all(within) {
+            self.teardown.insert(walked.name);
+        }
+    }
+
     /// Takes its probes away.
     pub(super) fn detach(&mut self, probe: &mut Probe) {
         probe.detach(std::mem::take(&mut self.links));
@@ -149,9 +194,13 @@ impl Target {
         let mut table = Box::new(ProcessTable {
             generation: self.generation,
             count: 0,
-            unused: 0,
+            own_start: 0,
+            own_end: 0,
             mappings: [Mapping::default(); MAPPINGS_MOST],
         });
+        let own = mapped.iter().find(|mapped| is_libc(mapped)).and_then(|libc| libc.code.first());
+        self.own = own.map_or(0..0, |code| code.start..code.end);
+        (table.own_start, table.own_end) = (self.own.start, self.own.end);
         let parts = mapped.iter().zip(files).flat_map(|(mapped, module)| {
             let flags = if choose(mapped, module).is_empty() { 0 } else { MAPPING_ALLOCATOR };
             mapped.code.iter().map(move |code| Mapping {
@@ -262,11 +311,11 @@ fn may_call_each_other(mapped: &[Mapped], files: &[Arc<Module>]) -> bool {
 fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
     let name = mapped.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Those of libstdc++ are made of malloc; the agent of another unfreed calls the real ones.
-    if MADE_OF_MALLOC.iter().any(|made| name.starts_with(made)) || name == crate::collect::agent::AGENT_NAME {
+    if is_made_of_malloc(mapped) || name == crate::collect::agent::AGENT_NAME {
         return Vec::new();
     }
-    // The loader has a malloc of its own, for itself, until the real one is there.
-    if module.map_changed.is_some() && !module.functions.iter().any(|entry| entry.name == "calloc" && name.contains("musl")) && name.starts_with("ld-linux") {
+    // glibc's loader has a malloc of its own, for itself, until the real one is there.
+    if name.starts_with("ld-linux") {
         return Vec::new();
     }
     let mut chosen = Vec::new();
@@ -282,6 +331,28 @@ fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
         chosen.push(Chosen { function: known.function, role: known.role, offset: entry.offset, place });
     }
     chosen
+}
+
+/// Where a C++ library's functions are that call malloc.
+fn news(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, Function)> {
+    let bias = mapped.code.first().and_then(|code| module.bias(code.start, code.offset));
+    let Some(bias) = bias.filter(|_| is_made_of_malloc(mapped)) else { return Vec::new() };
+    let functions = module.functions.iter().filter_map(|entry| {
+        let known = known(entry.name).filter(|known| known.role != Role::Releases)?;
+        let start = bias.wrapping_add(entry.address);
+        // A return address may lie behind a call that is the last instruction.
+        Some((start..start + entry.size + 1, known.function))
+    });
+    functions.collect()
+}
+
+fn is_made_of_malloc(mapped: &Mapped) -> bool {
+    let name = mapped.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    MADE_OF_MALLOC.iter().any(|made| name.starts_with(made))
+}
+
+fn is_libc(mapped: &Mapped) -> bool {
+    mapped.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libc.so"))
 }
 
 /// Where a process's files are seen, if it has another root or other mounts than we.
