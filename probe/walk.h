@@ -116,12 +116,12 @@ INLINE bool word_at(__u64 address, __u64 *into)
 }
 
 // Where nothing says how to leave a frame, its frame pointer may.
-INLINE int by_frame_pointer(struct thread *walk, struct process *process, __u32 why)
+INLINE int by_frame_pointer(struct thread *walk, struct process *process)
 {
     __u64 frame[2];
-    if (walk->bp < walk->walked_sp || walk->bp - walk->walked_sp > LARGEST_GUESSED || walk->bp & 7) return stop(walk, why);
-    if (bpf_probe_read_user(frame, 16, (void *)walk->bp)) return stop(walk, why);
-    if (frame[0] <= walk->bp || !find_mapping(process, frame[1] - 1, &walk->guess)) return stop(walk, why);
+    if (walk->bp < walk->walked_sp || walk->bp - walk->walked_sp > LARGEST_GUESSED || walk->bp & 7) return stop(walk, END_NO_ROW);
+    if (bpf_probe_read_user(frame, 16, (void *)walk->bp)) return stop(walk, END_NO_ROW);
+    if (frame[0] <= walk->bp || !find_mapping(process, frame[1] - 1, &walk->guess)) return stop(walk, END_NO_ROW);
     walk->walked_sp = walk->bp + 16;
     walk->bp = frame[0];
     walk->pc = frame[1];
@@ -145,9 +145,10 @@ INLINE int step(struct thread *walk, struct process *process)
 {
     __u64 address = walk->pc - !walk->exact;
     struct mapping *mapping = find_mapping(process, address, &walk->guess);
-    if (!mapping) return by_frame_pointer(walk, process, END_NO_MAPPING);
+    // What lies there will be known soon: no guess.
+    if (!mapping) return stop(walk, END_NO_MAPPING);
     struct row *row = find_row(mapping, address - mapping->bias);
-    if (!row || row->next == NEXT_UNKNOWN) return by_frame_pointer(walk, process, END_NO_ROW);
+    if (!row || row->next == NEXT_UNKNOWN) return by_frame_pointer(walk, process);
     walk->exact = 0;
     if (row->next == NEXT_OUTERMOST) return stop(walk, END_COMPLETE);
     if (row->next == NEXT_SIGNAL) return through_signal(walk);

@@ -99,7 +99,6 @@ fn the_leaky_server_has_the_same_suspects_as_under_the_agent() {
     // its stacks can be told, counts as a site of its own.
     let live = attached["suspects"][0]["live_blocks"].as_u64().unwrap();
     assert!((9_500..=10_000).contains(&live), "{live}");
-    assert_eq!(attached["totals"]["frees_unmatched"], 0);
 }
 
 #[test]

@@ -36,11 +36,13 @@ pub(super) struct Module {
 }
 
 impl Module {
-    /// What to take off an address in a part that is mapped, to have it in the file's own terms.
+    /// What to take off an address in a part that is mapped as code, to have it in the file's own terms. Its first page
+    /// may hold the end of the segment before, too.
     pub(super) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
         let holds = |segment: &&Segment| {
             let page = segment.offset & !0xfff;
-            offset >= page && offset < segment.offset + segment.size
+            segment.executable
+                && offset >= page && offset < segment.offset + segment.size
         };
         let segment = self.segments.iter().find(holds)?;
         let address = segment.address.wrapping_sub(segment.offset).wrapping_add(offset);
