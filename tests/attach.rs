@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use attached::{Held, attach, record, require_attach};
 use serde_json::Value;
+use support::broker::Broker;
 use support::compile::{Compile, Language};
+use support::mqtt::{Publisher, Qos, Subscriber};
 use support::process::{LIMIT, Running, run};
 use support::programs::{self, Allocator, Archiver};
 use support::signal::{self, Signal};
@@ -57,8 +59,13 @@ fn server(by_attach: bool) -> Value {
     let mut command = vec![server.get_program().to_owned()];
     command.extend(server.get_args().map(OsStr::to_owned));
     command.extend(["--rate", "2000", "--wait"].map(OsString::from));
-    let common: Vec<OsString> =
-        vec!["--json".into(), "--output".into(), report.clone().into(), "--fixes".into(), fixes.into()];
+    let common: Vec<OsString> = vec![
+        "--json".into(),
+        "--output".into(),
+        report.clone().into(),
+        "--fixes".into(),
+        fixes.into(),
+    ];
     let (program, unfreed) = if by_attach {
         let held = Held::start(&command, &[]);
         let mut verb = vec![OsString::from("attach"), held.pid().to_string().into()];
@@ -109,13 +116,16 @@ fn every_function_is_seen_once() {
     assert_eq!(traced.lost(), HashMap::new());
     let image = last_image(&traced);
     let of = |size: u64, function: Function| {
-        traced.events.iter().filter(|event| match event.what {
-            What::Alloc(alloc) => {
-                event.process.0 == image && alloc.size.0 == size && alloc.function == function
-            }
-            _ => false,
-        })
-        .count()
+        traced
+            .events
+            .iter()
+            .filter(|event| match event.what {
+                What::Alloc(alloc) => {
+                    event.process.0 == image && alloc.size.0 == size && alloc.function == function
+                }
+                _ => false,
+            })
+            .count()
     };
     assert_eq!(of(111, Function::Malloc), 10);
     assert_eq!(of(111, Function::Calloc), 10);
@@ -199,7 +209,12 @@ fn a_plug_in_that_comes_later_is_walked_through() {
     let mut through = 0;
     for alloc in traced.replay(image).live.values().filter(|alloc| alloc.size.0 == 73) {
         let (frames, root) = traced.frames(alloc.stack);
-        let name = |module| traced.modules().find(|known| Some(known.id) == module).map(|known| known.identity.name.clone());
+        let name = |module| {
+            traced
+                .modules()
+                .find(|known| Some(known.id) == module)
+                .map(|known| known.identity.name.clone())
+        };
         let whole = root == unfreed::event::StackId::COMPLETE
             && frames.iter().any(|frame| name(frame.module).as_deref() == Some("liblate.so"))
             && frames.iter().any(|frame| name(frame.module).as_deref() == Some("late"));
@@ -221,7 +236,8 @@ fn peek(pid: u32, address: u64, length: usize) -> Vec<u8> {
 /// The code of a process's C library, and its map but for the page that the kernel keeps for probes once there was one.
 fn code_and_map(pid: u32) -> (Vec<u8>, Vec<String>) {
     let map = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let code = map.lines().find(|line| line.contains("libc.so.6") && line.contains("r-xp")).unwrap();
+    let code =
+        map.lines().find(|line| line.contains("libc.so.6") && line.contains("r-xp")).unwrap();
     let (start, end) = code.split_whitespace().next().unwrap().split_once('-').unwrap();
     let start = u64::from_str_radix(start, 16).unwrap();
     let end = u64::from_str_radix(end, 16).unwrap();
@@ -283,7 +299,8 @@ fn attaching_again_and_again_changes_nothing() {
     let (program, before) = waiting();
     let pid = program.pid().to_string();
     for _ in 0..times {
-        let unfreed = Running::start(Command::new(UNFREED).args(["attach", "-q", "--duration", "1ms", &pid]));
+        let unfreed =
+            Running::start(Command::new(UNFREED).args(["attach", "-q", "--duration", "1ms", &pid]));
         unfreed.finish(LIMIT).expect_code(0);
     }
     assert_eq!(before, code_and_map(program.pid()));
@@ -297,7 +314,8 @@ fn a_target_that_dies_is_no_error() {
         let target = Running::start(&mut Command::new(&program));
         target.wait_for("up\n", LIMIT);
         let pid = target.pid().to_string();
-        let unfreed = Running::start(Command::new(UNFREED).args(["attach", "--duration", "10s", &pid]));
+        let unfreed =
+            Running::start(Command::new(UNFREED).args(["attach", "--duration", "10s", &pid]));
         if round % 2 == 1 {
             unfreed.wait_for_told("Attached", LIMIT);
         }
@@ -315,7 +333,10 @@ fn nobody_without_privileges_attaches() {
     require_attach!();
     let setpriv = support::require!("setpriv");
     let mut command = Command::new(setpriv);
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(copied()).args(["attach", "1"]);
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(copied())
+        .args(["attach", "1"]);
     let finished = run(&mut command, LIMIT).expect_code(2);
     assert!(finished.err().contains("needs root"), "{}", finished.err());
     assert!(finished.err().contains("sudo"), "{}", finished.err());
@@ -348,7 +369,8 @@ fn a_container_is_seen_from_outside() {
     let pid = inside.last().unwrap().to_string();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace");
-    let recording = attach(&["record", "--duration", "2s", "--attach", &pid, "-o", file.to_str().unwrap()]);
+    let recording =
+        attach(&["record", "--duration", "2s", "--attach", &pid, "-o", file.to_str().unwrap()]);
     recording.finish(LIMIT).expect_code(0);
     let (events, _) = traced::read(&file);
     let allocated = events.iter().filter(|event| matches!(event.what, What::Alloc(_))).count();
@@ -367,7 +389,12 @@ fn a_name_is_waited_for_and_its_next_process_followed() {
     std::fs::copy(&program, &named).unwrap();
     let report = directory.path().join("report.json");
     let unfreed = Running::start(Command::new(UNFREED).args([
-        "attach", "--wait", "--json", "--output", report.to_str().unwrap(), "unfreed-waits",
+        "attach",
+        "--wait",
+        "--json",
+        "--output",
+        report.to_str().unwrap(),
+        "unfreed-waits",
     ]));
     // It says nothing before there is somebody: so it is started until it was seen.
     let began = Instant::now();
@@ -397,7 +424,71 @@ fn a_failed_resize_frees_nothing() {
     let traced = record(&words(&programs::c("realloc_fail"), &[]));
     assert_eq!(traced.finished.code(), Some(0), "{}", traced.finished.err());
     traced.assert_accuses_nobody();
-    assert!(traced.lost_of(Lost::Allocations) > 0, "what lives on is not known any more, and that is said");
+    assert!(
+        traced.lost_of(Lost::Allocations) > 0,
+        "what lives on is not known any more, and that is said"
+    );
     assert_eq!(traced.lost_of(Lost::Frees), 0);
     assert_eq!(traced.exit(last_image(&traced)), Exit::Unknown);
+}
+
+/// Debian's mosquitto under load, attached to once it runs; the report. Every message arrives.
+fn broker(plugin: Option<&Path>) -> Value {
+    const PUBLISHES: u64 = 40_000;
+    const BURST: u64 = 400;
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("report.json");
+    let broker = Broker::start(&[], plugin);
+    let pid = broker.pid().to_string();
+    let unfreed = attach(&["attach", "--json", "--output", report.to_str().unwrap(), &pid]);
+    let reader = plugin.is_none().then(|| {
+        let mut subscriber = Subscriber::connect(broker.port(), "reader", "#").unwrap();
+        std::thread::spawn(move || {
+            for n in 0..PUBLISHES {
+                let (_, payload) = subscriber.next().unwrap_or_else(|e| panic!("message {n}: {e}"));
+                assert_eq!(payload, [b'x'; 64]);
+            }
+            subscriber.disconnect().unwrap();
+        })
+    });
+    let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
+    for _ in 0..PUBLISHES / BURST {
+        let topics = ["mail/in", "mail/out", "status"];
+        publisher.publish(Qos::AtLeastOnce, &topics, &[b'x'; 64], BURST).unwrap();
+        std::thread::sleep(Duration::from_millis(80));
+    }
+    publisher.disconnect().unwrap();
+    if let Some(reader) = reader {
+        reader.join().expect("every message arrived whole");
+    }
+    unfreed.signal(Signal::Interrupt);
+    unfreed.finish(LIMIT);
+    // The broker goes on as before.
+    Publisher::connect(broker.port(), "after").unwrap().disconnect().unwrap();
+    assert_eq!(broker.stop().code(), Some(0));
+    serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap()
+}
+
+#[test]
+fn a_broker_under_load_has_no_suspects() {
+    support::require!("mosquitto");
+    require_attach!();
+    let report = broker(None);
+    assert_eq!(report["suspects"], serde_json::json!([]), "{:#}", report["suspects"]);
+    assert_eq!(report["losses"]["events"], 0, "{:#}", report["losses"]);
+    assert!(report["totals"]["allocations"].as_u64().unwrap() > 40_000, "{:#}", report["totals"]);
+}
+
+#[test]
+fn a_plug_in_that_makes_a_broker_leak_is_found_without_a_restart() {
+    support::require!("mosquitto");
+    if !programs::has_mosquitto_headers() {
+        support::skip!("mosquitto-dev is not installed");
+    }
+    require_attach!();
+    let report = broker(Some(&programs::topic_plugin()));
+    let suspects = report["suspects"].as_array().unwrap();
+    assert_eq!(suspects.len(), 1, "{suspects:#?}");
+    assert_eq!(suspects[0]["function"], "packet__read_string");
+    assert_eq!(suspects[0]["module"]["name"], "mosquitto");
 }

@@ -49,7 +49,8 @@ fn check(command: &[OsString]) -> Agreement {
         .iter()
         .enumerate()
         .find_map(|(n, ours)| {
-            let same = |oracle: &Allocation| (oracle.address, oracle.size) == (ours.address, ours.size);
+            let same =
+                |oracle: &Allocation| (oracle.address, oracle.size) == (ours.address, ours.size);
             Some((n, run.allocations.iter().position(same)?))
         })
         .expect("one of the probe's first allocations");

@@ -26,8 +26,9 @@ pub struct Args {
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
     if !args.capture.attach.is_empty() {
-        return Err(Failure::new("`unfreed run` starts a program")
-            .advise("attach with `unfreed attach PID|NAME`, or `unfreed record --attach PID|NAME -o FILE`"));
+        return Err(Failure::new("`unfreed run` starts a program").advise(
+            "attach with `unfreed attach PID|NAME`, or `unfreed record --attach PID|NAME -o FILE`",
+        ));
     }
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };

@@ -193,7 +193,8 @@ fn rbp_plus(
     let Operation::RegisterOffset { register: RBP, offset, .. } = operations.next().ok()?? else {
         return None;
     };
-    if deref && !matches!(operations.next().ok()??, Operation::Deref { size: 8, space: false, .. }) {
+    if deref && !matches!(operations.next().ok()??, Operation::Deref { size: 8, space: false, .. })
+    {
         return None;
     }
     operations.next().ok()?.is_none().then_some(offset)

@@ -69,7 +69,7 @@ pub(in crate::collect) fn tick(telling: Telling) -> Duration {
 
 impl Ticker {
     /// Begins to publish.
-    pub(in crate::collect) fn start(memory: Arc<SessionMemory>) -> std::io::Result<Ticker> {
+    pub(super) fn start(memory: Arc<SessionMemory>) -> std::io::Result<Ticker> {
         let stop = Arc::new(AtomicBool::new(false));
         let longest = Arc::new(AtomicU64::new(0));
         let (stopped, gap) = (stop.clone(), longest.clone());

@@ -114,7 +114,11 @@ impl<'a> Translator<'a> {
 
     /// Walks the copy of a process with the blocks that live in it after all that was handed on; `None` where
     /// nobody knows these.
-    pub(in crate::collect) fn scan(&self, process: u32, copied: &Copied) -> Option<(Coverage, Vec<Group>)> {
+    pub(in crate::collect) fn scan(
+        &self,
+        process: u32,
+        copied: &Copied,
+    ) -> Option<(Coverage, Vec<Group>)> {
         let id = self.processes.get(&process)?.id;
         groups(copied, &mut |each| self.sink.living(id, each))
     }

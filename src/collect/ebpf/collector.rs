@@ -280,9 +280,7 @@ impl<'a> Collector<'a> {
         let slot = free.ok_or_else(|| AttachError::Unable("too many processes".to_owned()))?;
         let mut target = Target::new(pid, slot);
         target.told = self.losses.of(slot);
-        self.probe
-            .follow(pid, slot)
-            .map_err(AttachError::system("cannot follow a process"))?;
+        self.probe.follow(pid, slot).map_err(AttachError::system("cannot follow a process"))?;
         self.targets.insert(slot, target);
         self.slots.insert(pid, slot);
         self.begin_image(now(), slot);
@@ -297,7 +295,8 @@ impl<'a> Collector<'a> {
                 let name = procfs::describe(pid, None).name;
                 Err(AttachError::Refused(
                     format!("{name} (process {pid})"),
-                    "no allocator was found in it: it may be linked statically and have no symbols".to_owned(),
+                    "no allocator was found in it: it may be linked statically and have no symbols"
+                        .to_owned(),
                 ))
             }
         }
@@ -346,7 +345,9 @@ impl<'a> Collector<'a> {
         let without_room = self.modules.without_room();
         if without_room > self.without_room {
             self.without_room = without_room;
-            tracing::warn!("no room for the unwind tables of {without_room} files: stacks end in them");
+            tracing::warn!(
+                "no room for the unwind tables of {without_room} files: stacks end in them"
+            );
         }
         Ok(())
     }
@@ -436,7 +437,8 @@ impl<'a> Collector<'a> {
             return;
         }
         let program = procfs::program(pid).map(|path| path.display().to_string());
-        let subject = format!("{} (process {pid})", program.unwrap_or_else(|| "a program".to_owned()));
+        let subject =
+            format!("{} (process {pid})", program.unwrap_or_else(|| "a program".to_owned()));
         let fact = Fact { kind: FactKind::NotTraced, subject, value: Some(why.to_owned()) };
         let payload = Payload::Fact(Box::new(fact));
         self.out.push(Record { stamp: now(), origin: Origin { process: 0, tid: 0 }, payload });
@@ -471,7 +473,11 @@ impl<'a> Collector<'a> {
 
     fn say_lost(&mut self, origin: Origin, what: Lost, count: u64) {
         if count > 0 {
-            self.out.push(Record { stamp: Stamp(0), origin, payload: Payload::Lost { what, count } });
+            self.out.push(Record {
+                stamp: Stamp(0),
+                origin,
+                payload: Payload::Lost { what, count },
+            });
         }
     }
 
@@ -504,7 +510,11 @@ impl<'a> Collector<'a> {
             for (slot, target) in &self.targets {
                 let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
                 for (metric, value) in sizes(target.pid) {
-                    self.out.push(Record { stamp, origin, payload: Payload::Sample { metric, value } });
+                    self.out.push(Record {
+                        stamp,
+                        origin,
+                        payload: Payload::Sample { metric, value },
+                    });
                 }
             }
             let origin = Origin { process: 0, tid: 0 };
@@ -528,7 +538,11 @@ impl<'a> Collector<'a> {
         self.epoch_due = Duration::MAX;
         while self.pass() > 0 {}
         let stamp = now();
-        self.out.push(Record { stamp, origin: Origin { process: 0, tid: 0 }, payload: Payload::Epoch });
+        self.out.push(Record {
+            stamp,
+            origin: Origin { process: 0, tid: 0 },
+            payload: Payload::Epoch,
+        });
         for slot in self.targets.keys().copied().collect::<Vec<_>>() {
             self.forget(slot, Exit::StillRunning);
         }

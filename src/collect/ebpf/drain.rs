@@ -21,17 +21,37 @@ pub(super) struct Record {
 /// What it tells.
 #[derive(Debug)]
 pub(super) enum Told {
-    Alloc { address: Address, size: Bytes, stack: u64, function: Function },
-    Free { address: Address, function: Function },
+    Alloc {
+        address: Address,
+        size: Bytes,
+        stack: u64,
+        function: Function,
+    },
+    Free {
+        address: Address,
+        function: Function,
+    },
     /// A free by the C library itself, with its stack.
-    OwnFree { address: Address, function: Function, stack: u64 },
+    OwnFree {
+        address: Address,
+        function: Function,
+        stack: u64,
+    },
     Stack(Box<Walked>),
     /// A stack that is still to be walked.
     Copied(Box<Copy>),
     MapChanged,
-    Forked { parent: u32, child: u32 },
-    Executed { pid: u32, name: String },
-    Ended { pid: u32 },
+    Forked {
+        parent: u32,
+        child: u32,
+    },
+    Executed {
+        pid: u32,
+        name: String,
+    },
+    Ended {
+        pid: u32,
+    },
     /// A resize gave nothing: the block that was told released lives on.
     Kept,
 }

@@ -11,7 +11,9 @@ use thiserror::Error as ThisError;
 pub enum AttachError {
     #[error("this build of unfreed has no probe that fits it")]
     NoProbe,
-    #[error("attaching needs root, or the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")]
+    #[error(
+        "attaching needs root, or the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+    )]
     NotAllowed,
     #[error("{0}")]
     Unable(String),

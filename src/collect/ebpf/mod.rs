@@ -26,5 +26,5 @@ mod walk;
 mod who;
 
 pub use error::AttachError;
-pub use session::{Attach, Wish};
+pub use session::{Attach, Rehearsed, Wish, rehearse};
 pub use who::Who;

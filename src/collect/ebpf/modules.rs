@@ -41,8 +41,7 @@ impl Module {
     pub(super) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
         let holds = |segment: &&Segment| {
             let page = segment.offset & !0xfff;
-            segment.executable
-                && offset >= page && offset < segment.offset + segment.size
+            segment.executable && offset >= page && offset < segment.offset + segment.size
         };
         let segment = self.segments.iter().find(holds)?;
         let address = segment.address.wrapping_sub(segment.offset).wrapping_add(offset);

@@ -26,8 +26,6 @@ impl Kernel {
 
     /// Rings and cookies came with 5.8 and 5.15, `bpf_loop` with 5.17.
     pub const LEAST: Kernel = Kernel(5, 17);
-    /// One link for many places.
-    pub const MULTI: Kernel = Kernel(6, 6);
 
     /// Whether a probe on a return enters the kernel by a system call that a filter gets to see: from 6.11,
     /// until filters were told to let it pass.
@@ -76,7 +74,10 @@ fn may(status: &str) -> bool {
 /// What keeps us from attaching to this process.
 pub(super) fn of(pid: u32) -> Result<(), AttachError> {
     if pid == std::process::id() {
-        return Err(AttachError::Refused("unfreed".to_owned(), "it is the one that traces".to_owned()));
+        return Err(AttachError::Refused(
+            "unfreed".to_owned(),
+            "it is the one that traces".to_owned(),
+        ));
     }
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
         .map_err(|_| AttachError::NoSuch(pid.to_string()))?;
@@ -109,7 +110,8 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 fn is_64_bit(pid: u32) -> bool {
     use std::io::Read;
     let mut start = [0; 5];
-    let read = fs::File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut start));
+    let read =
+        fs::File::open(format!("/proc/{pid}/exe")).and_then(|mut file| file.read_exact(&mut start));
     read.is_err() || start == *b"\x7fELF\x02"
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::collector::Collector;
 use super::error::AttachError;
 use super::layout::SLOTS;
-use super::load::{Probe, Sizes};
+use super::load::{Links, Probe, Sizes};
 use super::losses::Losses;
 use super::modules::Modules;
 use super::obstacle;
@@ -43,6 +43,23 @@ pub struct Attach {
     started: SystemTime,
 }
 
+/// What a rehearsal found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Whether one link holds all places of a file.
+    pub multi: bool,
+}
+
+/// Loads the probe, with small tables, and lets go of it: so one knows whether this machine can.
+///
+/// # Errors
+/// What stands against it.
+pub fn rehearse() -> Result<Rehearsed, AttachError> {
+    obstacle::everywhere()?;
+    let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
+    Probe::load(sizes, false, Links::Few).map(|(probe, _)| Rehearsed { multi: probe.is_multi() })
+}
+
 struct Parts {
     probe: Probe,
     ends: super::load::Ends,
@@ -65,14 +82,17 @@ impl Attach {
         pids.sort_unstable();
         pids.dedup();
         if pids.len() >= SLOTS as usize {
-            return Err(AttachError::Unable(format!("{} processes are more than can be traced at once", pids.len())));
+            return Err(AttachError::Unable(format!(
+                "{} processes are more than can be traced at once",
+                pids.len()
+            )));
         }
         obstacle::everywhere()?;
         for pid in &pids {
             obstacle::of(*pid)?;
         }
         let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS };
-        let (probe, ends) = Probe::load(sizes, wish.wait)?;
+        let (probe, ends) = Probe::load(sizes, wish.wait, Links::Few)?;
         let marks = MarkListener::open()
             .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
             .ok();
@@ -106,7 +126,8 @@ impl Attach {
         let translator = Translator::new(clock, None, identify, sink);
         let modules = Modules::new(&ends.rows, ROWS)?;
         let losses = Losses::new(&ends.losses)?;
-        let mut collector = Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
+        let mut collector =
+            Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
         collector.attach_first(&pids)?;
         collector.run(&signals, duration)
     }

@@ -14,7 +14,9 @@ use super::drain::Walked;
 use super::error::AttachError;
 use super::functions::{MADE_OF_MALLOC, Role, known};
 use super::kernel::Places;
-use super::layout::{Counters, MAPPING_ALLOCATOR, MAPPINGS_MOST, Mapping, ProcessTable, Shape, Slot, cookie};
+use super::layout::{
+    Counters, MAPPING_ALLOCATOR, MAPPINGS_MOST, Mapping, ProcessTable, Shape, Slot, cookie,
+};
 use super::load::{Hook, Link, Probe};
 use super::memory::{self, FileId, Mapped, Memory, link_to};
 use super::modules::{Module, Modules};
@@ -119,7 +121,9 @@ impl Target {
             .collect();
         self.generation += 1;
         let table = self.table(&mapped, &files);
-        probe.set_process(self.slot, &table).map_err(AttachError::system("cannot tell the probe of a process"))?;
+        probe
+            .set_process(self.slot, &table)
+            .map_err(AttachError::system("cannot tell the probe of a process"))?;
         let guarded = may_call_each_other(&mapped, &files);
         if guarded && !self.guarded {
             // What is there was set for an allocator that is alone.
@@ -131,8 +135,10 @@ impl Target {
                 self.set_probes(probe, mapped, module)?;
             }
         }
-        self.news = mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
-        let seen = mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
+        self.news =
+            mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
+        let seen =
+            mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
         let seen = seen.collect();
         self.mapped = mapped;
         self.is_new = false;
@@ -156,7 +162,10 @@ impl Target {
     pub(super) fn name_by_caller(&mut self, walked: &mut Walked) {
         let of = |word: u64| {
             let address = split_frame_word(word).0;
-            self.news.iter().find(|(code, _)| code.contains(&address)).map(|(_, function)| *function)
+            self.news
+                .iter()
+                .find(|(code, _)| code.contains(&address))
+                .map(|(_, function)| *function)
         };
         let mut inner = 0;
         while inner + 1 < walked.frames.len()
@@ -214,11 +223,16 @@ impl Target {
             })
         });
         // Of these nothing is known, which the probe must know: it would have them looked at.
-        let unnamed = self.unnamed.iter().map(|&(start, end)| Mapping { start, end, ..Mapping::default() });
+        let unnamed =
+            self.unnamed.iter().map(|&(start, end)| Mapping { start, end, ..Mapping::default() });
         let mut parts: Vec<Mapping> = parts.chain(unnamed).collect();
         parts.sort_by_key(|part| part.start);
         if parts.len() > MAPPINGS_MOST {
-            tracing::warn!("process {}: only {MAPPINGS_MOST} of {} mappings of code are known to the probe", self.pid, parts.len());
+            tracing::warn!(
+                "process {}: only {MAPPINGS_MOST} of {} mappings of code are known to the probe",
+                self.pid,
+                parts.len()
+            );
         }
         for part in parts.into_iter().take(MAPPINGS_MOST) {
             table.mappings[table.count as usize] = part;
@@ -253,7 +267,11 @@ impl Target {
                     Role::Releases => (Shape::Size, &mut releases),
                 };
                 if !place.cheap {
-                    tracing::debug!("{}: {} is costly to probe", mapped.path.display(), function.name());
+                    tracing::debug!(
+                        "{}: {} is costly to probe",
+                        mapped.path.display(),
+                        function.name()
+                    );
                 }
                 into.offsets.push(offset + place.offset);
                 into.cookies.push(cookie(self.slot, function, shape, guarded));
@@ -278,10 +296,11 @@ impl Target {
         if places.offsets.is_empty() {
             return Ok(());
         }
-        let links = probe.attach(hook, file, self.pid, places).map_err(|cause| match cause.kind() {
-            io::ErrorKind::PermissionDenied => AttachError::NotAllowed,
-            _ => AttachError::System { what: "cannot set a probe", cause },
-        })?;
+        let links =
+            probe.attach(hook, file, self.pid, places).map_err(|cause| match cause.kind() {
+                io::ErrorKind::PermissionDenied => AttachError::NotAllowed,
+                _ => AttachError::System { what: "cannot set a probe", cause },
+            })?;
         self.links.extend(links);
         Ok(())
     }
@@ -309,7 +328,8 @@ fn may_call_each_other(mapped: &[Mapped], files: &[Arc<Module>]) -> bool {
 
 /// The functions of a file that get a probe, and where.
 fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
-    let name = mapped.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        mapped.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // Those of libstdc++ are made of malloc; the agent of another unfreed calls the real ones.
     if is_made_of_malloc(mapped) || name == crate::collect::agent::AGENT_NAME {
         return Vec::new();
@@ -324,11 +344,20 @@ fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
         let releases = known.role == Role::Releases;
         let place = match beginning(&entry.code, entry.address, releases) {
             Beginning::At(place) => place,
-            Beginning::JumpsTo(target) if module.functions.iter().any(|other| other.address == target) => continue,
+            Beginning::JumpsTo(target)
+                if module.functions.iter().any(|other| other.address == target) =>
+            {
+                continue;
+            }
             // To another module, or past our list: here it is.
             Beginning::JumpsTo(_) => Place { offset: 0, cheap: true },
         };
-        chosen.push(Chosen { function: known.function, role: known.role, offset: entry.offset, place });
+        chosen.push(Chosen {
+            function: known.function,
+            role: known.role,
+            offset: entry.offset,
+            place,
+        });
     }
     chosen
 }

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_copy_is_walked_to_its_end_or_as_far_as_it_goes() {
-        let mapping = Mapping { start: 0x1000, end: 0x2000, bias: 0x1000, rows: 2, ..Mapping::default() };
+        let mapping =
+            Mapping { start: 0x1000, end: 0x2000, bias: 0x1000, rows: 2, ..Mapping::default() };
         // A function with a frame of two words, and the outermost.
         let rows = [row(0x100, 1, 16), row(0x200, 2, 0)];
         let walk = |copy: &Copy| walk(copy, &[mapping], |_| &rows);

@@ -30,7 +30,8 @@ impl Who {
             Who::Pid(meant) => *meant == pid,
             Who::Name(name) => is_named(pid, name),
             Who::Unit(unit) => {
-                let unit = if unit.contains('.') { unit.clone() } else { format!("{unit}.service") };
+                let unit =
+                    if unit.contains('.') { unit.clone() } else { format!("{unit}.service") };
                 groups(pid).iter().any(|group| group.split('/').any(|part| part == unit))
             }
             Who::Cgroup(path) => {
@@ -59,7 +60,11 @@ impl Who {
 /// All processes that are meant, in order, without this one.
 pub(super) fn running(who: &Who) -> Vec<u32> {
     if let Who::Pid(pid) = who {
-        return if fs::exists(format!("/proc/{pid}")).unwrap_or(false) { vec![*pid] } else { Vec::new() };
+        return if fs::exists(format!("/proc/{pid}")).unwrap_or(false) {
+            vec![*pid]
+        } else {
+            Vec::new()
+        };
     }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

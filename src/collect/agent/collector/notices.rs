@@ -147,7 +147,10 @@ impl Collector<'_> {
 pub(in crate::collect) fn machine_facts() -> [(String, Option<String>); 2] {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     [
-        ("kernel".to_owned(), read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned())),
+        (
+            "kernel".to_owned(),
+            read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
+        ),
         ("distribution".to_owned(), read("/etc/os-release").and_then(|text| pretty_name(&text))),
     ]
 }
