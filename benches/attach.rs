@@ -18,12 +18,22 @@ mod linux {
     /// Until a tracer is there, at most.
     const READY: Duration = Duration::from_secs(30);
 
+    /// Ended with the benchmark, whatever ends that.
+    struct Tracer(Child);
+
+    impl Drop for Tracer {
+        fn drop(&mut self) {
+            let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+            let _ = self.0.wait();
+        }
+    }
+
     const SCRIPT: &str = "\
-uprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc /pid == $1/ { @size[tid] = arg0; @stack[tid] = ustack(16); }
-uretprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc /pid == $1 && @size[tid]/ {
+uprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc { @size[tid] = arg0; @stack[tid] = ustack(16); }
+uretprobe:/lib/x86_64-linux-gnu/libc.so.6:malloc /@size[tid]/ {
     @live[retval] = @stack[tid]; @bytes[@stack[tid]] = sum(@size[tid]); delete(@size[tid]); delete(@stack[tid]);
 }
-uprobe:/lib/x86_64-linux-gnu/libc.so.6:free /pid == $1/ { delete(@live[arg0]); }
+uprobe:/lib/x86_64-linux-gnu/libc.so.6:free { delete(@live[arg0]); }
 ";
 
     /// A program that does pairs at a depth and says, line by line, what each took.
@@ -96,11 +106,6 @@ uprobe:/lib/x86_64-linux-gnu/libc.so.6:free /pid == $1/ { delete(@live[arg0]); }
         (ticks(11) + ticks(12)) / 100.0
     }
 
-    fn end(mut child: Child) {
-        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        let _ = child.wait();
-    }
-
     pub fn main() {
         let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(3);
         let directory = tempfile::tempdir().unwrap();
@@ -124,31 +129,34 @@ uprobe:/lib/x86_64-linux-gnu/libc.so.6:free /pid == $1/ { delete(@live[arg0]); }
                     .arg(&report)
                     .arg(&pid)
                     .spawn()
+                    .map(Tracer)
                     .unwrap();
                 pairs.until_traced(bare);
-                let began = processor_time(unfreed.id());
+                let began = processor_time(unfreed.0.id());
                 let mut spans = Vec::new();
                 let start = Instant::now();
                 while start.elapsed() < SPAN {
                     spans.push(pairs.next());
                 }
-                let events = spans.len() as f64 * 2.0 * 100_000.0;
-                let used = processor_time(unfreed.id()) - began;
+                let events = spans.len() as f64 * 2.0 * 10_000.0;
+                let used = processor_time(unfreed.0.id()) - began;
                 consumer.push(used / events * 1e9);
                 ours.push(middle(&mut spans) - bare);
-                end(unfreed);
+                drop(unfreed);
                 let text = std::fs::read_to_string(&report).unwrap();
                 assert!(text.contains("\"events\": 0"), "something was lost: {text}");
+                // For this process alone: without -p it would probe, and slow, everything that runs.
                 let bpftrace = Command::new("bpftrace")
+                    .args(["-p", &pid])
                     .arg(&script)
-                    .arg(&pid)
                     .stdout(Stdio::null())
                     .stderr(Stdio::null())
-                    .spawn();
+                    .spawn()
+                    .map(Tracer);
                 if let Ok(bpftrace) = bpftrace {
                     pairs.until_traced(bare);
                     theirs.push(pairs.median() - bare);
-                    end(bpftrace);
+                    drop(bpftrace);
                 }
             }
             let ours = middle(&mut ours);

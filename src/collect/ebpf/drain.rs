@@ -165,6 +165,7 @@ fn function(number: u8) -> Function {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

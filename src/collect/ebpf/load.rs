@@ -290,6 +290,7 @@ fn fork_child_at() -> io::Result<u32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
