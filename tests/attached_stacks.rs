@@ -56,7 +56,7 @@ fn check(command: &[OsString]) -> Agreement {
         .expect("one of the probe's first allocations");
     let skipped = skipped.max(unknown);
     let theirs = &run.allocations[first + skipped - unknown..];
-    let agreement = oracle::compare(theirs, &ours[skipped..], &[run.own.clone()])
+    let agreement = oracle::compare(theirs, &ours[skipped..], std::slice::from_ref(&run.own))
         .unwrap_or_else(|difference| panic!("{difference}"));
     println!("{}: {agreement:?}, {first} and {skipped} before", program.display());
     agreement

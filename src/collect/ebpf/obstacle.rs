@@ -83,7 +83,11 @@ pub(super) fn of(pid: u32) -> Result<(), AttachError> {
         .map_err(|_| AttachError::NoSuch(pid.to_string()))?;
     let refused = |why: &str| Err(AttachError::Refused(name(&status, pid), why.to_owned()));
     if field(&status, "VmSize:").is_none() {
-        return refused("it is a thread of the kernel, or has ended");
+        let ended = field(&status, "State:").is_some_and(|state| state.starts_with(['Z', 'X']));
+        if ended {
+            return Err(AttachError::NoSuch(pid.to_string()));
+        }
+        return refused("it is a thread of the kernel, or is just ending");
     }
     if !is_64_bit(pid) {
         return refused("it is no program for x86-64");
