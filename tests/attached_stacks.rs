@@ -21,7 +21,7 @@ use traced::Traced;
 use unfreed::event::{ModuleId, ProcessId, StackId, What};
 
 /// Most allocations that are compared in one run.
-const MOST: u64 = 60_000;
+const MOST: u64 = 200_000;
 
 /// Attaches to a command that records its own stacks, and compares.
 fn check(command: &[OsString]) -> Agreement {
