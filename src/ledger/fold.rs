@@ -4,13 +4,15 @@
 
 use super::Ledger;
 use super::blocks::Block;
+use super::memory;
 use super::processes::{Image, LostCounts, OverRelease, OverReleases};
 use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
     Address, Alloc, Bytes, Event, Exit, FactKind, Free, FreedBefore, Function, HeapCreate, HeapId,
-    Lost, Process, ProcessId, Reach, Realloc, Scan, Snapshot, StackId, Tally, Time, What,
+    Lost, Metric, Process, ProcessId, Reach, Realloc, Sample, Scan, Snapshot, StackId, Tally, Time,
+    What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -70,10 +72,7 @@ impl Ledger {
             What::Mark(mark) => self.marks.set(self.began.unwrap_or(now), now, mark),
             What::Tally(tally) => self.tally(event.process, tally),
             What::Snapshot(snapshot) => self.snapshot(event.process, snapshot),
-            What::Sample(sample) => {
-                let samples = &mut self.image_mut(event.process).samples;
-                samples.entry(sample.metric).or_default().push(now, sample.value);
-            }
+            What::Sample(sample) => self.sample(event.process, *sample),
             What::Fact(fact) => {
                 match fact.kind {
                     FactKind::FreesUnseen => self.image_mut(event.process).releases_unseen = true,
@@ -341,6 +340,20 @@ impl Ledger {
             }
             _ => site.snapshots.push(number, LiveSet { blocks, bytes }),
         }
+    }
+
+    fn sample(&mut self, process: ProcessId, sample: Sample) {
+        let now = self.now;
+        let at = self.image_index(process);
+        let of_memory = matches!(sample.metric, Metric::PrivateBytes | Metric::Rss);
+        let image = &mut self.images[at];
+        if of_memory {
+            let latest = self.snapshots.points().last().map(|(number, _)| *number);
+            let sites = image.sites.values().map(|id| &self.sites[id.0 as usize]);
+            let known = memory::known(sites, latest);
+            image.measured.push(now, sample.metric, sample.value, known);
+        }
+        image.samples.entry(sample.metric).or_default().push(now, sample.value);
     }
 
     fn scan(&mut self, process: ProcessId, scan: &Scan) {

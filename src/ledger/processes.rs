@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::blocks::{Block, Blocks};
 use super::epochs::{EPOCHS, Grid};
+use super::memory::Measured;
 use super::modules::{Mapping, Mappings};
 use super::sampling::Sampling;
 use super::series::Series;
@@ -168,6 +169,7 @@ pub struct Image {
     pub(super) mappings: Mappings,
     pub(super) heaps: Heaps,
     pub(super) samples: BTreeMap<Metric, Series<Time, u64>>,
+    pub(super) measured: Measured,
 }
 
 impl Image {
@@ -205,6 +207,7 @@ impl Image {
             mappings: Mappings::default(),
             heaps: Heaps::default(),
             samples: BTreeMap::new(),
+            measured: Measured::default(),
         }
     }
 

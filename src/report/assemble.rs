@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::blamed::{Survivor, Survivors, survivors};
+use super::memory;
 use super::model::{
     Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
     SeenFrom, SiteUncertainty, Suspect, Target, Totals, TotalsUncertainty, Uncertainty, Undecided,
@@ -248,6 +249,7 @@ fn target(ledger: &Ledger, image: &Image) -> Target {
         allocations_uncertainty: allocations.map(Uncertainty::from),
         sampled_bytes: image.sampling.map(|sampling| sampling.mean.0),
         scan: scan(ledger, image),
+        memory: memory::shown(ledger, image),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
-use crate::event::{Exit, RootKind, Trust};
+use crate::event::{Exit, Metric, RootKind, Trust};
 use crate::fixes::Match;
 pub use crate::read::case::Placed;
 pub use crate::verdict::{Held, Unjudged, Unmeasured};
@@ -126,6 +126,38 @@ pub struct Target {
     /// Its reachability scan; `None` where none was asked for.
     #[serde(default)]
     pub scan: Option<ScanShown>,
+    /// How its memory grew; `None` where that was not measured.
+    #[serde(default)]
+    pub memory: Option<MemoryShown>,
+}
+
+/// How the memory of one process grew, and how much of it the traced blocks explain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryShown {
+    /// Which quantity: `private-bytes` or `rss`.
+    pub metric: Metric,
+    /// First and last measurement, in seconds after the trace began.
+    pub from_s: f64,
+    /// See [`MemoryShown::from_s`].
+    pub to_s: f64,
+    /// Value at the first, in bytes.
+    pub first_bytes: u64,
+    /// Value at the last.
+    pub last_bytes: u64,
+    /// By how much it grew.
+    pub growth_bytes: i64,
+    /// By how much live blocks of heaps grew; `None` where no blocks were traced.
+    pub live_blocks_bytes: Option<i64>,
+    /// By how much grew what the program mapped itself (`VirtualAlloc`, `mmap`).
+    pub mapped_bytes: Option<i64>,
+    /// By how much grew what heaps had committed, as they told; `None` where they did not.
+    pub heap_committed_bytes: Option<i64>,
+    /// By how much managed heaps grew; `None` where that was not measured.
+    pub managed_heap_bytes: Option<i64>,
+    /// What nothing of this explains; `None` where no blocks were traced.
+    pub unexplained_bytes: Option<i64>,
+    /// Runtimes with a heap of their own that the process had loaded.
+    pub runtimes: Vec<String>,
 }
 
 /// A reachability scan of one process. Where it could not be made there are no numbers.

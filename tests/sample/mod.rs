@@ -1,6 +1,6 @@
 //! Reports made up for the tests of their renderings.
 
-use unfreed::event::{Exit, RootKind, Trust};
+use unfreed::event::{Exit, Metric, RootKind, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
@@ -30,6 +30,7 @@ pub fn nothing() -> Report {
             allocations_uncertainty: None,
             sampled_bytes: None,
             scan: None,
+            memory: None,
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -302,6 +303,20 @@ pub fn full() -> Report {
     let mut report = Report { faults: vec![fault], not_traced, ..sampled() };
     report.suspects[0].fixes.truncate(1);
     report.source = of_a_case(report.source);
+    report.target[0].memory = Some(MemoryShown {
+        metric: Metric::PrivateBytes,
+        from_s: 0.5,
+        to_s: 60.5,
+        first_bytes: 10 << 20,
+        last_bytes: 30 << 20,
+        growth_bytes: 20 << 20,
+        live_blocks_bytes: Some(15 << 20),
+        mapped_bytes: Some(1 << 20),
+        heap_committed_bytes: Some(16 << 20),
+        managed_heap_bytes: None,
+        unexplained_bytes: Some(3 << 20),
+        runtimes: vec![".NET (clr.dll)".to_owned()],
+    });
     report.target[0].scan = Some(ScanShown {
         failed: None,
         stopped_s: Some(0.07),

@@ -8,6 +8,7 @@ mod fix;
 mod group;
 mod headline;
 mod held;
+mod memory;
 pub mod named;
 pub mod page;
 mod recordings;

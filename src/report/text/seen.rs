@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::style::Detail;
 use super::units::{bytes, bytes_about, count, count_about, counted, duration, percent, rate};
+use super::{memory, named};
 use crate::event::Exit;
 use crate::report::model::{Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty};
 use crate::verdict::DEFAULT_MIN_CONFIDENCE;
@@ -33,6 +33,7 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         let text = format!("And {} (-v shows them).", processes(more));
         page.paragraph(0, &[words(text)]);
     }
+    memory::write(page, &chosen);
     sampled(page, &report.target);
     scanned(page, &report.target);
     let totals = &report.totals;
