@@ -22,7 +22,8 @@ use super::output::{Io, deliver};
 /// wrong with it is told before anything is lost.
 pub struct Analyst {
     catalogue: Catalogue,
-    min_confidence: f64,
+    /// The least confidence of a suspect.
+    pub min_confidence: f64,
     /// Names what survives.
     pub namer: Namer,
 }

@@ -16,6 +16,7 @@ mod output;
 mod quantity;
 mod record;
 mod recording;
+mod report;
 mod run;
 mod service;
 mod watch;
@@ -50,6 +51,8 @@ enum Verb {
     Record(record::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
+    /// Write what a recording says to a file: HTML, Markdown or JSON
+    Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),
     /// The catalogue of published fixes
@@ -94,6 +97,7 @@ impl Cli {
             Verb::Run(args) => run::run(args, io),
             Verb::Record(args) => record::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
+            Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),
             Verb::Fixes(args) => fixes::run(args, io),
             Verb::Demo(args) => demo::run(args, io),

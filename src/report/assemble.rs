@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::blamed::{Survivor, Survivors, survivors};
+use super::history::history;
 use super::memory;
 use super::model::{
     Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
@@ -213,6 +214,7 @@ impl<'a> Assembler<'a> {
             stack_complete: self.witness.complete(stack),
             over_release: None,
             fixes: (self.matcher)(&self.witness.evidence(common, survivor)),
+            history: site.map_or_else(Default::default, |site| history(self.ledger, site)),
         }
     }
 

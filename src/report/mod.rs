@@ -5,7 +5,11 @@
 mod assemble;
 mod blamed;
 pub mod diff;
+pub mod flame;
+mod history;
+pub mod html;
 pub mod json;
+pub mod markdown;
 mod memory;
 pub mod model;
 mod modules;

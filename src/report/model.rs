@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
+pub use super::history::{Bar, History, LiveSpan};
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
 use crate::event::{Exit, Metric, RootKind, Trust};
 use crate::fixes::Match;
@@ -372,6 +373,9 @@ pub struct Suspect {
     pub over_release: Option<OverRelease>,
     /// Known fixes, best first.
     pub fixes: Vec<Match>,
+    /// How its blocks came and went.
+    #[serde(default)]
+    pub history: History,
 }
 
 /// A block that was freed twice.

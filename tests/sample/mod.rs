@@ -147,6 +147,27 @@ fn suspect() -> Suspect {
         stack_complete: false,
         over_release: None,
         fixes: vec![kb(Status::Applies), upstream()],
+        history: a_history(),
+    }
+}
+
+/// A leak of one block a second for a minute, every hundredth call freed at once.
+pub fn a_history() -> History {
+    let span = |at: u64| LiveSpan {
+        from_s: at as f64,
+        to_s: at as f64 + 5.0,
+        low_blocks: 800 * at,
+        high_blocks: 800 * (at + 5),
+        born_blocks: 4_040,
+        alive_blocks: 4_000,
+    };
+    History {
+        live: (0..60).step_by(5).map(span).collect(),
+        sizes: vec![
+            Bar { from: 8, to: 15, count: 10_000 },
+            Bar { from: 32, to: 63, count: 40_000 },
+        ],
+        lifetimes: vec![Bar { from: 1 << 20, to: (1 << 21) - 1, count: 500 }],
     }
 }
 

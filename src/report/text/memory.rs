@@ -6,15 +6,19 @@ use super::units::{bytes, duration, percent};
 use crate::event::Metric;
 use crate::report::model::{MemoryShown, Target};
 
-/// Growth of less is not worth a line.
+/// Growth of private bytes of less is not worth a line.
 const LEAST: i64 = 1 << 20;
+/// Growth of resident memory of less is not: pages of files that are read for the first time count too.
+const LEAST_RESIDENT: i64 = 32 << 20;
 /// Unexplained growth of less than this share of the whole is no reason for doubt.
 const DOUBTFUL: f64 = 0.2;
 
 /// Writes a line for each of these processes whose memory grew.
 pub fn write(page: &mut Page, targets: &[&Target]) {
     for target in targets {
-        if let Some(memory) = target.memory.as_ref().filter(|memory| memory.growth_bytes >= LEAST) {
+        let Some(memory) = &target.memory else { continue };
+        let least = if memory.metric == Metric::PrivateBytes { LEAST } else { LEAST_RESIDENT };
+        if memory.growth_bytes >= least {
             page.paragraph(0, &said(target, memory));
         }
     }
@@ -46,7 +50,12 @@ fn said<'a>(target: &'a Target, memory: &'a MemoryShown) -> Vec<Span<'a>> {
     text.push_str(&format!(", of which {} is explained ({})", percent(share), by.join(", ")));
     let mut spans = vec![named::process(&target.name), words(text)];
     if unexplained as f64 > DOUBTFUL * growth as f64 {
-        let why = "; the rest is in nothing that was traced";
+        let why = match memory.metric {
+            Metric::PrivateBytes => "; the rest is in nothing that was traced",
+            _ => {
+                "; the rest is in nothing that was traced (what the allocator keeps, pages of files, stacks)"
+            }
+        };
         spans
             .push(words(format!("{why}: {}", bytes(unexplained.unsigned_abs()))).ink(Ink::Warning));
         if memory.managed_heap_bytes.is_none() && !memory.runtimes.is_empty() {

@@ -19,12 +19,15 @@ pub mod style;
 mod suspect;
 pub mod units;
 
+pub(super) use fix::best as best_fix;
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
+pub(super) use group::{Group, groups};
 pub use headline::nothing as write_nothing;
+pub(super) use headline::write as headline;
+pub(super) use suspect::{Place, write as suspect};
 
 use super::diff::DiffReport;
 use super::model::Report;
-use group::groups;
 use page::Page;
 use style::Style;
 
@@ -39,13 +42,26 @@ pub fn render(report: &Report, style: Style) -> String {
     seen::write(&mut page, report, style.detail);
     for (at, group) in groups.iter().enumerate() {
         page.gap();
-        suspect::write(&mut page, group, suspect::Place { at, of: groups.len() }, style.detail);
+        suspect::write(&mut page, group, Place { at, of: groups.len() }, style.detail);
     }
     if style.detail > style::Detail::Brief {
         page.gap();
         seen::write_dismissed(&mut page, report);
     }
     page.finish()
+}
+
+/// What a fix's status means, in words.
+pub(super) fn status_said(status: crate::fixes::Status) -> &'static str {
+    fix::status_words(status).0
+}
+
+/// Writes what was traced, what is missing of it and what was dismissed.
+pub(super) fn seen_pages(page: &mut Page, report: &Report, detail: style::Detail) {
+    recordings::write(page, report, detail);
+    seen::write(page, report, detail);
+    page.gap();
+    seen::write_dismissed(page, report);
 }
 
 /// Renders what changed between two traces as text; widths as in [`render`].

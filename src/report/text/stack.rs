@@ -92,6 +92,6 @@ fn source(page: &mut Page, indent: usize, frame: &StackFrame) {
     }
     said.push_str(found);
     if !said.is_empty() {
-        page.paragraph(indent, &[name(said).ink(Ink::Faint)]);
+        page.cells(indent, &[(page.width(), name(said).ink(Ink::Faint))]);
     }
 }

@@ -41,13 +41,14 @@ fn row(item: &Item) -> Markup {
     }
 }
 
-/// A cell without text keeps its place.
+/// A cell without text keeps its place; a line of one cell runs across all columns.
 fn cells(item: &Item) -> Markup {
-    match item {
-        Item::Cells { cells, .. } => html! {
+    let Item::Cells { cells, .. } = item else { return html! {} };
+    match cells.as_slice() {
+        [(_, only)] => html! { tr { td colspan="4" { (span(only)) } } },
+        cells => html! {
             tr { @for (_, cell) in cells.iter().filter(|(width, _)| *width > 1) { td { (span(cell)) } } }
         },
-        _ => html! {},
     }
 }
 

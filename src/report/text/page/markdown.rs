@@ -24,7 +24,7 @@ fn run(items: &[Item]) -> String {
                 out.push('\n');
             }
             Item::Row { label, spans, .. } => {
-                let label = match quoted(&label.text) {
+                let label = match quoted(label.text.trim()) {
                     label if label.is_empty() => String::new(),
                     label => format!("**{label}**: "),
                 };
