@@ -129,6 +129,53 @@ fn what_cannot_be_stopped_in_time_is_given_up() {
     let failed = processes[0].failed.as_deref().unwrap();
     assert!(failed.contains("did not stop in time"), "{failed}");
     assert_eq!(processes[0].all("lost_alone"), 0);
+    // The other process is none the worse for it.
+    assert_eq!(processes[1].failed, None);
+    assert_lost(&processes[1], "lost_by_child", 10);
+}
+
+/// Of such a process the kernel shows no memory under its first thread's number.
+#[test]
+fn a_process_whose_first_thread_has_ended_is_scanned() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let processes = scanned(&programs::c("reach"), &[plugin.to_str().unwrap(), "leaves"], &[]);
+    let parent = &processes[0];
+    assert_eq!((&parent.failed, parent.whole), (&None, true));
+    assert_lost(parent, "lost_alone", 100);
+    assert_held(parent, "held_by_global", 101, RootKind::Global);
+    assert_eq!(parent.modules("held_by_plugin"), ["libreach_plugin.so"]);
+    assert_held(parent, "held_by_thread", 20, RootKind::Stack);
+}
+
+/// Job control is none of ours: it stays stopped, and goes on when it is continued.
+#[test]
+fn what_is_stopped_is_scanned_and_stays_stopped() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let ready = Ready::start(&programs::c("reach"), &[plugin.to_str().unwrap()], &[]);
+    let pid = ready.pid;
+    send(pid, Signal::Stop);
+    wait_for_state(pid, "T");
+    let processes = ready.scanned_by("reach", |_| {
+        wait_for_state(pid, "T");
+        send(pid, Signal::Continue);
+    });
+    assert_eq!(processes[0].failed, None);
+    assert_lost(&processes[0], "lost_alone", 100);
+}
+
+/// Waits until a process's first thread is in this state.
+#[track_caller]
+fn wait_for_state(pid: u32, state: &str) {
+    let began = Instant::now();
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("State:")).unwrap();
+        if line.starts_with(&format!("State:\t{state}")) {
+            return;
+        }
+        assert!(began.elapsed() < LIMIT, "{line}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Whoever is killed while the program stands still lets it go on.
@@ -146,6 +193,20 @@ fn the_program_goes_on_if_unfreed_is_killed_in_the_middle() {
     send(ready.unfreed(), Signal::Kill);
     ready.wait();
     ready.assert_works();
+}
+
+/// Memory that is shared with others may hold what this process has not looked at.
+#[test]
+fn shared_memory_that_was_not_touched_is_said() {
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let processes = scanned(&programs::c("reach"), &[plugin.to_str().unwrap(), "shares"], &[]);
+    let parent = &processes[0];
+    assert_eq!((&parent.failed, parent.whole), (&None, false));
+    // Two mebibytes, of which one page was written to.
+    assert_eq!(parent.unread_shared, (2 << 20) - 4096);
+    // Otherwise everything is known.
+    assert_eq!(parent.of("held_by_global", Some(RootKind::Untold)), 0);
+    assert_lost(parent, "lost_alone", 100);
 }
 
 /// Whether the first thread of a process is stopped by a tracer.

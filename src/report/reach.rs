@@ -23,6 +23,8 @@ pub fn scan(ledger: &Ledger, image: &Image) -> Option<ScanShown> {
         stopped_s: done.then(|| scan.stopped.seconds()),
         read_bytes: done.then_some(scan.read.0),
         whole: done.then_some(scan.whole),
+        unread_bytes: done.then(|| scan.unread.own.0.saturating_add(scan.unread.shared.0)),
+        unread: scan.unread.what.clone().filter(|_| done),
         blocks: done.then_some(all.blocks),
         bytes: done.then_some(all.bytes),
         lost_blocks: done.then_some(lost.blocks),

@@ -18,6 +18,7 @@ use crate::traced::{UNFREED, read};
 pub struct Scanned {
     pub failed: Option<String>,
     pub whole: bool,
+    pub unread_shared: u64,
     pub stopped: Duration,
     pub read: u64,
     found: BTreeMap<String, Vec<Found>>,
@@ -111,13 +112,20 @@ impl Ready {
 
     /// Ends the watching, checks that the program goes on, and gives what was found in each process of its name.
     #[track_caller]
-    pub fn scanned(mut self, name: &str) -> Vec<Scanned> {
+    pub fn scanned(self, name: &str) -> Vec<Scanned> {
+        self.scanned_by(name, |_| {})
+    }
+
+    /// The same; `then` is called before the program is asked whether it goes on, with the trace.
+    #[track_caller]
+    pub fn scanned_by(mut self, name: &str, then: impl FnOnce(&Path)) -> Vec<Scanned> {
         let began = Instant::now();
         while self.unfreed.try_wait().unwrap().is_none() {
             send(self.unfreed.id(), Signal::Terminate);
             assert!(began.elapsed() < LIMIT, "unfreed does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
+        then(&self.trace.path().join("trace"));
         self.assert_works();
         read_found(&self.trace.path().join("trace"), name)
     }
@@ -177,6 +185,7 @@ fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
                 if let Some(process) = processes.get_mut(&event.process) {
                     process.failed = scan.failed.clone();
                     process.whole = scan.whole;
+                    process.unread_shared = scan.unread.shared.0;
                     process.stopped = Duration::from_nanos(scan.stopped.0);
                     process.read = scan.read.0;
                 }

@@ -83,6 +83,12 @@ fn scanned(page: &mut Page, targets: &[Target]) {
         );
         page.paragraph(0, &[words(text)]);
     }
+    let unread: BTreeSet<&str> = done.iter().filter_map(|scan| scan.unread.as_deref()).collect();
+    for what in unread {
+        let spans =
+            [words("Not all of it could be known: ").ink(Ink::Warning), name(what), words(".")];
+        page.paragraph(0, &spans);
+    }
     let reasons: BTreeSet<&str> = scans().filter_map(|scan| scan.failed.as_deref()).collect();
     for why in reasons {
         let of = scans().filter(|scan| scan.failed.as_deref() == Some(why)).count();
