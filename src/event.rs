@@ -525,6 +525,9 @@ pub struct Scan {
     pub failed: Option<String>,
     /// What was not read.
     pub unread: Unread,
+    /// Whether the memory is exactly of the moment of the event. If not, it is a core dump's: what was freed in
+    /// between seems lost.
+    pub exact: bool,
 }
 
 /// Memory that may refer to blocks and was not read: what only it refers to seems lost.

@@ -86,11 +86,15 @@ impl Story {
     }
 
     fn scanned(mut self, referenced: u64, of: u64, failed: Option<&str>) -> Story {
-        let at = 60 * SECOND;
         let failed = failed.map(str::to_owned);
-        let done = failed.is_none();
-        let unread = Unread::default();
-        let scan = Scan { stopped: Time(1), read: Bytes(1), whole: true, failed, unread };
+        self.tell(Scan { failed, ..done() }, referenced, of);
+        self
+    }
+
+    /// A scan, which replaces the one before.
+    fn tell(&mut self, scan: Scan, referenced: u64, of: u64) {
+        let at = 60 * SECOND;
+        let done = scan.failed.is_none();
         self.ledger.apply(&event(at, What::Scan(Box::new(scan))));
         let root = Root { kind: RootKind::Global, module: None, offset: 8 };
         for (n, (born, stack)) in self.born.iter().enumerate().filter(|_| done) {
@@ -100,13 +104,18 @@ impl Story {
             self.ledger.apply(&event(at, What::Reach(Box::new(reach))));
         }
         self.ledger.apply(&event(at, What::Epoch));
-        self
     }
 
     fn judge(&self) -> Judged {
         let assessment = judge(&self.ledger);
         assessment.sites.into_iter().find(|judged| judged.stack == SITE).unwrap()
     }
+}
+
+/// A scan that saw all there is.
+fn done() -> Scan {
+    let (stopped, read, unread) = (Time(1), Bytes(1), Unread::default());
+    Scan { stopped, read, whole: true, failed: None, unread, exact: true }
 }
 
 fn steady() -> impl Iterator<Item = u64> {
@@ -216,20 +225,27 @@ fn what_a_sample_lost_is_scaled() {
 /// Where memory of the process is missing, what lies there may refer to anything.
 #[test]
 fn a_scan_that_did_not_see_all_memory_accuses_nobody() {
-    let mut story = Story::new(steady(), 1).scanned(0, 1, None);
-    let mut judged = Vec::new();
-    for (own, shared) in [(0, 4096), (4096, 0)] {
+    let mut story = Story::new(steady(), 1);
+    let mut judged = |own, shared| {
         let unread = Unread { own: Bytes(own), shared: Bytes(shared), what: None };
-        let scan = Scan { stopped: Time(1), read: Bytes(1), whole: false, failed: None, unread };
-        story.ledger.apply(&event(60 * SECOND, What::Scan(Box::new(scan))));
-        let at = story.born.clone();
-        for (born, stack) in at {
-            let (born, bytes) = (Time(born), Bytes(32));
-            let reach = Reach { stack, born, root: None, blocks: 1, bytes, interior: 0 };
-            story.ledger.apply(&event(60 * SECOND, What::Reach(Box::new(reach))));
-        }
+        story.tell(Scan { whole: false, unread, ..done() }, 0, 1);
         let now = story.judge();
-        judged.push((now.verdict, now.held));
-    }
-    assert_eq!(judged, [(Verdict::Leak, Held::Lost), (Verdict::Growth, Held::NotMeasured)]);
+        (now.verdict, now.held)
+    };
+    assert_eq!(judged(0, 4096), (Verdict::Leak, Held::Lost));
+    assert_eq!(judged(4096, 0), (Verdict::Growth, Held::NotMeasured));
+}
+
+/// In the memory of a later moment all seems lost that was freed meanwhile: a part of the blocks says nothing.
+#[test]
+fn a_core_of_another_moment_accuses_only_where_nearly_all_is_lost() {
+    let mut story = Story::new(steady(), 1);
+    let mut judged = |exact, referenced| {
+        story.tell(Scan { whole: exact, exact, ..done() }, referenced, 20);
+        let now = story.judge();
+        (now.verdict, now.held)
+    };
+    assert_eq!(judged(true, 10), (Verdict::Leak, Held::Lost));
+    assert_eq!(judged(false, 10), (Verdict::Growth, Held::Referenced));
+    assert_eq!(judged(false, 1), (Verdict::Leak, Held::Lost));
 }

@@ -100,7 +100,7 @@ pub struct Target {
 pub struct ScanShown {
     /// Why there is no result; `None` where there is one.
     pub failed: Option<String>,
-    /// How long the process stood still, in seconds.
+    /// How long the process stood still, in seconds; `None` where a core dump of it was looked at.
     pub stopped_s: Option<f64>,
     /// Bytes of its memory that were read.
     pub read_bytes: Option<u64>,

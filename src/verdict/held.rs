@@ -89,7 +89,10 @@ fn with_scans<'a>(
         old(ledger, sites, |born| Some(grid.epoch(born)).filter(|epoch| *epoch < survivors.until));
     judged.evidence.extend(evidence(sites, &old));
     let most = old.lost >= HANDFUL && old.lost as f64 >= MOST * old.blocks as f64;
+    // Of another moment's memory some that were freed meanwhile always seem lost.
+    let exact = sites.iter().filter_map(scan).all(|scan| scan.exact);
     let many = old.lost as f64 >= MIN_SURVIVORS && old.keeps_coming(survivors.until);
+    let many = many && (exact || most);
     // What is missing of a process's own memory may well refer to them.
     let all_read = sites.iter().filter_map(scan).all(|scan| scan.unread.own.0 == 0);
     judged.held = match old.blocks {

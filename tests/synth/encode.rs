@@ -321,6 +321,7 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             b.extend(varint(scan.unread.own.0));
             b.extend(varint(scan.unread.shared.0));
             b.extend(optional_string(scan.unread.what.as_deref()));
+            b.push(scan.exact.into());
             20
         }
         What::Reach(reach) => {

@@ -280,9 +280,10 @@ fn measure() -> impl Strategy<Value = What> {
             What::Fact(Box::new(Fact { kind, subject, value }))
         }),
         Just(What::Epoch),
-        (number(), bytes(), any::<bool>(), option::of(text()), unread()).prop_map(
-            |(stopped, read, whole, failed, unread)| {
-                What::Scan(Box::new(Scan { stopped: Time(stopped), read, whole, failed, unread }))
+        (number(), bytes(), any::<[bool; 2]>(), option::of(text()), unread()).prop_map(
+            |(stopped, read, [whole, exact], failed, unread)| {
+                let stopped = Time(stopped);
+                What::Scan(Box::new(Scan { stopped, read, whole, failed, unread, exact }))
             }
         ),
         reach().prop_map(|reach| What::Reach(Box::new(reach))),

@@ -34,9 +34,9 @@ fn storage(header: &[u8]) -> Option<u64> {
     if !header.starts_with(b"\x7fELF\x02") {
         return None;
     }
-    let u16_at = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
-    let u64_at = |at: usize| Some(u64::from_le_bytes(header.get(at..at + 8)?.try_into().ok()?));
+    let u16_at = |at: usize| Some(u16::from_le_bytes(*header.get(at..)?.first_chunk()?));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(*header.get(at..)?.first_chunk()?));
+    let u64_at = |at: usize| Some(u64::from_le_bytes(*header.get(at..)?.first_chunk()?));
     let first = usize::try_from(u64_at(32)?).ok()?;
     let (size, count) = (usize::from(u16_at(54)?), usize::from(u16_at(56)?));
     (0..count).find_map(|n| {

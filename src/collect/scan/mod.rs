@@ -8,6 +8,8 @@
 //!                            |
 //! live blocks -> index ------+-> roots -> mark -> groups
 //! ```
+//!
+//! The lower half knows nothing of live processes: `dump` makes the same copy of a core.
 
 mod budget;
 mod copy;
@@ -24,8 +26,12 @@ mod words;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-pub(super) use copy::Copied;
-pub(super) use groups::{Group, groups};
+pub(crate) use copy::{Copied, targets};
+pub(crate) use elf::thread_local_bytes;
+pub(crate) use groups::{Group, groups};
+pub(crate) use maps::{Is, Line, Mapping, is_of_memory, tell};
+pub(crate) use stop::Thread;
+pub(crate) use words::Words;
 
 use budget::Budget;
 use stop::{Stopped, stop};

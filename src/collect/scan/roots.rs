@@ -63,7 +63,7 @@ pub(super) fn areas(copied: &Copied, index: &Index) -> Vec<Area> {
                 let pointers = copied.threads.iter().map(|thread| thread.stack);
                 let lowest = pointers.filter(|pointer| mapping.holds(*pointer)).min();
                 // The first thread may run elsewhere just now: then all of it counts.
-                let start = lowest.map_or(mapping.start, |lowest| lowest - RED_ZONE);
+                let start = lowest.map_or(mapping.start, |lowest| lowest.saturating_sub(RED_ZONE));
                 let range = start.max(mapping.start)..mapping.end;
                 areas.push(Area { range, what: What::Stack });
             }

@@ -12,6 +12,7 @@ use crate::event::{Bytes, ModuleId, Reach, Root, Scan, Time, Unread};
 /// whole:   one byte, 0 or 1
 /// failed:  optional string
 /// unread:  two varints, bytes of its own and shared, and an optional string; older records end before
+/// exact:   one byte, 0 or 1
 /// ```
 pub(super) fn put_scan(sink: &mut Sink, scan: &Scan) {
     sink.varint(scan.stopped.0);
@@ -21,6 +22,7 @@ pub(super) fn put_scan(sink: &mut Sink, scan: &Scan) {
     sink.varint(scan.unread.own.0);
     sink.varint(scan.unread.shared.0);
     sink.optional_str(scan.unread.what.as_deref());
+    sink.byte(scan.exact.into());
 }
 
 pub(super) fn take_scan(cursor: &mut Cursor<'_>) -> Result<Scan, Skip> {
@@ -30,6 +32,7 @@ pub(super) fn take_scan(cursor: &mut Cursor<'_>) -> Result<Scan, Skip> {
         whole: cursor.bool()?,
         failed: cursor.optional_str()?,
         unread: if cursor.at_end() { Unread::default() } else { take_unread(cursor)? },
+        exact: cursor.at_end() || cursor.bool()?,
     })
 }
 

@@ -82,6 +82,7 @@ impl Collector<'_> {
                         whole: coverage == Coverage::Whole && unread == Unread::default(),
                         failed: None,
                         unread,
+                        exact: true,
                     };
                     self.control(now(), number, Payload::Scan(Box::new(scan)));
                     for group in groups {
@@ -94,7 +95,8 @@ impl Collector<'_> {
             Err(why) => why,
         };
         let (stopped, read, unread) = (Time(0), Bytes(0), Unread::default());
-        let scan = Scan { stopped, read, whole: false, failed: Some(failed), unread };
+        let failed = Some(failed);
+        let scan = Scan { stopped, read, whole: false, failed, unread, exact: true };
         self.control(now(), number, Payload::Scan(Box::new(scan)));
     }
 
