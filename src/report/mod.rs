@@ -12,6 +12,7 @@ mod ran;
 mod reach;
 mod stacks;
 pub mod text;
+mod time_of_day;
 pub mod uncertain;
 mod witness;
 

@@ -74,7 +74,7 @@ fn together(ledger: &Ledger, sites: &[Judged], group: &[SiteId]) -> Option<(Judg
     let (sites, images) = (group.len() as f64, processes.len() as f64);
     judged.evidence.push(site::fact("together-sites", sites, "sites"));
     judged.evidence.push(site::fact("together-processes", images, "processes"));
-    judged.explanation.push_str(&match processes.len() {
+    judged.explanation.push(&match processes.len() {
         1 => format!(
             " {sites} stacks are counted together: they differ in how deep a recursion was."
         ),

@@ -5,6 +5,7 @@
 //! accused for what was not found.
 
 use super::assessment::{Evidence, Held, Judged, Verdict};
+use super::explanation::Explanation;
 use super::growth::{MIN_EPOCHS, MIN_SURVIVORS};
 use super::observation::{MIN_DURATION_S, Observation};
 use super::site::fact;
@@ -128,14 +129,15 @@ fn with_scans<'a>(
             }
             judged.since = grid.start(from).max(first);
             judged.decided_by = None;
-            judged.explanation = format!(
+            let words = format!(
                 "Nothing in the process refers any more to {} of the {} older blocks {} here, so \
-                 nobody can free them. They came from {:.1} s on, and kept coming.",
+                 nobody can free them. They came from ",
                 super::explain::group(old.lost),
                 super::explain::group(old.blocks),
                 if judged.estimated.is_some() { "recorded" } else { "allocated" },
-                judged.since.seconds()
             );
+            let after = " on, and kept coming.".to_owned();
+            judged.explanation = Explanation::around(words, judged.since, after);
         }
         _ => {}
     }
