@@ -118,6 +118,9 @@ static void *stands(void *unused)
     return (void *)here[0];
 }
 
+/* Once nothing but a register holds its block. */
+volatile int spins;
+
 static void *spinning(void *unused)
 {
     (void)unused;
@@ -127,8 +130,8 @@ static void *spinning(void *unused)
     pthread_barrier_wait(&ready);
     /* The calls before have saved the register close below the stack pointer. */
     asm volatile("lea -128(%%rsp), %%rdi\n mov $16, %%ecx\n xor %%eax, %%eax\n rep stosq\n"
-                 "1: pause\n jmp 1b"
-                 :
+                 "movl $1, %0\n 1: pause\n jmp 1b"
+                 : "=m"(spins)
                  : "r"(only)
                  : "rdi", "rcx", "rax", "memory");
 #else
@@ -226,6 +229,8 @@ int main(int count, char **arguments)
     pthread_create(&thread, NULL, stands, NULL);
     pthread_create(&thread, NULL, spinning, NULL);
     pthread_barrier_wait(&ready);
+    while (!spins)
+        sched_yield();
     wipe();
     if (__lsan_do_recoverable_leak_check)
         __lsan_do_recoverable_leak_check();

@@ -26,6 +26,10 @@ impl Budget {
         *held < self.most
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) >= self.most
+    }
+
     pub(super) fn take(&self, bytes: u64) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *held = held.saturating_add(bytes);

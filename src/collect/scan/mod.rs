@@ -23,6 +23,7 @@ mod roots;
 mod stop;
 mod words;
 
+use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ const WAITING: u32 = 4;
 const MOMENT: Duration = Duration::from_micros(200);
 /// Copies that wait to be walked take no more memory than this, so that many processes need no more than
 /// few. While they do, the next stands still, within its time.
-const HELD: u64 = 512 << 20;
+const HELD: u64 = 1 << 30;
 
 /// A process to be scanned.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +68,8 @@ pub(super) enum Step {
 
 /// Stops these processes together, copies them one by one, each going on as soon as it is copied. Once
 /// all stand still and nobody is `busy`, by its place among them, `still` is called; who is so for too
-/// long is not copied. Each copy is given to `take` while the next are made. Why one could not be copied is
-/// said in words.
+/// long is not copied. Copies are given to `take` when all are made, or sooner, where they take too much memory.
+/// Why one could not be copied is said in words.
 pub(super) fn copy(
     subjects: &[Subject],
     limit: Duration,
@@ -84,20 +85,34 @@ pub(super) fn copy(
         let (sender, steps) = std::sync::mpsc::channel();
         let of = &budget;
         scope.spawn(move || copy_here(subjects, limit, busy, still, of, &sender));
-        for step in steps {
+        // To walk takes a processor that the target may wait for: what need not be done before all run again is not.
+        let mut waiting = VecDeque::new();
+        let mut tell = |step: Step| {
             let held = match &step {
-                Step::Still => {
-                    still_told = true;
-                    0
-                }
-                Step::Done(at, copied) => {
-                    left[*at] = false;
-                    copied.as_ref().map_or(0, |copied| copied.held())
-                }
+                Step::Done(_, Ok(copied)) => copied.held(),
+                _ => 0,
             };
             take(step);
             budget.give_back(held);
+        };
+        for step in steps {
+            match step {
+                Step::Still => {
+                    still_told = true;
+                    tell(step);
+                }
+                Step::Done(at, _) => {
+                    left[at] = false;
+                    waiting.push_back(step);
+                }
+            }
+            while budget.is_full()
+                && let Some(first) = waiting.pop_front()
+            {
+                tell(first);
+            }
         }
+        waiting.into_iter().for_each(tell);
     });
     if !still_told {
         take(Step::Still);

@@ -77,7 +77,8 @@ impl Words {
 
     /// Bytes of memory that they take.
     pub(super) fn held(&self) -> u64 {
-        let words = self.bits.capacity() + self.ranks.capacity() + self.values.capacity();
+        // Of what was reserved and not used the kernel gives nothing.
+        let words = self.bits.len() + self.ranks.len() + self.values.len();
         (words * size_of::<u64>()) as u64
     }
 
