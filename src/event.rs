@@ -550,11 +550,27 @@ pub struct Scan {
     pub stopped: Time,
     /// Bytes of its memory that were read.
     pub read: Bytes,
-    /// Whether all its blocks were known. If not, the memory between known ones may hold others, and
-    /// counted as referring to what it has addresses of.
+    /// Whether all its blocks were known, and all memory that may refer to them was read. Where blocks were not
+    /// known, the memory between known ones may hold others, and counted as referring to what it has addresses of.
     pub whole: bool,
     /// Why there is no result; `None` where there is one.
     pub failed: Option<String>,
+    /// What was not read.
+    pub unread: Unread,
+    /// Whether the memory is exactly of the moment of the event. If not, it is a core dump's: what was freed in
+    /// between seems lost.
+    pub exact: bool,
+}
+
+/// Memory that may refer to blocks and was not read: what only it refers to seems lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// What the process alone writes to.
+    pub own: Bytes,
+    /// What it shares with others.
+    pub shared: Bytes,
+    /// What it is, and whatever else is not known of the moment of the scan, in words.
+    pub what: Option<String>,
 }
 
 /// Live blocks of one stack that the same refers to.

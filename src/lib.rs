@@ -12,6 +12,10 @@ pub mod collect;
 pub mod read;
 
 pub mod ledger;
+
+#[cfg(target_os = "linux")]
+pub mod dump;
+
 pub mod verdict;
 
 pub mod names;

@@ -220,6 +220,9 @@ fn json_is_the_report_and_the_same_every_time() {
     assert_eq!(suspect.function, "greet::on_message(Message const&)");
     assert_eq!(suspect.module.version.as_deref(), Some("1.2.0"));
     assert_eq!((suspect.live_blocks, suspect.allocations), (3000, 3000));
+    // The trace began at 11:00 on the machine's clock.
+    let explanation = &suspect.explanation;
+    assert!(explanation.contains("allocated here since 11:00:0"), "{explanation}");
     assert_eq!(suspect.stack.iter().filter(|frame| frame.blame).count(), 1);
     let again = bench.run(&["analyze", "--json", "leak.unfreed"]);
     assert_eq!(told.out, again.out);

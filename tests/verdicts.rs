@@ -125,7 +125,11 @@ fn a_shutdown_that_frees_everything_hides_no_growth() {
                     // An idle process's last free may be part of it.
                     let early = family.seconds as f64 - before.at.seconds();
                     assert!(early.abs() < family.seconds as f64 / 16.0, "{early} s");
-                    assert!(suspect.explanation.contains("shut down"), "{}", suspect.explanation);
+                    assert!(
+                        suspect.explanation.to_string().contains("shut down"),
+                        "{}",
+                        suspect.explanation
+                    );
                     found += 1;
                 }
                 None => {
@@ -318,7 +322,11 @@ fn marks_give_blocks_per_event_and_growth_its_rate() {
     let off = (suspect.growth_bytes_per_s / expected - 1.0).abs();
     assert!(off < 0.05, "{} against {expected}", suspect.growth_bytes_per_s);
     assert!(suspect.since.seconds() < 1.0);
-    assert!(suspect.explanation.contains("1,000 are still there"), "{}", suspect.explanation);
+    assert!(
+        suspect.explanation.to_string().contains("1,000 are still there"),
+        "{}",
+        suspect.explanation
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::modules;
 use super::reach::{reached, scan};
 use super::source;
 use super::stacks::shown;
+use super::time_of_day::TimeOfDay;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
 use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
@@ -56,7 +57,10 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         }),
     );
     let survivors = survivors(ledger, namer, wanted);
-    let assembler = Assembler { ledger, matcher, witness: Witness::new(ledger), survivors };
+    let Header { started_unix_ns, utc_offset_minutes, .. } = *header;
+    let clock = TimeOfDay::new(started_unix_ns, utc_offset_minutes, ledger.now());
+    let witness = Witness::new(ledger);
+    let assembler = Assembler { ledger, clock, matcher, witness, survivors };
     let growing = growing.into_iter().map(|judged| assembler.growth(judged));
     let released = released.map(|over| assembler.over_release(over));
     let mut suspects: Vec<Suspect> = growing.chain(released).collect();
@@ -99,6 +103,7 @@ fn weight(suspect: &Suspect) -> (u8, u8) {
 /// Makes suspects of what was judged.
 struct Assembler<'a> {
     ledger: &'a Ledger,
+    clock: TimeOfDay,
     matcher: Matcher<'a>,
     witness: Witness<'a>,
     survivors: Survivors<'a>,
@@ -141,7 +146,7 @@ impl<'a> Assembler<'a> {
             freed_at_end: before.map_or(0, |before| before.freed),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
-            explanation: judged.explanation.clone(),
+            explanation: judged.explanation.told(|time| self.clock.say(time)),
             evidence: judged.evidence.iter().map(evidence).collect(),
             growth_bytes_per_s: judged.growth_bytes_per_s,
             since_s: self.since(judged.since),
@@ -166,7 +171,7 @@ impl<'a> Assembler<'a> {
             kind: Kind::OverRelease,
             verdict: "over-release".to_owned(),
             confidence: over.confidence,
-            explanation: over.explanation.clone(),
+            explanation: over.explanation.told(|time| self.clock.say(time)),
             evidence: over.evidence.iter().map(evidence).collect(),
             since_s: self.since(over.since),
             over_release: Some(OverRelease {

@@ -14,6 +14,7 @@ mod reach;
 mod source;
 mod stacks;
 pub mod text;
+mod time_of_day;
 pub mod uncertain;
 mod witness;
 

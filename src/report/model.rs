@@ -165,13 +165,19 @@ pub struct MemoryShown {
 pub struct ScanShown {
     /// Why there is no result; `None` where there is one.
     pub failed: Option<String>,
-    /// How long the process stood still, in seconds.
+    /// How long the process stood still, in seconds; `None` where a core dump of it was looked at.
     pub stopped_s: Option<f64>,
     /// Bytes of its memory that were read.
     pub read_bytes: Option<u64>,
-    /// Whether all its blocks were known. If not, the memory between known ones counted as referring to what it
-    /// has addresses of.
+    /// Whether all its blocks were known and all its memory was read. Where blocks were not known, the memory between
+    /// known ones counted as referring to what it has addresses of.
     pub whole: Option<bool>,
+    /// Bytes that may refer to blocks and were not read.
+    #[serde(default)]
+    pub unread_bytes: Option<u64>,
+    /// What these are, and what else of the moment of the scan is not known.
+    #[serde(default)]
+    pub unread: Option<String>,
     /// Blocks that lived.
     pub blocks: Option<u64>,
     /// Their bytes.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::explanation::Explanation;
 use crate::event::{ProcessId, StackId, Time};
 use crate::ledger::{Estimate, SiteId};
 
@@ -125,7 +126,7 @@ pub struct Judged {
     /// What would decide it, where it is undecided.
     pub decided_by: Option<String>,
     /// The verdict in two plain sentences.
-    pub explanation: String,
+    pub explanation: Explanation,
     /// What the verdict was made of, if not of the site as it was at the end: the process tore
     /// itself down and freed what had grown until then.
     pub before_teardown: Option<BeforeTeardown>,
@@ -197,7 +198,7 @@ pub struct OverReleaseSuspect {
     /// What it rests on.
     pub evidence: Vec<Evidence>,
     /// It in two plain sentences.
-    pub explanation: String,
+    pub explanation: Explanation,
 }
 
 /// Second frees that accuse nobody, since an allocation at their address, or the free of another block

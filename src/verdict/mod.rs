@@ -5,6 +5,7 @@ mod assessment;
 mod backlog;
 mod detectable;
 mod explain;
+mod explanation;
 mod groups;
 mod growth;
 mod held;
@@ -25,6 +26,7 @@ pub use assessment::{
     Assessment, BeforeTeardown, Estimated, Evidence, GroupSum, Held, Judged, OverReleaseSuspect,
     Unjudged, Unmeasured, Verdict,
 };
+pub use explanation::Explanation;
 
 use std::collections::BTreeMap;
 

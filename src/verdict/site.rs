@@ -192,7 +192,8 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
             "{} snapshots list this stack's live blocks; from the first to the last there are {} \
              more. Snapshots tell of no free, so that a cache that fills looks alike.",
             growth.snapshots, growth.blocks
-        ),
+        )
+        .into(),
         before_teardown: None,
         group: None,
         part_of: None,

@@ -69,20 +69,28 @@ fn scanned(page: &mut Page, targets: &[Target]) {
     let scans = || targets.iter().filter_map(|target| target.scan.as_ref());
     let done: Vec<_> = scans().filter(|scan| scan.failed.is_none()).collect();
     if !done.is_empty() {
-        let stopped = done.iter().filter_map(|scan| scan.stopped_s).fold(0.0, f64::max);
+        let stopped = done.iter().filter_map(|scan| scan.stopped_s).reduce(f64::max);
         let lost = done.iter().filter_map(|scan| scan.lost_blocks).fold(0, u64::saturating_add);
         let all = done.iter().filter_map(|scan| scan.blocks).fold(0, u64::saturating_add);
-        let of = match done.len() {
-            1 => "the process stood still".to_owned(),
-            some => format!("{} stood still", processes(some)),
+        let of = match (stopped, done.len()) {
+            (None, _) => "a core dump".to_owned(),
+            (Some(longest), 1) => format!("the process stood still for {}", duration(longest)),
+            (Some(longest), some) => {
+                format!("{} stood still for {}", processes(some), duration(longest))
+            }
         };
         let text = format!(
-            "Scanned: {of} for {}; nothing refers to {} of {}.",
-            duration(stopped),
+            "Scanned: {of}; nothing refers to {} of {}.",
             count(lost),
             counted(all, "live block", "live blocks")
         );
         page.paragraph(0, &[words(text)]);
+    }
+    let unread: BTreeSet<&str> = done.iter().filter_map(|scan| scan.unread.as_deref()).collect();
+    for what in unread {
+        let spans =
+            [words("Not all of it could be known: ").ink(Ink::Warning), name(what), words(".")];
+        page.paragraph(0, &spans);
     }
     let reasons: BTreeSet<&str> = scans().filter_map(|scan| scan.failed.as_deref()).collect();
     for why in reasons {
