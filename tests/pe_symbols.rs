@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "pe_symbols/damage.rs"]
+mod damage;
 mod support;
 mod windows;
 
@@ -233,6 +235,29 @@ fn a_file_that_is_another_build_is_refused_with_the_reason() {
     }
 }
 
+#[test]
+fn a_published_pdb_names_functions_and_says_that_it_is_the_nearest() {
+    tools!();
+    for machine in BOTH {
+        let functions = &["Open", "CStore::Init", "Close"];
+        let spec = Spec { name: "published.dll", version: "1.2.3.4", machine, functions };
+        let built = windows::published_dll(spec);
+        let loaded = Symbols::load_pe(&identity(&built), &mut Shelf::of(&built, true, true));
+        assert_eq!(loaded.refused, []);
+        for (asked, function) in &built.functions {
+            let offset = ModuleOffset(function.after_call.into());
+            let frames = loaded.symbols.frames(offset);
+            let [frame] = &frames[..] else { panic!("{frames:?}") };
+            // C has no parameters in its symbols.
+            let name = if asked.contains("::") { &function.name } else { asked };
+            assert_eq!((frame.function.as_ref(), frame.found), (Some(name), Found::PdbPublic));
+            assert_eq!((&frame.file, frame.line, frame.inlined), (&None, None, false));
+            let extent = loaded.symbols.extent(offset).unwrap();
+            assert_eq!((extent.start.0, extent.size), (function.rva.into(), function.size.into()));
+        }
+    }
+}
+
 /// Where only a name was recorded (UMDH), the DLL that lies here leads to its PDB, and nothing is sure.
 #[test]
 fn a_dll_leads_to_its_pdb() {
@@ -253,4 +278,58 @@ fn a_dll_leads_to_its_pdb() {
     sized.pe.as_mut().unwrap().timestamp = built.timestamp;
     let loaded = Symbols::load_pe(&sized, &mut Shelf::of(&built, true, true));
     assert_eq!(outer(&loaded.symbols.frames(start)).1, Found::Pdb);
+}
+
+/// The real PDBs of .NET's native images: public symbols only, some thousand functions each.
+#[test]
+fn the_real_pdbs_of_the_fixtures_are_opened_and_looked_up() {
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/fixtures/etl/win7-net45-x86.etl.zip");
+    if !packed.exists() {
+        support::skip!("{} is not here", packed.display());
+    }
+    let python = support::require!("python3");
+    let home = tempfile::tempdir().unwrap();
+    let unpacked = std::process::Command::new(python)
+        .args(["-m", "zipfile", "-e"])
+        .args([&packed, &home.path().to_owned()])
+        .status()
+        .unwrap();
+    assert!(unpacked.success());
+    let mut opened = 0;
+    for name in ["mscorlib.ni.pdb", "System.ni.pdb", "System.Xml.ni.pdb"] {
+        // The archive has backslashes in its names; unpacked, they are part of a file name or directories.
+        let path = files(home.path()).into_iter().find(|path| path.to_string_lossy().ends_with(name));
+        let path = path.unwrap();
+        let whole = path.to_string_lossy().replace('\\', "/");
+        let key = whole.rsplit('/').nth(1).unwrap().to_owned();
+        let bytes = fs::read(&path).unwrap();
+        let facts = PdbFacts::read(bytes.clone()).unwrap();
+        // The store's directory is named after GUID and age.
+        assert_eq!(format!("{}{:X}", facts.guid, facts.age), key.to_ascii_uppercase());
+        let mut module = ModuleIdentity::of_path(&format!(r"C:\Windows\{name}"));
+        module.pdb = Some(PdbId { guid: facts.guid, age: facts.age, name: name.to_owned() });
+        let mut shelf = Shelf { pdbs: vec![(name.to_owned(), bytes)], ..Shelf::default() };
+        let loaded = Symbols::load_pe(&module, &mut shelf);
+        assert_eq!(loaded.refused, []);
+        let mut names = std::collections::BTreeSet::new();
+        let mut rva = 0;
+        while rva < 0x100_0000 {
+            let extent = loaded.symbols.extent(ModuleOffset(rva));
+            if let Some(extent) = &extent {
+                names.insert(extent.name.clone());
+                assert_eq!(extent.found, Found::PdbPublic);
+                assert!(extent.start.0 <= rva && rva < extent.start.0 + extent.size);
+            }
+            rva = extent.map_or(rva + 0x100, |extent| extent.start.0 + extent.size);
+        }
+        assert!(names.len() > 1000, "{name}: {}", names.len());
+        opened += 1;
+    }
+    assert_eq!(opened, 3);
+}
+
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

@@ -6,8 +6,12 @@ use msvc_demangler::DemangleFlags;
 
 use crate::demangle::demangle;
 
-/// The longest MSVC name looked at, in bytes: its parser recurses once for each byte at worst.
-const MANGLED_MOST: usize = 2 << 10;
+/// The longest MSVC name looked at, in bytes: MSVC itself writes a hash instead of longer ones.
+const MANGLED_MOST: usize = 4 << 10;
+/// The longest that is parsed on any stack: the parser recurses for every other byte at worst.
+const SHALLOW_MOST: usize = 128;
+/// Bytes of stack for longer ones: some kilobytes for each level.
+const STACK: usize = 64 << 20;
 /// Parts that the whole of a name may have.
 const PARTS_MOST: u64 = 1 << 20;
 
@@ -40,12 +44,21 @@ fn cxx(raw: &str) -> Option<String> {
     let flags = DemangleFlags::NO_ACCESS_SPECIFIERS
         | DemangleFlags::NO_FUNCTION_RETURNS
         | DemangleFlags::NO_MEMBER_TYPE
+        | DemangleFlags::MS_TYPENAMES
         | DemangleFlags::NO_MS_KEYWORDS
         | DemangleFlags::NO_THISTYPE
         | DemangleFlags::NO_CLASS_TYPE
         | DemangleFlags::SPACE_AFTER_COMMA
         | DemangleFlags::HUG_TYPE;
-    let name = msvc_demangler::demangle(raw, flags).ok()?;
+    let demangle = || msvc_demangler::demangle(raw, flags).ok();
+    let name = if raw.len() <= SHALLOW_MOST {
+        demangle()?
+    } else {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, demangle).ok()?.join().ok()?
+        })?
+    };
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }

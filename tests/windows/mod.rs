@@ -100,10 +100,19 @@ impl Built {
 
 /// Builds a DLL, or gives the one that was built before; panics with the tool's words.
 pub fn dll(spec: Spec<'_>) -> Built {
+    made(spec, true)
+}
+
+/// The same with a PDB as vendors publish theirs: public symbols, no procedures and no lines.
+pub fn published_dll(spec: Spec<'_>) -> Built {
+    made(spec, false)
+}
+
+fn made(spec: Spec<'_>, private: bool) -> Built {
     let source = source::write(spec.functions);
     let resource = source::resource(spec.name, spec.version);
     let mut hash = DefaultHasher::new();
-    (spec, &source.text, &resource, version_of("clang-19"), version_of("lld-link-19")).hash(&mut hash);
+    (spec, private, &source.text, &resource, version_of("clang-19"), version_of("lld-link-19")).hash(&mut hash);
     let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("windows");
     let directory = store.join(format!("{:016x}", hash.finish()));
     let stem = spec.name.rsplit_once('.').map_or(spec.name, |(stem, _)| stem);
@@ -112,7 +121,7 @@ pub fn dll(spec: Spec<'_>) -> Built {
         let aside = tempfile::tempdir_in(&store).unwrap();
         fs::write(aside.path().join("source.cpp"), &source.text).unwrap();
         fs::write(aside.path().join("resource.rc"), resource).unwrap();
-        build(spec, stem, aside.path());
+        build(spec, private, stem, aside.path());
         // A directory that is there and not empty is another test binary's equal result.
         let renamed = fs::rename(aside.path(), &directory);
         assert!(renamed.is_ok() || directory.exists(), "{}: {renamed:?}", directory.display());
@@ -127,7 +136,7 @@ pub fn dll(spec: Spec<'_>) -> Built {
     Built { dll, pdb, functions, guid, age, timestamp, image_size }
 }
 
-fn build(spec: Spec<'_>, stem: &str, directory: &Path) {
+fn build(spec: Spec<'_>, private: bool, stem: &str, directory: &Path) {
     let target = match spec.machine {
         Machine::X86 => "i686-pc-windows-msvc",
         Machine::X64 => "x86_64-pc-windows-msvc",
@@ -136,8 +145,9 @@ fn build(spec: Spec<'_>, stem: &str, directory: &Path) {
     let resource = ["--preprocessor=cat", "-O", "res", "-i", "resource.rc", "-o", "resource.res"];
     run(directory, "x86_64-w64-mingw32-windres", &resource);
     let target = format!("--target={target}");
-    let compile = "-c -g -gcodeview -O1 -fno-exceptions -Wall -Werror -ffile-compilation-dir=C:\\build";
+    let compile = "-c -O1 -fno-exceptions -Wall -Werror -ffile-compilation-dir=C:\\build";
     let mut compile: Vec<&str> = compile.split(' ').collect();
+    compile.extend(private.then_some(["-g", "-gcodeview"]).into_iter().flatten());
     compile.extend([&target, "source.cpp", "-o", "source.obj"]);
     run(directory, "clang-19", &compile);
     // As Microsoft's linker makes them: the PDB named without a directory, the time stamp a hash.

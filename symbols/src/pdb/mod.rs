@@ -5,6 +5,7 @@
 
 mod guard;
 mod modules;
+mod publics;
 mod source;
 mod types;
 
@@ -16,6 +17,7 @@ use crate::decoration::{Decoration, undecorated};
 use crate::{Found, FunctionExtent, ModuleOffset, NamedFrame, PdbId, SymbolError};
 use guard::guarded;
 use modules::Streams;
+use publics::Publics;
 use source::Pages;
 
 /// Functions taken at one address, at most.
@@ -34,8 +36,13 @@ self_cell! {
 }
 
 /// A program database.
-pub(crate) struct Pdb {
-    opened: Opened,
+pub(crate) struct Pdb(Kind);
+
+enum Kind {
+    /// One that says what lies where.
+    Whole(Opened),
+    /// One of which only the public symbols can be used.
+    Public(Publics),
 }
 
 /// What identifies a program database.
@@ -74,11 +81,21 @@ impl Pdb {
                 pages.replace_last(types::made_safe(&stream));
             }
             let streams = Streams::read(pdb)?;
-            Opened::try_new(streams, Streams::context)
+            if !streams.has_contributions() {
+                return Ok(Kind::Public(streams.publics()));
+            }
+            Ok(match Opened::try_new_or_recover(streams, Streams::context) {
+                Ok(opened) => Kind::Whole(opened),
+                Err::<_, (Streams, pdb_addr2line::Error)>((streams, _)) => {
+                    Kind::Public(streams.publics())
+                }
+            })
         });
         match opened {
-            Some(Ok(opened)) => Ok(Pdb { opened }),
-            Some(Err(cause)) => Err(SymbolError::DamagedPdb { cause: cause.to_string() }),
+            Some(Ok(kind)) => Ok(Pdb(kind)),
+            Some(Err::<_, pdb_addr2line::Error>(cause)) => {
+                Err(SymbolError::DamagedPdb { cause: cause.to_string() })
+            }
             None => Err(SymbolError::DamagedPdb { cause: "it contradicts itself".to_owned() }),
         }
     }
@@ -97,8 +114,12 @@ impl Pdb {
     #[allow(clippy::option_option, reason = "the outer is the guard's")]
     fn find(&self, offset: ModuleOffset) -> Option<Option<(Vec<NamedFrame>, Option<FunctionExtent>)>> {
         let rva = u32::try_from(offset.0).ok()?;
+        let opened = match &self.0 {
+            Kind::Whole(opened) => opened,
+            Kind::Public(publics) => return Some(publics.covering(rva).map(alone)),
+        };
         guarded(|| {
-            self.opened.with_dependent(|streams, context| {
+            opened.with_dependent(|streams, context| {
                 let frames = context.find_frames(rva).ok()??;
                 let decoration = streams.decoration();
                 let found = found(&frames);
@@ -121,6 +142,13 @@ impl Pdb {
             })
         })
     }
+}
+
+/// A function of which only the name is known.
+fn alone(extent: FunctionExtent) -> (Vec<NamedFrame>, Option<FunctionExtent>) {
+    let (function, found) = (Some(extent.name.clone()), extent.found);
+    let frame = NamedFrame { function, file: None, line: None, inlined: false, found };
+    (vec![frame], Some(extent))
 }
 
 /// Whether the name is that of a procedure, which has a type and with it parameters, or a public

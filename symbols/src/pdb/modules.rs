@@ -10,6 +10,7 @@ use pdb_addr2line::pdb::{
 };
 use pdb_addr2line::{Context, ModuleProvider, TypeFormatter, maybe_owned::MaybeOwned};
 
+use super::publics::Publics;
 use super::source::Pages;
 use crate::decoration::Decoration;
 
@@ -57,6 +58,17 @@ impl Streams {
             Ok(MachineType::X86) => Decoration::X86,
             _ => Decoration::Plain,
         }
+    }
+
+    /// Its public symbols by address.
+    pub(super) fn publics(&self) -> Publics {
+        Publics::read(&self.globals, &self.sections, &self.addresses, self.decoration())
+    }
+
+    /// Whether it says which module lies where.
+    pub(super) fn has_contributions(&self) -> bool {
+        let first = self.debug.section_contributions().and_then(|mut all| all.next());
+        first.is_ok_and(|first| first.is_some())
     }
 
     pub(super) fn context(&self) -> Result<Context<'_, 'static>, pdb_addr2line::Error> {

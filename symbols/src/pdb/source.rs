@@ -113,3 +113,42 @@ impl Drop for Copied {
         self.copied.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn slices(pages: &[u64]) -> Vec<SourceSlice> {
+        pages.iter().map(|page| SourceSlice { offset: page * 4096, size: 4096 }).collect()
+    }
+
+    #[test]
+    fn a_stream_is_its_pages_in_order() {
+        let file: Vec<u8> = (0..4_u8).flat_map(|page| [page; 4096]).collect();
+        let mut pages = Pages::new(file);
+        let view = pages.view(&slices(&[3, 1])).unwrap();
+        assert_eq!((view.as_slice()[0], view.as_slice()[4096]), (3, 1));
+        assert_eq!(view.as_slice().len(), 8192);
+        assert_eq!(pages.view(&slices(&[2])).unwrap().as_slice(), [2; 4096]);
+        assert!(pages.view(&slices(&[4])).is_err(), "behind the end");
+        assert!(pages.view(&slices(&[1, u64::MAX / 4096])).is_err());
+        // Other bytes for what was asked for last.
+        drop(pages.view(&slices(&[3, 1])).unwrap());
+        pages.replace_last(vec![9; 8192]);
+        assert_eq!(pages.view(&slices(&[3, 1])).unwrap().as_slice(), [9; 8192]);
+        assert_eq!(pages.view(&slices(&[1, 3])).unwrap().as_slice()[0], 1);
+    }
+
+    #[test]
+    fn a_page_in_many_places_takes_no_memory() {
+        let mut pages = Pages::new(vec![0; 400 << 12]);
+        let whole: Vec<u64> = (0..400).rev().collect();
+        assert!(pages.view(&slices(&[7; 401])).is_err(), "more than the file");
+        let held: Vec<_> = (0..10).filter_map(|_| pages.view(&slices(&whole)).ok()).collect();
+        assert_eq!(held.len(), 2, "twice the file and a little");
+        drop(held);
+        assert!(pages.view(&slices(&whole)).is_ok());
+    }
+}

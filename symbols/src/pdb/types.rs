@@ -93,3 +93,90 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..)?.get(..2)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const FIRST: u32 = 0x1000;
+
+    /// A stream of records: kind, then words.
+    fn stream(claimed: u32, records: &[(u16, Vec<u32>)]) -> Vec<u8> {
+        let mut bytes: Vec<u8> =
+            [20_040_203, 56, FIRST, claimed].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+        bytes.resize(56, 0);
+        for (kind, words) in records {
+            let length = u16::try_from(2 + words.len() * 4).unwrap();
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        }
+        bytes
+    }
+
+    /// The kinds that are left of these records.
+    fn kinds(records: &[(u16, Vec<u32>)]) -> Vec<u16> {
+        let count = u32::try_from(records.len()).unwrap();
+        let safe = made_safe(&stream(FIRST + count, records));
+        let mut at = 56;
+        records
+            .iter()
+            .map(|_| {
+                let kind = half(&safe, at + 2).unwrap();
+                at += 2 + usize::from(half(&safe, at).unwrap());
+                kind
+            })
+            .collect()
+    }
+
+    #[test]
+    fn ordinary_records_stay_as_they_are() {
+        let records = [
+            (0x1201, vec![2, 0x74, 0x75]),
+            (0x1008, vec![0x74, 0, FIRST]),
+            (0x1002, vec![FIRST + 1, 0x800a]),
+            (0x1505, vec![0, 0, 0, 0]),
+            (0x1009, vec![0x74, FIRST + 3, FIRST + 2, 0, FIRST]),
+        ];
+        let bytes = stream(FIRST + 5, &records);
+        assert_eq!(made_safe(&bytes), bytes);
+    }
+
+    #[test]
+    fn what_leads_astray_becomes_unknown() {
+        for (kind, words) in [
+            // More arguments than the record has, one that is to come, and itself.
+            (0x1201, vec![3, 0x74, 0x75]),
+            (0x1201, vec![u32::MAX, 0x74]),
+            (0x1201, vec![1, FIRST + 1]),
+            (0x1002, vec![FIRST, 0]),
+            (0x1002, vec![]),
+            // Lists of fields may hold others within.
+            (0x1203, vec![0x1203_1203]),
+            (0xffff, vec![]),
+        ] {
+            assert_eq!(kinds(&[(kind, words.clone()), (0x1002, vec![0x74, 0])]), [0, 0x1002], "{words:?}");
+        }
+    }
+
+    #[test]
+    fn pointers_to_pointers_end_somewhere() {
+        let chain = |first: u32| {
+            (0..1000).map(move |n: u32| (0x1002, vec![if n == 0 { 0x74 } else { first + n - 1 }, 0]))
+        };
+        let left = kinds(&chain(FIRST).collect::<Vec<_>>());
+        assert!(left[..usize::from(DEPTH_MOST)].iter().all(|&kind| kind == 0x1002));
+        assert!(left[usize::from(DEPTH_MOST) + 1..].iter().all(|&kind| kind == 0));
+    }
+
+    #[test]
+    fn no_more_indexes_are_claimed_than_there_are_records() {
+        let safe = made_safe(&stream(u32::MAX, &[(0x1002, vec![0x74, 0])]));
+        assert_eq!(word(&safe, 12), Some(FIRST + 1));
+        for bytes in [vec![], vec![0; 15], vec![0xff; 300]] {
+            assert_eq!(made_safe(&bytes).len(), bytes.len());
+        }
+    }
+}
