@@ -3,8 +3,19 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+/// Leaves the calling test where a tool is missing.
+macro_rules! tools {
+    () => {
+        for tool in windows::TOOLS {
+            let _ = crate::support::require!(tool);
+        }
+    };
+}
+
 #[path = "pe_symbols/damage.rs"]
 mod damage;
+#[path = "pe_symbols/stores.rs"]
+mod stores;
 mod support;
 mod windows;
 
@@ -71,15 +82,6 @@ fn outer(frames: &[NamedFrame]) -> (&str, Found) {
     (frame.function.as_deref().unwrap(), frame.found)
 }
 
-/// Leaves the calling test where a tool is missing.
-macro_rules! tools {
-    () => {
-        for tool in windows::TOOLS {
-            let _ = support::require!(tool);
-        }
-    };
-}
-
 #[test]
 fn a_pe_says_what_it_is() {
     tools!();
@@ -137,7 +139,10 @@ fn every_address_of_a_function_has_its_name_file_and_line() {
                         inlined += 1;
                     }
                     let extent = loaded.symbols.extent(offset).unwrap();
-                    assert_eq!((&extent.name, extent.start.0), (&function.name, function.rva.into()));
+                    assert_eq!(
+                        (&extent.name, extent.start.0),
+                        (&function.name, function.rva.into())
+                    );
                     assert!(extent.size <= function.size.into());
                 }
                 assert!(padding < 16, "{function:?}");
@@ -196,7 +201,8 @@ fn a_file_that_is_another_build_is_refused_with_the_reason() {
     for machine in BOTH {
         let built = mixed(machine);
         let functions = &["Open", "Close"];
-        let other = windows::dll(Spec { name: "mixed.dll", version: "1.2.3.5", machine, functions });
+        let other =
+            windows::dll(Spec { name: "mixed.dll", version: "1.2.3.5", machine, functions });
         assert_ne!(built.guid, other.guid);
         // Both PDBs lie there: the other one is refused, the right one used.
         let mut shelf = Shelf::of(&other, false, true);
@@ -205,7 +211,10 @@ fn a_file_that_is_another_build_is_refused_with_the_reason() {
         let [refused] = &loaded.refused[..] else { panic!("{:?}", loaded.refused) };
         assert_eq!(
             refused.reason,
-            format!("PDB {} age {} instead of {} age {}", other.guid, other.age, built.guid, built.age)
+            format!(
+                "PDB {} age {} instead of {} age {}",
+                other.guid, other.age, built.guid, built.age
+            )
         );
         assert!(!loaded.symbols.is_empty());
 
@@ -283,8 +292,8 @@ fn a_dll_leads_to_its_pdb() {
 /// The real PDBs of .NET's native images: public symbols only, some thousand functions each.
 #[test]
 fn the_real_pdbs_of_the_fixtures_are_opened_and_looked_up() {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/fixtures/etl/win7-net45-x86.etl.zip");
+    let packed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/etl/win7-net45-x86.etl.zip");
     if !packed.exists() {
         support::skip!("{} is not here", packed.display());
     }
@@ -299,7 +308,8 @@ fn the_real_pdbs_of_the_fixtures_are_opened_and_looked_up() {
     let mut opened = 0;
     for name in ["mscorlib.ni.pdb", "System.ni.pdb", "System.Xml.ni.pdb"] {
         // The archive has backslashes in its names; unpacked, they are part of a file name or directories.
-        let path = files(home.path()).into_iter().find(|path| path.to_string_lossy().ends_with(name));
+        let path =
+            files(home.path()).into_iter().find(|path| path.to_string_lossy().ends_with(name));
         let path = path.unwrap();
         let whole = path.to_string_lossy().replace('\\', "/");
         let key = whole.rsplit('/').nth(1).unwrap().to_owned();

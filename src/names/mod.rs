@@ -8,6 +8,7 @@ mod download;
 mod function_name;
 mod identify;
 mod known;
+mod known_windows;
 mod namer;
 mod packages;
 mod skip;

@@ -168,7 +168,11 @@ mod tests {
 
     fn check(text: &str, parts: &[&str], left_out: &[&str]) {
         let path = SymbolPath::parse(text, Path::new("/default"));
-        assert_eq!(shown(&path), (parts.iter().map(|&p| p.to_owned()).collect(), left_out.to_vec()), "{text}");
+        assert_eq!(
+            shown(&path),
+            (parts.iter().map(|&p| p.to_owned()).collect(), left_out.to_vec()),
+            "{text}"
+        );
     }
 
     #[test]
@@ -179,11 +183,7 @@ mod tests {
             &["store /cache", "https://msdl.example/download/symbols to /cache"],
             &[],
         );
-        check(
-            "SRV*/a*/b*http://one",
-            &["store /a", "store /b", "http://one to /a"],
-            &[],
-        );
+        check("SRV*/a*/b*http://one", &["store /a", "store /b", "http://one to /a"], &[]);
         check("srv*https://one", &["store /default", "https://one to /default"], &[]);
         check("srv**https://one", &["store /default", "https://one to /default"], &[]);
         check("srv*/only", &["store /only"], &[]);
@@ -194,11 +194,7 @@ mod tests {
             &[],
         );
         check("cache*;/x", &["store /default", "in /x"], &[]);
-        check(
-            "symsrv*symsrv.dll*/c*https://one",
-            &["store /c", "https://one to /c"],
-            &[],
-        );
+        check("symsrv*symsrv.dll*/c*https://one", &["store /c", "https://one to /c"], &[]);
         check("", &[], &[]);
         check(" ;; ", &[], &[]);
     }

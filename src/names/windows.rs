@@ -47,7 +47,9 @@ impl Windows {
 
     /// Where the PE that was traced at a path may be.
     pub(super) fn image(&mut self, path: &str, pe: Option<&PeFacts>) -> Found {
-        let mut files = vec![PathBuf::from(path)];
+        // Its own path, where that is one of this system and whole.
+        let mut files: Vec<PathBuf> =
+            Some(PathBuf::from(path)).filter(|path| path.is_absolute()).into_iter().collect();
         let Some(name) = plain_name(path) else { return Found { files, served: None } };
         let key = pe.and_then(PeFacts::key);
         files.extend(self.search(name, key.as_deref(), path));
@@ -93,7 +95,8 @@ impl Windows {
             }
             if matches!(part, Part::Directory(_)) {
                 // A file by itself, and a directory as debuggers search it.
-                let itself = directory.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name));
+                let itself =
+                    directory.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name));
                 files.extend(itself.then(|| directory.clone()).filter(|path| path.is_file()));
                 files.extend(find(directory, &[name]));
                 files.extend(find(directory, &[ending, name]));
@@ -111,7 +114,8 @@ impl Windows {
         let packed = last.next_back().map(|(at, _)| format!("{}_", &name[..at]));
         let packed = packed.and_then(|packed| find(store, &[name, key, &packed]));
         let pointer = find(store, &[name, key, "file.ptr"]);
-        let what = "is compressed, which is not unpacked here: `expand` on Windows or `cabextract` does";
+        let what =
+            "is compressed, which is not unpacked here: `expand` on Windows or `cabextract` does";
         let elsewhere = "says that the file is elsewhere, which is not followed";
         for (file, what) in [(packed, what), (pointer, elsewhere)] {
             let Some(file) = file.filter(|file| self.said.insert(file.clone())) else { continue };
@@ -131,9 +135,9 @@ fn find(directory: &Path, names: &[&str]) -> Option<PathBuf> {
             continue;
         }
         let entries = fs::read_dir(&path).ok()?.take(ENTRIES_MOST).flatten();
-        path = entries.map(|entry| entry.path()).find(|path| {
-            path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name))
-        })?;
+        path = entries
+            .map(|entry| entry.path())
+            .find(|path| path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)))?;
     }
     Some(path)
 }

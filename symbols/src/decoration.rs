@@ -130,11 +130,8 @@ mod tests {
             ("??_U@YAPEAX_K@Z", "operator new[](unsigned __int64)"),
             ("?Init@CStore@@QAEJXZ", "CStore::Init(void)"),
             ("?Get@CStore@@SAPAV1@HPBD@Z", "CStore::Get(int, char const*)"),
-            (
-                "?Put@?$CList@VCItem@@@@UEAAXAEBVCItem@@@Z",
-                "CList<CItem>::Put(CItem const&)",
-            ),
-            ("?x@@", "?x@@"),
+            ("?Put@?$CList@VCItem@@@@UEAAXAEBVCItem@@@Z", "CList<CItem>::Put(CItem const&)"),
+            ("?x@", "?x@"),
         ] {
             assert_eq!(undecorated(raw, Decoration::X86), name);
             assert_eq!(undecorated(raw, Decoration::Plain), name);

@@ -101,7 +101,9 @@ pub enum SymbolError {
 }
 
 impl SymbolError {
-    pub(crate) fn damaged_pe(part: &'static str) -> impl FnOnce(object::read::Error) -> SymbolError {
+    pub(crate) fn damaged_pe(
+        part: &'static str,
+    ) -> impl FnOnce(object::read::Error) -> SymbolError {
         move |cause| SymbolError::DamagedPe { part, cause: cause.to_string() }
     }
 

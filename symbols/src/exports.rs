@@ -2,12 +2,12 @@
 //! (`.pdata`) tells where each begins and ends, so that code of a function that is not exported gets no
 //! name; elsewhere the nearest export before an address is all there is, and is said to be no more.
 
+use object::LittleEndian as LE;
 use object::ReadRef;
 use object::pe::{
     IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_FILE_MACHINE_AMD64, IMAGE_SCN_MEM_EXECUTE,
 };
 use object::read::pe::ExportTarget;
-use object::LittleEndian as LE;
 
 use crate::decoration::undecorated;
 use crate::pe::{Headers, headers};

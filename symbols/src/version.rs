@@ -27,7 +27,10 @@ pub(crate) struct Versions {
 }
 
 /// Reads it; `None` where there is none, or where it is damaged.
-pub(crate) fn read<'data, R: ReadRef<'data>>(data: R, headers: &Headers<'data>) -> Option<Versions> {
+pub(crate) fn read<'data, R: ReadRef<'data>>(
+    data: R,
+    headers: &Headers<'data>,
+) -> Option<Versions> {
     let directory = headers.directories.get(IMAGE_DIRECTORY_ENTRY_RESOURCE)?;
     let (at, size) = directory.file_range(&headers.sections).ok()?;
     let section = data.read_bytes_at(at.into(), size.min(DIRECTORY_MOST).into()).ok()?;
@@ -45,9 +48,10 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(data: R, headers: &Headers<'data>) 
 /// The version resource in its first language.
 fn entry(section: ResourceDirectory<'_>) -> Option<&ImageResourceDataEntry> {
     let kinds = section.root().ok()?;
-    let version = kinds.entries.iter().find(
-        |entry| matches!(entry.name_or_id(), ResourceNameOrId::Id(id) if id == RT_VERSION),
-    )?;
+    let version = kinds
+        .entries
+        .iter()
+        .find(|entry| matches!(entry.name_or_id(), ResourceNameOrId::Id(id) if id == RT_VERSION))?;
     let first = |table: ResourceDirectoryTable<'_>| {
         let entry = *table.entries.first()?;
         entry.data(section).ok()

@@ -112,7 +112,8 @@ fn made(spec: Spec<'_>, private: bool) -> Built {
     let source = source::write(spec.functions);
     let resource = source::resource(spec.name, spec.version);
     let mut hash = DefaultHasher::new();
-    (spec, private, &source.text, &resource, version_of("clang-19"), version_of("lld-link-19")).hash(&mut hash);
+    (spec, private, &source.text, &resource, version_of("clang-19"), version_of("lld-link-19"))
+        .hash(&mut hash);
     let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("windows");
     let directory = store.join(format!("{:016x}", hash.finish()));
     let stem = spec.name.rsplit_once('.').map_or(spec.name, |(stem, _)| stem);

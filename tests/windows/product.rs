@@ -34,7 +34,11 @@ pub const PRODUCTS: &[Product] = &[
         article: "KB843523",
         name: "Emsmdb32.dll",
         version: "6.5.7226.0",
-        functions: &["IExchangeExportChanges::Synchronize", "IExchangeExportChanges::UpdateState", ".keep"],
+        functions: &[
+            "IExchangeExportChanges::Synchronize",
+            "IExchangeExportChanges::UpdateState",
+            ".keep",
+        ],
     },
     Product {
         article: "KB891509",

@@ -30,7 +30,8 @@ pub fn write(functions: &[&str]) -> Source {
         classes.entry(class).or_default().push(member);
     }
     for (class, members) in classes {
-        let members: String = members.iter().map(|name| format!("static int {name}(int n); ")).collect();
+        let members: String =
+            members.iter().map(|name| format!("static int {name}(int n); ")).collect();
         writeln!(text, "struct {class} {{ {members}}};").unwrap();
     }
     let mut written = Vec::new();
@@ -40,7 +41,7 @@ pub fn write(functions: &[&str]) -> Source {
         let head = match (asked.strip_prefix('.'), asked.contains("::")) {
             (Some(name), _) => {
                 format!("__attribute__((used)) static __declspec(noinline) int {name}(int n) {{")
-            },
+            }
             (_, true) => format!("__declspec(noinline) int {asked}(int n) {{"),
             _ => format!(
                 "extern \"C\" __declspec(dllexport) __declspec(noinline) int __stdcall {asked}(int n) {{"
@@ -51,7 +52,11 @@ pub fn write(functions: &[&str]) -> Source {
         let number = written.len() + 3;
         writeln!(text, "static __forceinline int {inlined}(int n) {{").unwrap();
         writeln!(text, "    sink += n;\n    return sink * {number};\n}}").unwrap();
-        writeln!(text, "{head}\n    int kept = {inlined}(allocate(n));\n    return kept + sink;\n}}").unwrap();
+        writeln!(
+            text,
+            "{head}\n    int kept = {inlined}(allocate(n));\n    return kept + sink;\n}}"
+        )
+        .unwrap();
         written.push(Written {
             asked: (*asked).to_owned(),
             lines: first + 4..first + 8,

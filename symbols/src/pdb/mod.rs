@@ -112,7 +112,10 @@ impl Pdb {
     }
 
     #[allow(clippy::option_option, reason = "the outer is the guard's")]
-    fn find(&self, offset: ModuleOffset) -> Option<Option<(Vec<NamedFrame>, Option<FunctionExtent>)>> {
+    fn find(
+        &self,
+        offset: ModuleOffset,
+    ) -> Option<Option<(Vec<NamedFrame>, Option<FunctionExtent>)>> {
         let rva = u32::try_from(offset.0).ok()?;
         let opened = match &self.0 {
             Kind::Whole(opened) => opened,

@@ -104,8 +104,10 @@ mod tests {
 
     /// A stream of records: kind, then words.
     fn stream(claimed: u32, records: &[(u16, Vec<u32>)]) -> Vec<u8> {
-        let mut bytes: Vec<u8> =
-            [20_040_203, 56, FIRST, claimed].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = [20_040_203, 56, FIRST, claimed]
+            .iter()
+            .flat_map(|word: &u32| word.to_le_bytes())
+            .collect();
         bytes.resize(56, 0);
         for (kind, words) in records {
             let length = u16::try_from(2 + words.len() * 4).unwrap();
@@ -157,14 +159,19 @@ mod tests {
             (0x1203, vec![0x1203_1203]),
             (0xffff, vec![]),
         ] {
-            assert_eq!(kinds(&[(kind, words.clone()), (0x1002, vec![0x74, 0])]), [0, 0x1002], "{words:?}");
+            assert_eq!(
+                kinds(&[(kind, words.clone()), (0x1002, vec![0x74, 0])]),
+                [0, 0x1002],
+                "{words:?}"
+            );
         }
     }
 
     #[test]
     fn pointers_to_pointers_end_somewhere() {
         let chain = |first: u32| {
-            (0..1000).map(move |n: u32| (0x1002, vec![if n == 0 { 0x74 } else { first + n - 1 }, 0]))
+            (0..1000)
+                .map(move |n: u32| (0x1002, vec![if n == 0 { 0x74 } else { first + n - 1 }, 0]))
         };
         let left = kinds(&chain(FIRST).collect::<Vec<_>>());
         assert!(left[..usize::from(DEPTH_MOST)].iter().all(|&kind| kind == 0x1002));
