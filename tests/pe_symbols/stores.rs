@@ -43,7 +43,7 @@ fn a_pdb_is_found_wherever_it_may_lie() {
         |path: &Path| StoreOptions { symbols: vec![path.to_owned()], ..options(home.path()) };
 
     let store = home.path().join("store");
-    built.into_store(&store);
+    built.copy_into_store(&store);
     check(symbols(&store), &module, &built, &[]);
     let by_path = format!("srv*{}", store.display());
     check(StoreOptions { symbol_path: by_path, ..options(home.path()) }, &module, &built, &[]);
@@ -134,7 +134,7 @@ fn what_a_store_has_only_compressed_is_said() {
     let built = mixed(Machine::X64);
     let home = tempfile::tempdir().unwrap();
     let store = home.path().join("store");
-    built.into_store(&store);
+    built.copy_into_store(&store);
     let key = format!("{}{:X}", built.guid, built.age);
     let directory = store.join("mixed.pdb").join(key);
     fs::rename(directory.join("mixed.pdb"), directory.join("mixed.pd_")).unwrap();
@@ -195,7 +195,7 @@ fn a_server_is_asked_only_when_it_is_wanted() {
     let module = identity(&built);
     let home = tempfile::tempdir().unwrap();
     let store = home.path().join("store");
-    built.into_store(&store);
+    built.copy_into_store(&store);
     let (url, server) = serve(store, 1);
     let cache = home.path().join("cache");
     let symbol_path = format!("srv*{}*{url}", cache.display());
@@ -210,7 +210,7 @@ fn a_server_is_asked_only_when_it_is_wanted() {
     let wanted = StoreOptions { symbol_path: symbol_path.clone(), ..options(home.path()) };
     check(wanted.downloading(true), &module, &built, &[]);
     let key = format!("mixed.pdb/{}{:X}/mixed.pdb", built.guid, built.age);
-    assert_eq!(server.join().unwrap(), [key.clone()]);
+    assert_eq!(server.join().unwrap(), [key.as_str()]);
     assert_eq!(fs::read(cache.join(key)).unwrap(), fs::read(&built.pdb).unwrap());
     // It is kept, and is used without asking.
     check(StoreOptions { symbol_path, ..options(home.path()) }, &module, &built, &[]);

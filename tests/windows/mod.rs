@@ -84,7 +84,7 @@ impl Built {
     }
 
     /// The DLL and the PDB, copied into a directory as Microsoft's symbol stores have them.
-    pub fn into_store(&self, store: &Path) {
+    pub fn copy_into_store(&self, store: &Path) {
         let name = |path: &Path| path.file_name().unwrap().to_owned();
         let keys = [
             (&self.pdb, format!("{}{:X}", self.guid, self.age)),
