@@ -14,6 +14,7 @@ mod elf;
 mod error;
 mod exports;
 mod files;
+mod guard;
 pub mod identity;
 mod image;
 mod linkage;

@@ -9,6 +9,7 @@ use object::{LittleEndian as LE, ReadRef};
 use pelite::image::VS_VERSION;
 use pelite::resources::version_info::VersionInfo;
 
+use crate::guard::guarded;
 use crate::pe::Headers;
 
 /// Bytes of a resource section read for its directory, at most: it comes first, the pictures after it.
@@ -42,7 +43,8 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     let mut aligned = vec![0_u32; bytes.len().div_ceil(4)];
     object::pod::bytes_of_slice_mut(&mut aligned)[..bytes.len()].copy_from_slice(bytes);
     let aligned = &object::pod::bytes_of_slice(&aligned)[..bytes.len()];
-    Some(versions(VersionInfo::try_from(aligned).ok()?))
+    let info = VersionInfo::try_from(aligned).ok()?;
+    guarded(|| versions(info))
 }
 
 /// The version resource in its first language.

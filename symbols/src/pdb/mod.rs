@@ -1,9 +1,8 @@
 //! Program databases: the functions, inlined ones included, and source lines at an address of a PE.
 //! `pdb-addr2line` reads them, which trusts its input more than we do: `source.rs`, `types.rs` and
-//! `modules.rs` keep from it what would take memory or stack out of proportion, `guard.rs` what makes
-//! it panic. Streams are read when first needed; what is damaged answers nothing.
+//! `modules.rs` keep from it what would take memory or stack out of proportion, and its panics are
+//! caught. Streams are read when first needed; what is damaged answers nothing.
 
-mod guard;
 mod modules;
 mod publics;
 mod source;
@@ -14,8 +13,9 @@ use pdb_addr2line::{Context, FunctionFrames};
 use self_cell::self_cell;
 
 use crate::decoration::{Decoration, undecorated};
+use crate::guard::guarded;
 use crate::{Found, FunctionExtent, ModuleOffset, NamedFrame, PdbId, SymbolError};
-use guard::guarded;
+
 use modules::Streams;
 use publics::Publics;
 use source::Pages;

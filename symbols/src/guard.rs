@@ -1,5 +1,5 @@
-//! A panic of the PDB parser becomes no answer. It indexes with what a file says, so that a damaged
-//! one makes it panic; nothing of ours is left half changed, since it only reads. Its message would
+//! A panic of somebody else's parser becomes no answer. Those of PDBs and version resources index with what
+//! a file says, so that a damaged one makes them panic; nothing of ours is left half changed, since they only read. Its message would
 //! look like a crash of ours: the panic hook passes over it, and over nothing else.
 
 use std::cell::Cell;
@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// What `parse` gives; `None` where it panics.
-pub(super) fn guarded<T>(parse: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(parse: impl FnOnce() -> T) -> Option<T> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let before = panic::take_hook();
