@@ -62,7 +62,8 @@ impl Analyst {
 
 /// A namer that looks for symbols where the user and the environment say.
 pub fn namer(analysis: &Analysis) -> Namer {
-    Namer::new(Store::new(StoreOptions::from_environment(analysis.symbols.clone())))
+    let options = StoreOptions::from_environment(analysis.symbols.clone());
+    Namer::new(Store::new(options.downloading(analysis.download_symbols)))
 }
 
 /// The least confidence at which a site is a suspect.
