@@ -6,10 +6,12 @@
 
 pub mod etl;
 mod fault;
+pub mod heaptrack;
 mod kind;
 mod open;
 mod source;
 pub mod trace;
+mod unpack;
 
 pub use fault::{Fault, Faults, Offset};
 pub use kind::{FileKind, Support, sniff};
