@@ -26,6 +26,11 @@ pub struct Recording {
 
 /// Reads a recording.
 pub fn read(path: &Path) -> Result<Recording, Failure> {
+    fold(source(path)?, path)
+}
+
+/// Opens a recording.
+pub fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let mut file = File::open(path)
         .told(|| format!("cannot open {}", path.display()))
@@ -56,7 +61,7 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
         Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
     };
     let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
-    fold(source.ok_or_else(|| no_trace(path))?, path)
+    source.ok_or_else(|| no_trace(path))
 }
 
 fn no_trace(path: &Path) -> Failure {

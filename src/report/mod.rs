@@ -10,7 +10,7 @@ pub mod model;
 mod modules;
 mod ran;
 mod reach;
-mod stacks;
+pub(crate) mod stacks;
 pub mod text;
 pub mod uncertain;
 mod witness;

@@ -8,12 +8,13 @@ use crate::event::{Bytes, StackId, Tally, Time};
 struct Class {
     trace: u32,
     size: u64,
-    live: u64,
 }
 
 /// What happened at one stack since it was told last.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
+    /// Blocks that live.
+    live: u64,
     allocated: u64,
     allocated_bytes: u64,
     freed: u64,
@@ -45,18 +46,17 @@ impl Counts {
         if self.counts.len() < traces {
             self.counts.resize(traces, Count::default());
         }
-        self.classes.push(Class { trace, size, live: 0 });
+        self.classes.push(Class { trace, size });
     }
 
     /// A block of this class was allocated; false where there is no such class.
     pub(super) fn allocated(&mut self, class: u64) -> bool {
-        let Some(class) = find(&mut self.classes, class) else { return false };
-        class.live += 1;
-        let Class { trace, size, .. } = *class;
+        let Some(Class { trace, size }) = find(&self.classes, class) else { return false };
         let count = &mut self.counts[trace as usize];
         if count.is_told() {
             self.untold.push(trace);
         }
+        count.live += 1;
         count.allocated += 1;
         count.allocated_bytes = count.allocated_bytes.saturating_add(size);
         let (least, most) = count.sizes.unwrap_or((size, size));
@@ -64,13 +64,12 @@ impl Counts {
         true
     }
 
-    /// One was freed; false where there is no such class, or none of its blocks lives.
+    /// One was freed; false where there is no such class, or no block of its stack lives.
     pub(super) fn freed(&mut self, class: u64) -> bool {
-        let Some(class) = find(&mut self.classes, class) else { return false };
-        let Some(live) = class.live.checked_sub(1) else { return false };
-        class.live = live;
-        let Class { trace, size, .. } = *class;
+        let Some(Class { trace, size }) = find(&self.classes, class) else { return false };
         let count = &mut self.counts[trace as usize];
+        let Some(live) = count.live.checked_sub(1) else { return false };
+        count.live = live;
         if count.is_told() {
             self.untold.push(trace);
         }
@@ -105,11 +104,11 @@ impl Counts {
                 resolution: Time(0),
                 estimated: false,
             });
-            *count = Count::default();
+            *count = Count { live: count.live, ..Count::default() };
         }
     }
 }
 
-fn find(classes: &mut [Class], class: u64) -> Option<&mut Class> {
-    classes.get_mut(usize::try_from(class).ok()?)
+fn find(classes: &[Class], class: u64) -> Option<Class> {
+    classes.get(usize::try_from(class).ok()?).copied()
 }
