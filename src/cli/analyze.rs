@@ -15,7 +15,7 @@ use super::recording;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Args {
-    /// A trace, as `unfreed record` writes it
+    /// A trace, as `unfreed record` writes it; a data file of heaptrack; a minidump. Compressed (gzip, zstd) or not
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]

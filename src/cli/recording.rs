@@ -60,7 +60,15 @@ pub fn source(path: &Path) -> Result<Box<dyn Source>, Failure> {
         Ok(()) => Box::new(file),
         Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
     };
-    let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
+    let opened = kind.map(|kind| open(kind, stream, &about)).transpose();
+    let broken = matches!(opened, Err(ReadError::Unreadable { .. }));
+    let source = opened.told(doing).map_err(|failure| match broken {
+        true => failure.advise(
+            "if the file is damaged get it again from where it was written, and transfer it as binary",
+        ),
+        false => failure,
+    })?;
+    let source = source.flatten();
     source.ok_or_else(|| no_trace(path))
 }
 

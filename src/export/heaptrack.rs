@@ -81,20 +81,17 @@ impl<'a> Exporter<'a> {
                 self.processes.insert(event.process, process.as_ref().clone());
             }
             What::Loss(loss) => self.exported.lost = self.exported.lost.saturating_add(loss.count),
-            What::Alloc(_) | What::Tally(_) | What::HeapCreate(_) => {
-                if self.choose(event.process)? {
-                    self.block(event)?;
-                }
-            }
-            What::Free(_) | What::Realloc(_) | What::HeapDestroy(_) | What::Sample(_) => {
-                if self
-                    .chosen
-                    .is_some_and(|chosen| self.pid_of(chosen) == self.pid_of(event.process))
-                {
-                    self.block(event)?;
-                }
-            }
             _ => {}
+        }
+        let ours = match &event.what {
+            What::Alloc(_) | What::Tally(_) | What::HeapCreate(_) => self.choose(event.process)?,
+            What::Free(_) | What::Realloc(_) | What::HeapDestroy(_) | What::Sample(_) => {
+                self.chosen.is_some_and(|chosen| self.pid_of(chosen) == self.pid_of(event.process))
+            }
+            _ => false,
+        };
+        if ours {
+            self.block(event)?;
         }
         Ok(())
     }

@@ -46,10 +46,9 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native | Self::Heaptrack | Self::Compressed => Support::Reads,
+            Self::Native | Self::Heaptrack | Self::Minidump | Self::Compressed => Support::Reads,
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
             Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
-            Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
         }
     }
 }

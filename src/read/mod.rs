@@ -8,6 +8,7 @@ pub mod etl;
 mod fault;
 pub mod heaptrack;
 mod kind;
+pub mod minidump;
 mod open;
 mod source;
 pub mod trace;

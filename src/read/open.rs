@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
-use super::{heaptrack, trace};
+use super::{heaptrack, minidump, trace};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -18,6 +18,7 @@ pub fn open<'a>(
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
         FileKind::Heaptrack => Some(Box::new(heaptrack::Reader::new(stream)?)),
+        FileKind::Minidump => Some(Box::new(minidump::Reader::new(stream)?)),
         FileKind::Compressed => Some(unpack(stream, about)?),
         _ => None,
     })
