@@ -124,3 +124,15 @@ fn what_debugdiag_recorded_is_said_not_to_be_read() {
     assert_eq!(report["not_traced"][0]["program"], "LeakTrack.dll in Inetinfo.exe (1480)");
     assert!(report["not_traced"][0]["why"].as_str().unwrap().contains("no public format"));
 }
+
+#[test]
+fn every_fix_that_speaks_of_the_crash_is_listed() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("crash.dmp");
+    std::fs::write(&file, inetinfo(OLD, IN_EXSMTP).build()).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    let output = command.args(["fixes", "match"]).arg(&file).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("Crash of Inetinfo.exe:") && said.contains("KB900326"), "{said}");
+}
