@@ -518,6 +518,39 @@ pub struct Exception {
     pub stack: StackId,
 }
 
+impl Exception {
+    /// What people call an exception of Windows by its code; `None` for those without a name of their own.
+    pub fn name_of(code: u32) -> Option<&'static str> {
+        Some(match code {
+            0x8000_0001 => "guard page violation",
+            0x8000_0002 => "datatype misalignment",
+            0x8000_0003 => "breakpoint",
+            0x8000_0004 => "single step",
+            0xc000_0005 => "access violation",
+            0xc000_0006 => "in-page error",
+            0xc000_0008 => "invalid handle",
+            0xc000_000d => "invalid parameter",
+            0xc000_0017 => "no memory",
+            0xc000_001d => "illegal instruction",
+            0xc000_0025 => "noncontinuable exception",
+            0xc000_008c => "array bounds exceeded",
+            0xc000_008e => "floating-point division by zero",
+            0xc000_0094 => "integer division by zero",
+            0xc000_0095 => "integer overflow",
+            0xc000_0096 => "privileged instruction",
+            0xc000_00fd => "stack overflow",
+            0xc000_0135 => "DLL not found",
+            0xc000_0374 => "heap corruption",
+            0xc000_0409 => "stack buffer overrun or fast fail",
+            0xc000_0417 => "invalid parameter of a C runtime function",
+            0xc000_0420 => "assertion failure",
+            0xe06d_7363 => "C++ exception",
+            0xe043_4352 | 0xe043_4f4d => ".NET exception",
+            _ => return None,
+        })
+    }
+}
+
 /// What kinds of fact there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

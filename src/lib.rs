@@ -23,3 +23,5 @@ pub mod names;
 pub mod fixes;
 
 pub mod report;
+
+pub mod export;

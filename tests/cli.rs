@@ -346,7 +346,7 @@ fn what_cannot_be_done_is_told_on_stderr() {
         (&["analyze", "absent.unfreed"][..], "cannot open absent.unfreed"),
         (&["analyze", "other.txt"], "other.txt is no trace"),
         (&["analyze", "empty"], "empty is no trace"),
-        (&["analyze", "dump.dmp"], "cannot read minidumps yet"),
+        (&["analyze", "dump.dmp"], "the minidump is damaged"),
         (&["analyze", "."], ". is a directory"),
         (&["analyze", "a.unfreed", "other.txt"], "other.txt is no trace"),
         (&["analyze", "a.unfreed", "--output", "no/where"], "cannot write the result to no/where"),

@@ -18,7 +18,8 @@ use super::recording::{self, Recording};
 #[derive(Debug, ClapArgs)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Args {
-    /// A recording; several of one server are read as one case
+    /// A recording: a trace, as `unfreed record` writes it, a data file of heaptrack, a minidump, compressed (gzip,
+    /// zstd) or not; several of one server are read as one case
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Look in CORE, a core dump of a traced process, which blocks are still referenced

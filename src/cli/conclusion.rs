@@ -1,7 +1,7 @@
 //! From a ledger to a report to the user: judge, name, match, render, deliver. Every verb that
 //! ends in a report ends here, so that live and recorded give the same.
 
-use unfreed::fixes::{Catalogue, match_suspect};
+use unfreed::fixes::{Catalogue, match_crash, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
@@ -9,7 +9,7 @@ use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::{name, words};
-use unfreed::report::{Material, assemble, json, text};
+use unfreed::report::{Material, assemble, crashes, json, text};
 use unfreed::verdict::{Assessment, DEFAULT_MIN_CONFIDENCE, judge};
 
 use super::Outcome;
@@ -56,6 +56,8 @@ impl Analyst {
             min_confidence: *min_confidence,
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));
+        let crashes = crashes(ledger, namer, &|crash| match_crash(catalogue, crash));
+        let report = Report { crashes, ..report };
         (report, assessment)
     }
 }

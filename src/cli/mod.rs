@@ -8,6 +8,7 @@ mod conclusion;
 mod demo;
 mod diff;
 mod doctor;
+mod export;
 mod fail;
 mod fixes;
 mod mark;
@@ -52,6 +53,8 @@ enum Verb {
     Analyze(analyze::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),
+    /// Write a trace in another tool's form
+    Export(export::Args),
     /// The catalogue of published fixes
     Fixes(fixes::Args),
     /// Put a mark into the running trace ("1,000 messages sent")
@@ -95,6 +98,7 @@ impl Cli {
             Verb::Record(args) => record::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Diff(args) => diff::run(args, io),
+            Verb::Export(args) => export::run(args, io),
             Verb::Fixes(args) => fixes::run(args, io),
             Verb::Demo(args) => demo::run(args, io),
             Verb::Mark(args) => mark::run(args, io),

@@ -47,7 +47,8 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
     Ok(Recording { header: case.header().clone(), ledger, faults, parts })
 }
 
-fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
+/// Opens a recording.
+pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let mut file = File::open(path)
         .told(|| format!("cannot open {}", path.display()))
@@ -77,8 +78,15 @@ fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
         Ok(()) => Box::new(file),
         Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
     };
-    let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
-    Ok(Part { source: source.ok_or_else(|| no_trace(path))?, about })
+    let opened = kind.map(|kind| open(kind, stream, &about)).transpose();
+    let broken = matches!(opened, Err(ReadError::Unreadable { .. }));
+    let source = opened.told(doing).map_err(|failure| match broken {
+        true => failure.advise(
+            "if the file is damaged get it again from where it was written, and transfer it as binary",
+        ),
+        false => failure,
+    })?;
+    Ok(Part { source: source.flatten().ok_or_else(|| no_trace(path))?, about })
 }
 
 fn no_trace(path: &Path) -> Failure {

@@ -37,7 +37,7 @@ pub use lifetimes::Lifetimes;
 pub use marks::{MarkedSpan, Marks};
 pub use memory::{KnownMemory, Memory};
 pub use modules::{Mapping, Modules};
-pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases};
+pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases, Raised};
 pub use sampling::{Estimate, NORMAL_95, Sampling, Weight};
 pub use series::{POINTS, Series};
 pub use sites::{LiveSet, Site, SiteId};

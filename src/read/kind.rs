@@ -13,7 +13,7 @@ pub enum FileKind {
     Etl,
     /// A log of UMDH, one snapshot or the difference of two.
     Umdh,
-    /// What heaptrack records, after its own decompression.
+    /// A data file of heaptrack, raw or interpreted.
     Heaptrack,
     /// A minidump of Windows.
     Minidump,
@@ -46,14 +46,9 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native => Support::Reads,
+            Self::Native | Self::Heaptrack | Self::Minidump | Self::Compressed => Support::Reads,
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
             Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
-            Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
-            Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
-            Self::Compressed => Support::Not(
-                "unfreed cannot read compressed files yet: unpack it (gzip -d, zstd -d) first",
-            ),
         }
     }
 }
@@ -89,13 +84,13 @@ fn is_etl(start: &[u8]) -> bool {
 }
 
 /// heaptrack's text begins with a line `v VERSION FILE-VERSION`, both hexadecimal, followed by
-/// the executable's line `x ...`.
+/// the executable's line `x ...` (raw) or the command's `X ...` (interpreted).
 fn is_heaptrack(start: &[u8]) -> bool {
     let mut lines = start.split(|&byte| byte == b'\n');
     let version = lines.next().and_then(|line| line.strip_prefix(b"v ")).is_some_and(|rest| {
         !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b' ')
     });
-    version && lines.next().is_some_and(|line| line.starts_with(b"x "))
+    version && lines.next().is_some_and(|line| matches!(line, [b'x' | b'X', b' ', ..]))
 }
 
 /// A UMDH log is text. Every line of a snapshot's or a difference's list ends in `BackTrace` and
@@ -121,6 +116,7 @@ mod tests {
         check(b"MDMP\x93\xa7", Some(FileKind::Minidump));
         check(b"\x1f\x8b\x08\0", Some(FileKind::Compressed));
         check(b"v 10400 3\nx /usr/bin/mosquitto\n", Some(FileKind::Heaptrack));
+        check(b"v 10400 3\nX mosquitto -c a\n", Some(FileKind::Heaptrack));
         check(b"// Loaded modules:\n//     Base Size Module\n", Some(FileKind::Umdh));
         check(b"// + BYTES_DELTA (NEW_BYTES - OLD_BYTES) NEW_COUNT", Some(FileKind::Umdh));
         check(b"+ 520 ( 780 - 260) 3 allocs\tBackTrace46F3C\n", Some(FileKind::Umdh));

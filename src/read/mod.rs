@@ -7,10 +7,13 @@
 pub mod case;
 pub mod etl;
 mod fault;
+pub mod heaptrack;
 mod kind;
+pub mod minidump;
 mod open;
 mod source;
 pub mod trace;
+mod unpack;
 
 pub use fault::{Fault, Faults, Offset};
 pub use kind::{FileKind, Support, sniff};

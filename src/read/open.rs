@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use super::trace;
+use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
+use super::{heaptrack, minidump, trace};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -14,9 +15,11 @@ pub fn open<'a>(
     stream: impl Read + 'a,
     about: &About,
 ) -> Result<Option<Box<dyn Source + 'a>>, ReadError> {
-    let _ = about;
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
+        FileKind::Heaptrack => Some(Box::new(heaptrack::Reader::new(stream)?)),
+        FileKind::Minidump => Some(Box::new(minidump::Reader::new(stream)?)),
+        FileKind::Compressed => Some(unpack(stream, about)?),
         _ => None,
     })
 }

@@ -81,6 +81,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
+        crashes: Vec::new(),
         dismissed: dismissed(assessment, min_confidence),
         undecided: undecided(ledger, assessment, min_confidence),
         min_confidence,

@@ -37,6 +37,9 @@ pub struct Report {
     pub modules: Vec<Module>,
     /// The suspects, most important first.
     pub suspects: Vec<Suspect>,
+    /// Exceptions, as crash dumps tell of them. They are no suspects.
+    #[serde(default)]
+    pub crashes: Vec<Crash>,
     /// How many sites were dismissed, by verdict.
     pub dismissed: Dismissed,
     /// What would decide the undecided sites, most bytes first.
@@ -60,7 +63,7 @@ pub struct Report {
 /// Where the events came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// `agent`, `ebpf`, `etw`, `etl`, `umdh`, `heaptrack`.
+    /// `agent`, `ebpf`, `etw`, `etl`, `umdh`, `heaptrack`, `minidump`.
     pub kind: String,
     /// Version of the unfreed that took the trace.
     pub version: String,
@@ -377,6 +380,33 @@ pub struct Suspect {
     /// For an over-release: how often, and where it was freed.
     pub over_release: Option<OverRelease>,
     /// Known fixes, best first.
+    pub fixes: Vec<Match>,
+}
+
+/// An exception in a crash dump.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Crash {
+    /// The process's name.
+    pub process: String,
+    /// Its pid.
+    pub pid: u32,
+    /// Its index in [`Report::target`].
+    pub target: usize,
+    /// The thread that raised it.
+    pub thread: u32,
+    /// The exception's code, hexadecimal.
+    pub code: String,
+    /// What Windows's exceptions of that code are called; `None` for codes without a name.
+    pub name: Option<String>,
+    /// The instruction that raised it, hexadecimal.
+    pub address: String,
+    /// The module that the instruction is in; `None` outside any.
+    pub module: Option<Module>,
+    /// The thread's stack, innermost first, as far as it is known.
+    pub stack: Vec<StackFrame>,
+    /// Whether that is all of it.
+    pub stack_complete: bool,
+    /// Known fixes that may explain it, best first.
     pub fixes: Vec<Match>,
 }
 

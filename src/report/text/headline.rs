@@ -57,7 +57,10 @@ pub fn nothing(page: &mut Page, report: &Report) {
             &[
                 words("No verdict.").ink(Ink::Warning),
                 words(" No leak of any rate could have been seen in this trace: "),
-                words(blind(report.unmeasured)),
+                words(match report.source.kind.as_str() {
+                    "minidump" => "a dump shows one moment. Record while the program works.",
+                    _ => blind(report.unmeasured),
+                }),
             ],
         ),
     }
