@@ -1,6 +1,8 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
+use super::{text, umdh};
+
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
 
@@ -46,9 +48,8 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native => Support::Reads,
+            Self::Native | Self::Umdh => Support::Reads,
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
-            Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
             Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
             Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
             Self::Compressed => Support::Not(
@@ -72,11 +73,14 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
         Some(FileKind::Etl)
     } else if is_heaptrack(start) {
         Some(FileKind::Heaptrack)
-    } else if is_umdh(start) {
-        Some(FileKind::Umdh)
     } else {
-        None
+        sniff_text(&text::opening(start))
     }
+}
+
+/// The same of a text, in whatever encoding it was.
+fn sniff_text(opening: &str) -> Option<FileKind> {
+    umdh::is_umdh(opening).then_some(FileKind::Umdh)
 }
 
 /// An ETL file begins with a buffer header of 0x48 bytes, of type 4 (header buffer) at 0x36. Its
@@ -96,15 +100,6 @@ fn is_heaptrack(start: &[u8]) -> bool {
         !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b' ')
     });
     version && lines.next().is_some_and(|line| line.starts_with(b"x "))
-}
-
-/// A UMDH log is text. Every line of a snapshot's or a difference's list ends in `BackTrace` and
-/// the trace's number. Snapshots begin with comments that list the loaded modules, differences
-/// with comments that explain `BYTES_DELTA` and the rest.
-fn is_umdh(start: &[u8]) -> bool {
-    let has = |needle: &[u8]| start.windows(needle.len()).any(|window| window == needle);
-    let list = has(b" allocs\tBackTrace") || has(b" by: BackTrace") || has(b" by BackTrace");
-    start.is_ascii() && (list || has(b"// Loaded modules:") || has(b"// + BYTES_DELTA ("))
 }
 
 #[cfg(test)]

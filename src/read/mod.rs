@@ -9,7 +9,9 @@ mod fault;
 mod kind;
 mod open;
 mod source;
+mod text;
 pub mod trace;
+pub mod umdh;
 
 pub use fault::{Fault, Faults, Offset};
 pub use kind::{FileKind, Support, sniff};

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::trace;
 use super::{About, FileKind, ReadError, Source};
+use super::{trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -14,9 +14,9 @@ pub fn open<'a>(
     stream: impl Read + 'a,
     about: &About,
 ) -> Result<Option<Box<dyn Source + 'a>>, ReadError> {
-    let _ = about;
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
+        FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
         _ => None,
     })
 }

@@ -6,6 +6,7 @@ mod assemble;
 mod blamed;
 pub mod diff;
 pub mod json;
+mod known;
 pub mod model;
 mod modules;
 mod ran;
