@@ -1,7 +1,7 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
-use super::{text, umdh};
+use super::{leakdiag, text, umdh};
 
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
@@ -15,6 +15,8 @@ pub enum FileKind {
     Etl,
     /// A log of UMDH, one snapshot or the difference of two.
     Umdh,
+    /// A log of LeakDiag, one snapshot.
+    LeakDiag,
     /// What heaptrack records, after its own decompression.
     Heaptrack,
     /// A minidump of Windows.
@@ -39,6 +41,7 @@ impl FileKind {
             Self::Native => "unfreed trace",
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
+            Self::LeakDiag => "LeakDiag log",
             Self::Heaptrack => "heaptrack recording",
             Self::Minidump => "minidump",
             Self::Compressed => "compressed file",
@@ -48,7 +51,7 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native | Self::Umdh => Support::Reads,
+            Self::Native | Self::Umdh | Self::LeakDiag => Support::Reads,
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
             Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
             Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
@@ -80,7 +83,13 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
 
 /// The same of a text, in whatever encoding it was.
 fn sniff_text(opening: &str) -> Option<FileKind> {
-    umdh::is_umdh(opening).then_some(FileKind::Umdh)
+    if leakdiag::is_leakdiag(opening) {
+        Some(FileKind::LeakDiag)
+    } else if umdh::is_umdh(opening) {
+        Some(FileKind::Umdh)
+    } else {
+        None
+    }
 }
 
 /// An ETL file begins with a buffer header of 0x48 bytes, of type 4 (header buffer) at 0x36. Its

@@ -7,6 +7,7 @@
 pub mod etl;
 mod fault;
 mod kind;
+pub mod leakdiag;
 mod open;
 mod source;
 mod text;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{About, FileKind, ReadError, Source};
-use super::{trace, umdh};
+use super::{leakdiag, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -17,6 +17,7 @@ pub fn open<'a>(
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
         FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
+        FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
         _ => None,
     })
 }
