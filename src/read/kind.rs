@@ -1,7 +1,7 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
-use super::{leakdiag, text, umdh};
+use super::{counters, leakdiag, text, umdh};
 
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
@@ -17,6 +17,10 @@ pub enum FileKind {
     Umdh,
     /// A log of LeakDiag, one snapshot.
     LeakDiag,
+    /// Performance counters of Windows as text.
+    Counters,
+    /// The same as their own binary log (`.blg`).
+    BinaryCounters,
     /// What heaptrack records, after its own decompression.
     Heaptrack,
     /// A minidump of Windows.
@@ -42,6 +46,8 @@ impl FileKind {
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
             Self::LeakDiag => "LeakDiag log",
+            Self::Counters => "performance counter log",
+            Self::BinaryCounters => "binary performance counter log (.blg)",
             Self::Heaptrack => "heaptrack recording",
             Self::Minidump => "minidump",
             Self::Compressed => "compressed file",
@@ -51,7 +57,10 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native | Self::Umdh | Self::LeakDiag => Support::Reads,
+            Self::Native | Self::Umdh | Self::LeakDiag | Self::Counters => Support::Reads,
+            Self::BinaryCounters => Support::Not(
+                "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
+            ),
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
             Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
             Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
@@ -73,7 +82,8 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
     } else if start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Some(FileKind::Compressed)
     } else if is_etl(start) {
-        Some(FileKind::Etl)
+        let counters = counters::is_binary_log(start);
+        Some(if counters { FileKind::BinaryCounters } else { FileKind::Etl })
     } else if is_heaptrack(start) {
         Some(FileKind::Heaptrack)
     } else {
@@ -83,7 +93,9 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
 
 /// The same of a text, in whatever encoding it was.
 fn sniff_text(opening: &str) -> Option<FileKind> {
-    if leakdiag::is_leakdiag(opening) {
+    if counters::is_counters(opening) {
+        Some(FileKind::Counters)
+    } else if leakdiag::is_leakdiag(opening) {
         Some(FileKind::LeakDiag)
     } else if umdh::is_umdh(opening) {
         Some(FileKind::Umdh)

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{About, FileKind, ReadError, Source};
-use super::{leakdiag, trace, umdh};
+use super::{counters, leakdiag, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -18,6 +18,7 @@ pub fn open<'a>(
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
         FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
         FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
+        FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),
         _ => None,
     })
 }
