@@ -1,7 +1,7 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
-use super::{counters, leakdiag, text, umdh};
+use super::{counters, debugger, leakdiag, text, umdh};
 
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
@@ -21,6 +21,8 @@ pub enum FileKind {
     Counters,
     /// The same as their own binary log (`.blg`).
     BinaryCounters,
+    /// Text from a debugger of Windows: modules, heaps.
+    Debugger,
     /// What heaptrack records, after its own decompression.
     Heaptrack,
     /// A minidump of Windows.
@@ -46,6 +48,7 @@ impl FileKind {
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
             Self::LeakDiag => "LeakDiag log",
+            Self::Debugger => "debugger output",
             Self::Counters => "performance counter log",
             Self::BinaryCounters => "binary performance counter log (.blg)",
             Self::Heaptrack => "heaptrack recording",
@@ -57,7 +60,9 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native | Self::Umdh | Self::LeakDiag | Self::Counters => Support::Reads,
+            Self::Native | Self::Umdh | Self::LeakDiag | Self::Counters | Self::Debugger => {
+                Support::Reads
+            }
             Self::BinaryCounters => Support::Not(
                 "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
             ),
@@ -99,6 +104,8 @@ fn sniff_text(opening: &str) -> Option<FileKind> {
         Some(FileKind::LeakDiag)
     } else if umdh::is_umdh(opening) {
         Some(FileKind::Umdh)
+    } else if debugger::is_debugger(opening) {
+        Some(FileKind::Debugger)
     } else {
         None
     }

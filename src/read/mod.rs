@@ -5,6 +5,7 @@
 //! look for other files, name frames or judge anything.
 
 pub mod counters;
+pub mod debugger;
 pub mod etl;
 mod fault;
 mod kind;

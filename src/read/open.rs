@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{About, FileKind, ReadError, Source};
-use super::{counters, leakdiag, trace, umdh};
+use super::{counters, debugger, leakdiag, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -19,6 +19,7 @@ pub fn open<'a>(
         FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
         FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
         FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),
+        FileKind::Debugger => Some(Box::new(debugger::Reader::new(stream, about))),
         _ => None,
     })
 }

@@ -3,6 +3,7 @@
 //! throughout, as Exchange 5.5, 2000 and 2003 were.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod debugger;
 pub mod leakdiag;
 pub mod umdh;
 

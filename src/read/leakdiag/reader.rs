@@ -71,11 +71,11 @@ impl<R: Read> Reader<R> {
         let faults = &mut self.faults;
         let mut attributes = BTreeMap::new();
         for attribute in tag.attributes() {
-            let value = attribute.ok().and_then(|attribute| {
+            let value = attribute.ok().map(|attribute| {
                 let key = attribute.key.local_name().as_ref().to_ascii_lowercase();
                 // Names of functions have ampersands that nobody escaped.
                 let value = attribute.normalized_value(XmlVersion::Explicit1_0);
-                Some((key, value.map_or_else(|_| attribute.value.to_string(), Into::into)))
+                (key, value.map_or_else(|_| attribute.value.to_string(), Into::into))
             });
             match value {
                 Some((key, value)) => _ = attributes.insert(key, value),

@@ -6,7 +6,7 @@ use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::seen::reckoned;
-use super::units::{counted, percent, rate, rate_about};
+use super::units::{count, counted, percent, rate, rate_about};
 use crate::report::model::{Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
@@ -41,6 +41,17 @@ fn unmeasured(page: &mut Page, report: &Report) {
 
 /// Writes that there is no suspect, and what that is worth.
 pub fn nothing(page: &mut Page, report: &Report) {
+    if report.source.kind == "debugger" {
+        let versions = report.modules.iter().filter(|module| module.version.is_some()).count();
+        let text = format!(
+            " A debugger's lists have no stacks and accuse nobody. This one tells of {}, the file \
+             versions of {} among them.",
+            counted(report.modules.len() as u64, "module", "modules"),
+            count(versions as u64)
+        );
+        page.paragraph(0, &[words("No verdict.").ink(Ink::Warning), words(text)]);
+        return;
+    }
     if report.unmeasured == Some(Unmeasured::CountersOnly) {
         return counters::conclude(page, report);
     }

@@ -40,7 +40,7 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
     scanned(page, &report.target);
     let totals = &report.totals;
     counters::write(page, report, detail);
-    if report.unmeasured == Some(Unmeasured::CountersOnly) {
+    if report.unmeasured == Some(Unmeasured::CountersOnly) || report.source.kind == "debugger" {
         return losses(page, report);
     }
     if report.source.snapshots > 0 && totals.allocations == 0 {
