@@ -15,6 +15,9 @@ const COLUMN: usize = 16;
 /// Processes whose counters are written; all in full detail.
 const SHOWN: usize = 8;
 
+/// Growing processes for each of which it is said what to do next.
+const ADVISED: usize = 3;
+
 /// How much of the growth of the private bytes managed heaps must explain to be named for it.
 const MANAGED: f64 = 0.5;
 
@@ -59,7 +62,7 @@ pub fn conclude(page: &mut Page, report: &Report) {
     let verb = if others > 0 { "grow" } else { "grows" };
     spans.push(words(format!(" {verb}. Counters tell of whole processes and name no module.")));
     page.paragraph(0, &spans);
-    for target in growing {
+    for target in growing.iter().take(ADVISED) {
         next(page, target);
     }
 }
