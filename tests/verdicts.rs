@@ -361,6 +361,31 @@ fn snapshots_show_growth_once_there_are_enough_of_them() {
 }
 
 #[test]
+fn two_snapshots_are_enough_for_a_stack_that_stands_out() {
+    use unfreed::event::{Bytes, Snapshot, StackId, What};
+    // Blocks of two stacks at the same time, as a difference has them: how fast is not known.
+    let judged = |of: [[u64; 2]; 2]| {
+        let mut world = World::new(1, 60, false);
+        for number in 0..2 {
+            for (stack, blocks) in
+                [World::SUBJECT, StackId(World::SUBJECT.0 + 1)].into_iter().zip(of)
+            {
+                let blocks = blocks[number as usize];
+                let bytes = Bytes(blocks * 64);
+                world.say(What::Snapshot(Box::new(Snapshot { number, stack, blocks, bytes })));
+            }
+        }
+        judge(&world.finish()).sites.remove(0)
+    };
+    let out = judged([[100, 3100], [50, 60]]);
+    assert_eq!(out.verdict, Verdict::Growth);
+    assert!(out.confidence >= DEFAULT_MIN_CONFIDENCE && out.confidence < 0.75);
+    assert!(out.growth_bytes_per_s.is_nan(), "not known is not 0");
+    assert!(judged([[100, 3100], [50, 9000]]).confidence < DEFAULT_MIN_CONFIDENCE);
+    assert!(judged([[100, 400], [50, 60]]).confidence < DEFAULT_MIN_CONFIDENCE);
+}
+
+#[test]
 fn blocks_that_were_counted_and_not_listed_have_no_number_per_event() {
     use unfreed::event::{Bytes, Tally, What};
     let mut world = World::new(1, 20, true);

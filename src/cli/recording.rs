@@ -64,8 +64,9 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     match kind.map(FileKind::support) {
         Some(Support::Reads) => {}
         Some(Support::Not(why)) => {
-            return Err(Failure::new(format!("{}: {why}", path.display()))
-                .advise("record with `unfreed record -o FILE -- CMD` instead"));
+            return Err(
+                Failure::new(format!("{}: {why}", path.display())).advise(instead(kind, path))
+            );
         }
         None => return Err(no_trace(path)),
     }
@@ -87,6 +88,21 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
         false => failure,
     })?;
     Ok(Part { source: source.flatten().ok_or_else(|| no_trace(path))?, about })
+}
+
+/// What to do about a file that is not read.
+fn instead(kind: Option<FileKind>, path: &Path) -> String {
+    match kind {
+        Some(FileKind::BinaryCounters) => {
+            let quoted = |path: &Path| match path.display().to_string() {
+                path if path.contains(' ') => format!("\"{path}\""),
+                path => path,
+            };
+            let text = path.with_extension("csv");
+            format!("on Windows: relog {} -f csv -o {}", quoted(path), quoted(&text))
+        }
+        _ => "record with `unfreed record -o FILE -- CMD` instead".to_owned(),
+    }
 }
 
 fn no_trace(path: &Path) -> Failure {

@@ -272,6 +272,11 @@ impl Image {
         }
     }
 
+    /// What was measured of it: by quantity, when and how much.
+    pub fn metrics(&self) -> impl Iterator<Item = (Metric, &[(Time, u64)])> {
+        self.samples.iter().map(|(metric, series)| (*metric, series.points()))
+    }
+
     /// Whether allocations were seen from the process's beginning.
     pub fn from_start(&self) -> bool {
         self.process.as_ref().is_some_and(|p| p.from_start)

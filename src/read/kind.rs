@@ -1,6 +1,8 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
+use super::{counters, debugger, leakdiag, text, umdh};
+
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
 
@@ -13,6 +15,14 @@ pub enum FileKind {
     Etl,
     /// A log of UMDH, one snapshot or the difference of two.
     Umdh,
+    /// A log of LeakDiag, one snapshot.
+    LeakDiag,
+    /// Performance counters of Windows as text.
+    Counters,
+    /// The same as their own binary log (`.blg`).
+    BinaryCounters,
+    /// Text from a debugger of Windows: modules, heaps.
+    Debugger,
     /// A data file of heaptrack, raw or interpreted.
     Heaptrack,
     /// A minidump of Windows.
@@ -37,6 +47,10 @@ impl FileKind {
             Self::Native => "unfreed trace",
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
+            Self::LeakDiag => "LeakDiag log",
+            Self::Debugger => "debugger output",
+            Self::Counters => "performance counter log",
+            Self::BinaryCounters => "binary performance counter log (.blg)",
             Self::Heaptrack => "heaptrack recording",
             Self::Minidump => "minidump",
             Self::Compressed => "compressed file",
@@ -46,9 +60,18 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native | Self::Heaptrack | Self::Minidump | Self::Compressed => Support::Reads,
+            Self::Native
+            | Self::Umdh
+            | Self::LeakDiag
+            | Self::Counters
+            | Self::Debugger
+            | Self::Heaptrack
+            | Self::Minidump
+            | Self::Compressed => Support::Reads,
+            Self::BinaryCounters => Support::Not(
+                "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
+            ),
             Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
-            Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
         }
     }
 }
@@ -64,11 +87,25 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
     } else if start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Some(FileKind::Compressed)
     } else if is_etl(start) {
-        Some(FileKind::Etl)
+        let counters = counters::is_binary_log(start);
+        Some(if counters { FileKind::BinaryCounters } else { FileKind::Etl })
     } else if is_heaptrack(start) {
         Some(FileKind::Heaptrack)
-    } else if is_umdh(start) {
+    } else {
+        sniff_text(&text::opening(start))
+    }
+}
+
+/// The same of a text, in whatever encoding it was.
+fn sniff_text(opening: &str) -> Option<FileKind> {
+    if counters::is_counters(opening) {
+        Some(FileKind::Counters)
+    } else if leakdiag::is_leakdiag(opening) {
+        Some(FileKind::LeakDiag)
+    } else if umdh::is_umdh(opening) {
         Some(FileKind::Umdh)
+    } else if debugger::is_debugger(opening) {
+        Some(FileKind::Debugger)
     } else {
         None
     }
@@ -91,15 +128,6 @@ fn is_heaptrack(start: &[u8]) -> bool {
         !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b' ')
     });
     version && lines.next().is_some_and(|line| matches!(line, [b'x' | b'X', b' ', ..]))
-}
-
-/// A UMDH log is text. Every line of a snapshot's or a difference's list ends in `BackTrace` and
-/// the trace's number. Snapshots begin with comments that list the loaded modules, differences
-/// with comments that explain `BYTES_DELTA` and the rest.
-fn is_umdh(start: &[u8]) -> bool {
-    let has = |needle: &[u8]| start.windows(needle.len()).any(|window| window == needle);
-    let list = has(b" allocs\tBackTrace") || has(b" by: BackTrace") || has(b" by BackTrace");
-    start.is_ascii() && (list || has(b"// Loaded modules:") || has(b"// + BYTES_DELTA ("))
 }
 
 #[cfg(test)]

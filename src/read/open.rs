@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
-use super::{heaptrack, minidump, trace};
+use super::{counters, debugger, heaptrack, leakdiag, minidump, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
 ///
@@ -20,6 +20,10 @@ pub fn open<'a>(
         FileKind::Heaptrack => Some(Box::new(heaptrack::Reader::new(stream)?)),
         FileKind::Minidump => Some(Box::new(minidump::Reader::new(stream)?)),
         FileKind::Compressed => Some(unpack(stream, about)?),
+        FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
+        FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
+        FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),
+        FileKind::Debugger => Some(Box::new(debugger::Reader::new(stream, about))),
         _ => None,
     })
 }

@@ -7,6 +7,7 @@ mod blamed;
 mod crash;
 pub mod diff;
 pub mod json;
+mod known;
 mod memory;
 pub mod model;
 mod modules;

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
+use super::known;
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
 use crate::event::{Exit, Metric, RootKind, Trust};
 use crate::fixes::Match;
 pub use crate::read::case::Placed;
-pub use crate::verdict::{Held, Unjudged, Unmeasured};
+pub use crate::verdict::{Counted, Held, Unjudged, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -73,6 +74,9 @@ pub struct Source {
     pub utc_offset_minutes: i32,
     /// Whether no process ran before the trace began; if one did, its older blocks are unknown.
     pub from_start: bool,
+    /// How many snapshots of the live set there are; 0 where blocks were told one by one.
+    #[serde(default)]
+    pub snapshots: u64,
     /// The recordings, where several were read as one; else none.
     #[serde(default)]
     pub files: Vec<SourceFile>,
@@ -129,6 +133,9 @@ pub struct Target {
     /// Its reachability scan; `None` where none was asked for.
     #[serde(default)]
     pub scan: Option<ScanShown>,
+    /// What was measured of it as a whole.
+    #[serde(default)]
+    pub counters: Vec<Counted>,
     /// How its memory grew; `None` where that was not measured.
     #[serde(default)]
     pub memory: Option<MemoryShown>,
@@ -364,7 +371,9 @@ pub struct Suspect {
     pub estimated: bool,
     /// How far these may be off; `None` where they were counted.
     pub uncertainty: Option<SiteUncertainty>,
-    /// Rate at which the site's live bytes grow; 0 for an over-release.
+    /// Rate at which the site's live bytes grow; 0 for an over-release, NaN (in the JSON `null`) where it is
+    /// known only by how much.
+    #[serde(with = "known")]
     pub growth_bytes_per_s: f64,
     /// Seconds after the trace's beginning at which the first of the live blocks was allocated.
     pub since_s: f64,

@@ -1,6 +1,6 @@
 //! Reports made up for the tests of their renderings.
 
-use unfreed::event::{Exit, Metric, RootKind, Trust};
+use unfreed::event::{Exit, Metric, ProcessId, RootKind, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
@@ -19,6 +19,7 @@ pub fn nothing() -> Report {
             started_unix_s: 1_700_000_000.5,
             utc_offset_minutes: 60,
             from_start: true,
+            snapshots: 0,
         },
         target: vec![Target {
             pid: 4711,
@@ -31,6 +32,15 @@ pub fn nothing() -> Report {
             sampled_bytes: None,
             scan: None,
             memory: None,
+            counters: vec![Counted {
+                process: ProcessId(0),
+                metric: Metric::Rss,
+                first: 9_437_184,
+                last: 10_485_760,
+                slope_per_s: Some(512.5),
+                verdict: Verdict::Steady,
+                confidence: 0.7,
+            }],
         }],
         duration_s: 200.0,
         losses: Losses::default(),

@@ -4,6 +4,7 @@
 //! [`page::Page`], which keeps every line within the width and every hostile name harmless.
 
 mod changes;
+mod counters;
 mod crash;
 mod fix;
 mod group;

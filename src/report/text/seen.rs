@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use super::page::{Ink, Page, Span, name, words};
 use super::style::Detail;
 use super::units::{bytes, bytes_about, count, count_about, counted, duration, percent, rate};
-use super::{memory, named};
+use super::{counters, memory, named};
 use crate::event::Exit;
-use crate::report::model::{Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty};
+use crate::report::model::{
+    Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty, Unmeasured,
+};
 use crate::verdict::DEFAULT_MIN_CONFIDENCE;
 
 /// Faults that are listed; the rest is counted.
@@ -37,6 +39,20 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
     sampled(page, &report.target);
     scanned(page, &report.target);
     let totals = &report.totals;
+    counters::write(page, report, detail);
+    if report.unmeasured == Some(Unmeasured::CountersOnly) || report.source.kind == "debugger" {
+        return losses(page, report);
+    }
+    if report.source.snapshots > 0 && totals.allocations == 0 {
+        let text = format!(
+            "{}: {} ({}) live in the last.",
+            counted(report.source.snapshots, "snapshot", "snapshots"),
+            counted(totals.live_blocks, "block", "blocks"),
+            bytes(totals.live_bytes)
+        );
+        page.paragraph(0, &[words(text)]);
+        return losses(page, report);
+    }
     page.paragraph(0, &[words(summed(totals, report.duration_s))]);
     if !report.source.from_start {
         page.paragraph(
@@ -159,10 +175,11 @@ fn traced(target: &Target) -> Vec<Span<'_>> {
         Exit::Replaced => "became another program".to_owned(),
         Exit::StillRunning => "still ran when tracing ended".to_owned(),
     };
-    vec![
-        named::process(&target.name).ink(Ink::Strong),
-        words(format!(" (process {}) {end}.", target.pid)),
-    ]
+    let pid = match target.pid {
+        0 => String::new(),
+        pid => format!(" (process {pid})"),
+    };
+    vec![named::process(&target.name).ink(Ink::Strong), words(format!("{pid} {end}."))]
 }
 
 fn losses(page: &mut Page, report: &Report) {
