@@ -4,4 +4,19 @@
 //! clocks, processors); the *reader* turns records into events (payloads, stacks, modules). Unknown records
 //! are counted by provider and opcode, damage is counted with its place. Nothing here names or judges.
 
+mod buffer;
+mod counts;
+mod header;
+mod held;
+mod input;
+mod log;
+mod logfile;
+mod merge;
 pub mod record;
+mod row;
+mod unpack;
+
+pub use counts::Counts;
+pub use header::HeaderKind;
+pub use log::Log;
+pub use logfile::{Clock, FileTime, Logfile};
