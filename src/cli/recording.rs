@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use unfreed::ledger::Ledger;
+use unfreed::read::etl::Again;
 use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
@@ -51,11 +52,12 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
         modified_unix_ns: file.metadata().ok().and_then(|data| modified(&data)),
     };
     // A pipe cannot go back: what was looked at is put before the rest.
-    let stream: Box<dyn Read> = match file.rewind() {
-        Ok(()) => Box::new(file),
-        Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
+    let (stream, again): (Box<dyn Read>, Option<Again<'_>>) = match file.rewind() {
+        Ok(()) => (Box::new(file), Some(Box::new(|| Ok(Box::new(File::open(path)?))))),
+        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
     };
-    let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
+    let source =
+        kind.map(|kind| open(kind, stream, &about, again)).transpose().told(doing)?.flatten();
     fold(source.ok_or_else(|| no_trace(path))?, path)
 }
 
@@ -72,7 +74,7 @@ fn modified(data: &Metadata) -> Option<i64> {
     i64::try_from(since.as_nanos()).ok()
 }
 
-fn fold(mut source: Box<dyn Source>, path: &Path) -> Result<Recording, Failure> {
+fn fold(mut source: Box<dyn Source + '_>, path: &Path) -> Result<Recording, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let mut ledger = Ledger::default();
     let mut events = Vec::new();

@@ -46,8 +46,7 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native => Support::Reads,
-            Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
+            Self::Native | Self::Etl => Support::Reads,
             Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
             Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
             Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),

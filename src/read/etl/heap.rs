@@ -76,7 +76,8 @@ impl HeapRecord {
 #[inline]
 fn fits(record: &Record<'_>, known: &[(usize, usize)]) -> bool {
     let len = record.payload.len();
-    let mut lengths = known.iter().map(|(pointers, words)| pointers * record.width.bytes() + words * 4);
+    let mut lengths =
+        known.iter().map(|(pointers, words)| pointers * record.width.bytes() + words * 4);
     lengths.any(|known| known == len)
         || (record.version > KNOWN_VERSION
             && record.width == Width::Bits64

@@ -113,13 +113,16 @@ impl Modules {
                 stamp.timestamp = **only;
             }
         }
-        let mut pe = PeFacts { timestamp: stamp.timestamp, image_size: stamp.size, ..PeFacts::default() };
+        let mut pe =
+            PeFacts { timestamp: stamp.timestamp, image_size: stamp.size, ..PeFacts::default() };
         if stamp.timestamp != 0 {
             let files = self.files.get(&stamp).map_or(&[][..], Vec::as_slice);
             let file = one_of(files, &identity.name, |file| &file.name);
             identity.pdb = file.and_then(|file| file.pdb.clone());
             let versions = self.versions.get(&stamp).map_or(&[][..], Vec::as_slice);
-            if let Some(version) = one_of(versions, &identity.name, |version| &version.original_name) {
+            if let Some(version) =
+                one_of(versions, &identity.name, |version| &version.original_name)
+            {
                 identity.file_version.clone_from(&version.file_version);
                 pe.product_version.clone_from(&version.product_version);
                 pe.company.clone_from(&version.company);

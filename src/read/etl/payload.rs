@@ -16,16 +16,6 @@ impl<'a> Payload<'a> {
         Payload { bytes: record.payload, width: record.width }
     }
 
-    /// How many bytes are left.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether none is left.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// The bytes that are left.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes

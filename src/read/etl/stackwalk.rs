@@ -79,7 +79,10 @@ impl<'a> StackRecord<'a> {
         let width = record.width;
         if matches!(record.opcode, 0x23 | 0x24) {
             let key = from.pointer()?;
-            return Some(StackRecord::Definition { key, frames: Addresses { bytes: from.rest(), width } });
+            return Some(StackRecord::Definition {
+                key,
+                frames: Addresses { bytes: from.rest(), width },
+            });
         }
         let of = Of { time: Ticks(from.u64()?), pid: from.u32()?, tid: from.u32()? };
         Some(match record.opcode {

@@ -1,0 +1,179 @@
+//! A log as a source of events.
+
+use std::io::Read;
+
+use super::ahead::Again;
+use super::tallies::Tallies;
+use super::times::Times;
+use super::translate::Translator;
+use super::unknown::Unknown;
+use super::{Clock, Log};
+use crate::event::{Event, Loss, Lost, ProcessId, Tid, What};
+use crate::read::trace::{self, Header};
+use crate::read::{Fault, ReadError, Source};
+
+/// About so many events are yielded at a time.
+const BATCH: usize = 4096;
+
+/// Reads a log.
+pub struct Reader<'a, R> {
+    log: Log<R>,
+    translator: Translator<'a>,
+    header: Header,
+    faults: Vec<Fault>,
+    /// Bytes that could not be read and were not told of yet, and the buffers read when they were met.
+    unread: (u64, u64),
+    /// Of them, those that were told.
+    told: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Begins,
+    Reads,
+    Empties,
+    Ended,
+}
+
+impl<'a, R: Read> Reader<'a, R> {
+    /// Reads a log in one pass. Where stacks are keys, events wait for what the keys stand for, which mostly comes at
+    /// the end: of a long log, most stacks are lost.
+    ///
+    /// # Errors
+    /// As [`Log::new`].
+    pub fn new(stream: R) -> Result<Self, ReadError> {
+        Self::begin(stream, None)
+    }
+
+    /// Reads a log that can be read twice: `again` begins anew, and is called at most once, if something
+    /// is needed that stands at the log's end.
+    ///
+    /// # Errors
+    /// As [`Log::new`].
+    pub fn rereading(stream: R, again: Again<'a>) -> Result<Self, ReadError> {
+        Self::begin(stream, Some(again))
+    }
+
+    fn begin(stream: R, again: Option<Again<'a>>) -> Result<Self, ReadError> {
+        let log = Log::new(stream)?;
+        let about = log.about();
+        let name = match about.clock {
+            Clock::Qpc => "QueryPerformanceCounter",
+            Clock::System => "system time",
+            Clock::Cycles => "processor cycles",
+        };
+        let header = Header {
+            unfreed: String::new(),
+            source: "etl".to_owned(),
+            started_unix_ns: about.unix_ns(about.first),
+            utc_offset_minutes: about.utc_offset_minutes,
+            clock: trace::Clock { name: name.to_owned(), hertz: about.hertz() },
+        };
+        let translator = Translator::new(Times::new(about.first, about.hertz()), again);
+        let stage = Stage::Begins;
+        Ok(Reader { log, translator, header, faults: Vec::new(), unread: (0, 0), told: 0, stage })
+    }
+
+    /// What was met.
+    pub fn tallies(&self) -> Tallies {
+        self.translator.tallies()
+    }
+
+    /// What became no event.
+    pub fn unknown(&self) -> &Unknown {
+        self.translator.unknown()
+    }
+
+    /// What the session itself says that it lost. Nobody can tell when.
+    fn session_losses(&mut self, events: &mut Vec<Event>) {
+        let about = self.log.about();
+        let count = u64::from(about.events_lost) + u64::from(about.buffers_lost);
+        self.loss(Lost::Events, count, events);
+    }
+
+    fn loss(&self, what: Lost, count: u64, events: &mut Vec<Event>) {
+        if count > 0 {
+            let what = What::Loss(Loss { what, count });
+            let time = self.translator.last;
+            events.push(Event { time, process: ProcessId::EVERY, thread: Tid(0), what });
+        }
+    }
+
+    /// Tells of bytes that could not be read once a buffer was read behind them. The log reads ahead of its records, so
+    /// that the place is a little early.
+    fn hole(&mut self, events: &mut Vec<Event>) {
+        let counts = self.log.counts();
+        let (unread, buffers) = (counts.unread, counts.buffers);
+        if unread != self.unread.0 {
+            self.unread = (unread, buffers);
+        } else if unread > self.told && buffers > self.unread.1 {
+            self.loss(Lost::Bytes, unread - self.told, events);
+            self.told = unread;
+        }
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
+        match self.stage {
+            Stage::Begins => {
+                self.session_losses(events);
+                self.stage = Stage::Reads;
+            }
+            Stage::Reads => {
+                while events.len() < BATCH {
+                    let Some(record) = self.log.next()? else {
+                        self.translator.say_late();
+                        self.stage = Stage::Empties;
+                        break;
+                    };
+                    self.translator.record(&record);
+                    self.translator.hand_on(events, BATCH);
+                }
+                self.hole(events);
+            }
+            Stage::Empties => {
+                if !self.translator.hand_on_rest(events, BATCH) {
+                    self.flags(events);
+                    self.translator.end(events);
+                    let unread = self.log.counts().unread - self.told;
+                    self.loss(Lost::Bytes, unread, events);
+                    self.stage = Stage::Ended;
+                }
+            }
+            Stage::Ended => {}
+        }
+        Ok(())
+    }
+
+    /// A session that did not end in order says of its losses only in its buffers' flags.
+    fn flags(&mut self, events: &mut Vec<Event>) {
+        let (about, counts) = (self.log.about(), self.log.counts());
+        if about.events_lost == 0 && about.buffers_lost == 0 {
+            self.loss(Lost::Events, counts.events_lost + counts.buffers_lost, events);
+        }
+    }
+}
+
+impl<R: Read> Source for Reader<'_, R> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn next_batch(&mut self, events: &mut Vec<Event>) -> Result<bool, ReadError> {
+        events.clear();
+        if self.stage == Stage::Ended {
+            return Ok(false);
+        }
+        let result = self.step(events);
+        let all = || self.log.faults().iter().chain(self.translator.faults());
+        let known: u64 = self.faults.iter().map(|fault| fault.count).sum();
+        if all().map(|fault| fault.count).sum::<u64>() != known {
+            self.faults = all().cloned().collect();
+        }
+        result.map(|()| true)
+    }
+
+    fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
