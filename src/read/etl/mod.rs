@@ -20,3 +20,4 @@ pub use counts::Counts;
 pub use header::HeaderKind;
 pub use log::Log;
 pub use logfile::{Clock, FileTime, Logfile};
+pub use unpack::{Corrupt, Format};
