@@ -47,3 +47,4 @@ pub use log::Log;
 pub use logfile::{Clock, FileTime, Logfile};
 pub use reader::Reader;
 pub use tallies::Tallies;
+pub use unpack::{Corrupt, Format};

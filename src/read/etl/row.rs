@@ -7,7 +7,7 @@ use super::buffer::{BufferHeader, LARGEST, LEN, flag};
 use super::counts::Counts;
 use super::held::Held;
 use super::input::{Input, Next};
-use super::unpack::Format;
+use super::unpack::{Corrupt, Format};
 use crate::read::{Faults, Offset, ReadError};
 
 /// A row of buffers.
@@ -79,14 +79,8 @@ impl<R: Read> Row<R> {
             if self.stored.len() < header.stored() {
                 self.lost(offset, "the log ends within a buffer", 0);
             }
-            let unpacked = match self.format {
-                Some(format) => format.unpack(&self.stored, end, &mut held.bytes),
-                None => {
-                    held.bytes.clear();
-                    Err(())
-                }
-            };
-            if unpacked.is_err() || held.bytes.len() < end {
+            let whole = self.unpack(end, &mut held.bytes);
+            if !whole {
                 let missing = end - held.bytes.len();
                 self.lost(offset, "a compressed buffer cannot be unpacked to its end", missing);
                 end = held.bytes.len();
@@ -116,6 +110,19 @@ impl<R: Read> Row<R> {
             );
         }
         Ok(())
+    }
+
+    /// Unpacks the stored bytes; `false` where there are fewer than `length` in them.
+    fn unpack(&self, length: usize, bytes: &mut Vec<u8>) -> bool {
+        // What is there already is written over.
+        bytes.resize(length, 0);
+        let unpacked = match self.format {
+            Some(format) => format.unpack(&self.stored, bytes),
+            None => Ok(0),
+        };
+        let (Ok(unpacked) | Err(Corrupt { length: unpacked })) = unpacked;
+        bytes.truncate(unpacked);
+        unpacked == length
     }
 
     fn lost(&mut self, offset: Offset, what: &'static str, bytes: usize) {
