@@ -24,7 +24,8 @@ impl Translator<'_> {
                     self.join_key(number, of, key, record);
                 }
             }
-            Some(StackRecord::KernelKey) => self.tallies.stacks_of_others += 1,
+            // No frame of the kernel is one of a stack; the rest is still to come.
+            Some(StackRecord::KernelKey { of }) => drop(self.waiting(of)),
             Some(StackRecord::Definition { key, frames }) => {
                 self.tallies.definitions += 1;
                 for number in self.keyed.remove(&key).unwrap_or_default() {

@@ -34,7 +34,7 @@ mod stacks;
 pub mod stackwalk;
 pub mod symbols;
 mod tallies;
-mod times;
+mod timeline;
 mod translate;
 pub mod unknown;
 mod unpack;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::ahead::Again;
 use super::tallies::Tallies;
-use super::times::Times;
+use super::timeline::Timeline;
 use super::translate::Translator;
 use super::unknown::Unknown;
 use super::{Clock, Log};
@@ -70,7 +70,7 @@ impl<'a, R: Read> Reader<'a, R> {
             utc_offset_minutes: about.utc_offset_minutes,
             clock: trace::Clock { name: name.to_owned(), hertz: about.hertz() },
         };
-        let translator = Translator::new(Times::new(about.first, about.hertz()), again);
+        let translator = Translator::new(Timeline::new(about.first, about.hertz()), again);
         let stage = Stage::Begins;
         Ok(Reader { log, translator, header, faults: Vec::new(), unread: (0, 0), told: 0, stage })
     }

@@ -25,7 +25,10 @@ pub enum StackRecord<'a> {
         key: u64,
     },
     /// The same of the part in the kernel.
-    KernelKey,
+    KernelKey {
+        /// Whose.
+        of: Of,
+    },
     /// What a key stood for until now: it is given away or the trace ends.
     Definition {
         /// The key.
@@ -87,7 +90,7 @@ impl<'a> StackRecord<'a> {
         let of = Of { time: Ticks(from.u64()?), pid: from.u32()?, tid: from.u32()? };
         Some(match record.opcode {
             0x20 => StackRecord::Walk { of, frames: Addresses { bytes: from.rest(), width } },
-            0x25 => from.pointer().map(|_| StackRecord::KernelKey)?,
+            0x25 => from.pointer().map(|_| StackRecord::KernelKey { of })?,
             _ => StackRecord::UserKey { of, key: from.pointer()? },
         })
     }

@@ -18,7 +18,7 @@ use super::spaces::Spaces;
 use super::stacks::Stacks;
 use super::symbols::SymbolRecord;
 use super::tallies::Tallies;
-use super::times::Times;
+use super::timeline::Timeline;
 use super::unknown::Unknown;
 use crate::event::{
     Address, Bytes, Event, Exit, Module, ModuleId, Process, ProcessId, StackId, Tid, Time, What,
@@ -62,7 +62,7 @@ pub(super) struct Said {
 
 /// What turns records into events.
 pub struct Translator<'a> {
-    pub(super) times: Times,
+    pub(super) times: Timeline,
     pub(super) spaces: Spaces,
     pub(super) modules: Modules,
     pub(super) said: BTreeMap<ModuleId, Said>,
@@ -90,7 +90,7 @@ pub struct Translator<'a> {
 
 impl<'a> Translator<'a> {
     /// One that knows nothing yet. `again` begins to read the same log anew, where that is possible.
-    pub fn new(times: Times, again: Option<Again<'a>>) -> Self {
+    pub fn new(times: Timeline, again: Option<Again<'a>>) -> Self {
         Translator {
             times,
             spaces: Spaces::default(),

@@ -7,16 +7,16 @@ const SECOND: u64 = 1_000_000_000;
 
 /// A clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct Timeline {
     first: Ticks,
     hertz: u64,
 }
 
-impl Times {
+impl Timeline {
     /// A clock that stood at `first` when the trace began, and counts `hertz` in a second; one of 100 ns where that is
     /// not known.
     pub fn new(first: Ticks, hertz: Option<u64>) -> Self {
-        Times { first, hertz: hertz.filter(|hertz| *hertz > 0).unwrap_or(10_000_000) }
+        Timeline { first, hertz: hertz.filter(|hertz| *hertz > 0).unwrap_or(10_000_000) }
     }
 
     /// A record's time; 0 before the trace began.
