@@ -12,8 +12,10 @@ mod input;
 mod log;
 mod logfile;
 mod merge;
+mod plan;
 pub mod record;
 mod row;
+mod times;
 mod unpack;
 
 pub use counts::Counts;
