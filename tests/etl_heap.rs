@@ -11,8 +11,8 @@ use synth_etl::encode::{Body, FIRST, HERTZ};
 use synth_etl::{Bits, File, HEAP, Pid, SynthEtl, Walks};
 use unfreed::event::*;
 use unfreed::ledger::Ledger;
-use unfreed::read::Source;
-use unfreed::read::etl::{Reader, Tallies};
+use unfreed::read::etl::{Reader, Seekable, Tallies};
+use unfreed::read::{Fault, Source};
 
 const BOTH: [Bits; 2] = [Bits::B32, Bits::B64];
 const STACK: [&str; 3] = ["ntdll.dll+0x2100", "Cdoexm.dll+0x4a10", "store.exe+0x1200"];
@@ -27,16 +27,27 @@ struct Read {
 
 impl Read {
     fn of(bytes: &[u8], twice: bool) -> Read {
-        let mut reader = if twice {
-            Reader::rereading(Cursor::new(bytes), Box::new(|| Ok(Box::new(Cursor::new(bytes)))))
-                .unwrap()
+        if twice {
+            let again = Box::new(|| Ok(Box::new(Cursor::new(bytes)) as Box<dyn Seekable>));
+            let mut reader = Reader::file(again).unwrap();
+            let events = Read::drain(&mut reader);
+            Read::new(events, reader.faults(), reader.tallies())
         } else {
-            Reader::new(Cursor::new(bytes)).unwrap()
-        };
+            let mut reader = Reader::new(Cursor::new(bytes)).unwrap();
+            let events = Read::drain(&mut reader);
+            Read::new(events, reader.faults(), reader.tallies())
+        }
+    }
+
+    fn drain(reader: &mut dyn Source) -> Vec<Event> {
         let (mut events, mut batch) = (Vec::new(), Vec::new());
         while reader.next_batch(&mut batch).unwrap() {
             events.append(&mut batch);
         }
+        events
+    }
+
+    fn new(events: Vec<Event>, faults: &[Fault], tallies: Tallies) -> Read {
         let mut ledger = Ledger::default();
         let (mut last, mut next) = (Time(0), StackId::FIRST.0);
         for event in &events {
@@ -54,8 +65,8 @@ impl Read {
         }
         assert!(matches!(events.last().map(|e| &e.what), Some(What::Epoch | What::Loss(_))));
         assert_eq!(ledger.stacks().unknown(), 0);
-        let faults = reader.faults().iter().map(ToString::to_string).collect();
-        Read { events, ledger, faults, tallies: reader.tallies() }
+        let faults = faults.iter().map(ToString::to_string).collect();
+        Read { events, ledger, faults, tallies }
     }
 
     fn whats(&self, is: impl Fn(&What) -> bool) -> Vec<&What> {

@@ -88,9 +88,9 @@ fn walks(bytes: &[u8]) -> (u64, u64, u64) {
             }
             StackRecord::Definition { .. } => return,
         };
-        let there = logged.get(&of.time).is_some_and(|threads| {
-            threads.contains(&None) || threads.contains(&Some(of.tid))
-        });
+        let there = logged
+            .get(&of.time)
+            .is_some_and(|threads| threads.contains(&None) || threads.contains(&Some(of.tid)));
         strays += u64::from(!there);
     });
     (frames, keys, strays)
@@ -136,15 +136,29 @@ fn what_the_other_records_say() {
         each(&bytes, |record| {
             let kind = Kind::of(record);
             let said = match kind {
-                Kind::ImageMapped | Kind::ImageUnmapped => Image::read(record).map(|i| i.path.len()),
+                Kind::ImageMapped | Kind::ImageUnmapped => {
+                    Image::read(record).map(|i| i.path.len())
+                }
                 Kind::ProcessStart | Kind::ProcessEnd | Kind::ProcessFound => {
-                    ProcessRecord::read(record).map(|p| { if name.starts_with("process") {println!("{p:?}")}; p.name.len()})
+                    ProcessRecord::read(record).map(|p| {
+                        if name.starts_with("process") {
+                            println!("{p:?}")
+                        };
+                        p.name.len()
+                    })
                 }
                 Kind::Symbols => SymbolRecord::read(record).map(|_| 1),
                 Kind::VirtualAlloc | Kind::VirtualFree => Range::read(record).map(|_| 1),
                 _ => return,
             };
-            *counts.entry(format!("{kind:?} {} v{} {:?}", record.opcode, record.version, said.is_some())).or_default() += 1;
+            *counts
+                .entry(format!(
+                    "{kind:?} {} v{} {:?}",
+                    record.opcode,
+                    record.version,
+                    said.is_some()
+                ))
+                .or_default() += 1;
         });
         println!("{name} {counts:#?}");
     }

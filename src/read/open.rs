@@ -6,8 +6,8 @@ use super::etl::{self, Again};
 use super::trace;
 use super::{About, FileKind, ReadError, Source};
 
-/// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read. `again`, where
-/// the stream is a file, begins to read it anew: some kinds have at their end what is needed before.
+/// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read. Where the
+/// recording is a file, `again` begins to read it anew: some kinds have at their end what is needed before.
 ///
 /// # Errors
 /// As [`Source::next_batch`].
@@ -21,7 +21,7 @@ pub fn open<'a>(
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
         FileKind::Etl => Some(match again {
-            Some(again) => Box::new(etl::Reader::rereading(stream, again)?),
+            Some(again) => Box::new(etl::Reader::file(again)?),
             None => Box::new(etl::Reader::new(stream)?),
         }),
         _ => None,

@@ -2,7 +2,7 @@
 //! processes are found as the session ends. It is read in a pass of its own, once, where the log can be read twice
 //! and something is missing.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 
 use rustc_hash::FxHashMap;
 
@@ -14,8 +14,13 @@ use super::record::{Ticks, Width};
 use super::stackwalk::{Addresses, StackRecord};
 use crate::read::{Offset, ReadError};
 
+/// A file, or what can be read like one.
+pub trait Seekable: Read + Seek {}
+
+impl<T: Read + Seek> Seekable for T {}
+
 /// Begins to read the same log again.
-pub type Again<'a> = Box<dyn FnMut() -> io::Result<Box<dyn Read + 'a>> + 'a>;
+pub type Again<'a> = Box<dyn FnMut() -> io::Result<Box<dyn Seekable + 'a>> + 'a>;
 
 /// The opcode of what is found as the session ends.
 const FOUND_AT_END: u8 = 4;
@@ -43,7 +48,7 @@ impl Ahead {
     /// Reads a log to its end.
     pub fn read(again: &mut Again<'_>) -> Result<Ahead, ReadError> {
         let stream = again().map_err(|source| ReadError::Io { offset: Offset(0), source })?;
-        let mut log = Log::new(stream)?;
+        let mut log = Log::seekable(stream)?;
         let mut ahead = Ahead::default();
         while let Some(record) = log.next()? {
             match Kind::of(&record) {

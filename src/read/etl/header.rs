@@ -1,5 +1,4 @@
-//! The headers that records have. There are ten in use, told apart by a byte; all have a marker's top bit set
-//! behind it. Records lie on multiples of eight bytes.
+//! The headers that records have, told apart by a byte and the marker behind it. Records lie on multiples of eight bytes.
 
 use super::record::{Provider, Record, Ticks, Width};
 use crate::read::Offset;
@@ -34,10 +33,17 @@ pub(super) struct Outline {
     pub time: Ticks,
 }
 
-/// Bit of the marker that every header has.
-const MARKER: u8 = 0x80;
-/// Bit of the marker that tells a message whatever its kind says.
-const MESSAGE: u8 = 0x10;
+/// What is known of a record besides its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lies {
+    pub offset: Offset,
+    pub time: Ticks,
+    pub processor: u16,
+}
+
+/// Bits of the marker: 80 every record has, 40 those that say their kind, 10 messages, which do not.
+const KNOWN: u8 = 0xc0;
+const MESSAGE: (u8, u8) = (0xf0, 0x90);
 /// Flag of an `EVENT_HEADER` with extended items.
 const EXTENDED: u16 = 1;
 /// The start of an extended item: its length, its type, whether another follows, its data's length.
@@ -62,7 +68,10 @@ impl HeaderKind {
         Self::Instance64,
     ];
 
-    fn of(byte: u8) -> Option<Self> {
+    fn of(byte: u8, marker: u8) -> Option<Self> {
+        if marker & KNOWN != KNOWN {
+            return (marker & MESSAGE.0 == MESSAGE.1).then_some(Self::Message);
+        }
         Some(match byte {
             1 => Self::System32,
             2 => Self::System64,
@@ -123,15 +132,22 @@ impl HeaderKind {
     }
 }
 
+/// Every header has its time in its first bytes.
+pub(super) const TIMED: usize = 24;
+
+/// The time of the record that `bytes` begin with, which need not hold all of it.
+pub(super) fn time(bytes: &[u8]) -> Option<Ticks> {
+    let start: [u8; 8] = *bytes.first_chunk()?;
+    let kind = HeaderKind::of(start[2], start[3])?;
+    let time = bytes.get(kind.size_and_time().1..)?.first_chunk()?;
+    kind.tells().then_some(Ticks(u64::from_le_bytes(*time)))
+}
+
 /// Outlines the record that `bytes` begin with; `None` where there is none, or not all of it.
 #[inline]
 pub(super) fn outline(bytes: &[u8]) -> Option<Outline> {
     let start: [u8; 8] = *bytes.first_chunk()?;
-    if start[3] & MARKER == 0 {
-        return None;
-    }
-    let kind =
-        if start[3] & MESSAGE == 0 { HeaderKind::of(start[2])? } else { HeaderKind::Message };
+    let kind = HeaderKind::of(start[2], start[3])?;
     let (size_at, time_at) = kind.size_and_time();
     let size = usize::from(u16::from_le_bytes([start[size_at], start[size_at + 1]]));
     if size < kind.length() || size > bytes.len() {
@@ -144,14 +160,14 @@ pub(super) fn outline(bytes: &[u8]) -> Option<Outline> {
 /// The record that `bytes` are, which were outlined before; `false` beside it where its extended items or
 /// its header do not fit into it: then it has no payload.
 #[inline]
-pub(super) fn record(bytes: &[u8], offset: Offset, processor: u16) -> Option<(Record<'_>, bool)> {
+pub(super) fn record(bytes: &[u8], lies: Lies) -> Option<(Record<'_>, bool)> {
     let start: [u8; 16] = *bytes.first_chunk()?;
-    let kind = HeaderKind::of(start[2])?;
+    let kind = HeaderKind::of(start[2], start[3])?;
     let two = |at: usize| u16::from_le_bytes([start[at], start[at + 1]]);
     let mut record = Record {
-        offset,
-        time: Ticks(0),
-        processor,
+        offset: lies.offset,
+        time: lies.time,
+        processor: lies.processor,
         process: None,
         thread: None,
         width: kind.width(),
@@ -162,7 +178,6 @@ pub(super) fn record(bytes: &[u8], offset: Offset, processor: u16) -> Option<(Re
         payload: &[],
         extended: &[],
     };
-    record.time = Ticks(eight(bytes, kind.size_and_time().1));
     let mut header = kind.length();
     let mut whole = true;
     match kind {

@@ -4,6 +4,7 @@ use super::buffer;
 use super::counts::Counts;
 use super::header::{self, Outline};
 use super::record::Ticks;
+use super::times::Times;
 use crate::read::Offset;
 
 /// A buffer in memory.
@@ -29,15 +30,24 @@ pub(super) struct Place {
     pub size: u32,
 }
 
+/// How far a buffer could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Read {
+    /// Where the last record ends, or what aligns the next.
+    pub end: usize,
+    /// How many records had a time that cannot be.
+    pub mistimed: u64,
+}
+
 impl Held {
-    /// Outlines the records up to `end`. Returns where they cannot be read further, if that is before it.
-    pub fn outline(&mut self, end: usize, counts: &mut Counts) -> Option<usize> {
+    /// Outlines the records up to `end`.
+    pub fn outline(&mut self, end: usize, times: &Times, counts: &mut Counts) -> Read {
         self.places.clear();
         self.given = 0;
         let bytes = self.bytes.get(..end).unwrap_or(&self.bytes);
         let mut at = 0;
         let mut sorted = true;
-        let mut last = Ticks(0);
+        let (mut first, mut last) = (Ticks(u64::MAX), Ticks(0));
         while at < bytes.len() {
             let Some(Outline { kind, size, time }) = bytes.get(at..).and_then(header::outline)
             else {
@@ -46,16 +56,19 @@ impl Held {
             counts.count(kind);
             if kind.tells() {
                 sorted &= last <= time;
+                first = first.min(time);
                 last = time;
                 self.places.push(Place { time, at: at as u32, size: size as u32 });
             }
             at += size.next_multiple_of(8);
         }
-        if !sorted {
+        let mut mistimed = 0;
+        if !sorted || (first < times.first && last != Ticks(0)) || last > times.last {
+            mistimed = times.mend(&mut self.places);
             // A record's time is taken before its place in the buffer: an interrupt between the two may log another.
             self.places.sort_by_key(|place| place.time);
         }
-        (at < end).then_some(at)
+        Read { end: at, mistimed }
     }
 
     /// The next record's place.
@@ -71,11 +84,11 @@ impl Held {
         self.bytes.get(at..at + place.size as usize).unwrap_or(&[])
     }
 
-    /// Where a record stands in the file, or the buffer that it was packed into.
+    /// Where in the file stands what is at `at`, or the buffer that it was packed into.
     #[inline]
-    pub fn place(&self, place: Place) -> Offset {
-        let within = if self.compressed { 0 } else { buffer::LEN as u64 + u64::from(place.at) };
-        Offset(self.offset.0 + within)
+    pub fn place(&self, at: usize) -> Offset {
+        let within = if self.compressed { 0 } else { buffer::LEN + at };
+        Offset(self.offset.0 + within as u64)
     }
 
     /// Memory that this holds.

@@ -1,6 +1,6 @@
 //! The file as a row of buffers: where each begins, and where reading goes on behind damage.
 
-use std::io::{self, Read};
+use std::io::{self, Read, SeekFrom};
 
 use super::buffer::{self, BufferHeader};
 use crate::read::{Offset, ReadError};
@@ -19,6 +19,9 @@ pub(super) struct Input<R> {
     /// Place of the next byte to be taken.
     offset: u64,
 }
+
+/// Moves a stream: `Seek::seek`, which only a log that can be sought in knows of.
+pub(super) type Sought<R> = fn(&mut R, SeekFrom) -> io::Result<u64>;
 
 /// What stands where a buffer should begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,27 @@ impl<R: Read> Input<R> {
         let read = (&mut self.stream).take(rest as u64).read_to_end(bytes);
         self.offset += (bytes.len() - from_ahead) as u64;
         read.map_err(|source| self.failed(source))?;
+        Ok(())
+    }
+
+    /// Goes to another place of the file.
+    pub fn seek(&mut self, offset: Offset, seek: Sought<R>) -> Result<(), ReadError> {
+        if offset.0 == self.offset {
+            return Ok(());
+        }
+        // Nothing more than a look ahead may lie between the stream and what was taken.
+        match offset.0.checked_sub(self.offset) {
+            Some(skip) if skip <= (self.ahead.len() - self.taken) as u64 => {
+                self.taken += skip as usize
+            }
+            _ => {
+                self.ahead.clear();
+                self.taken = 0;
+                let moved = seek(&mut self.stream, SeekFrom::Start(offset.0));
+                moved.map_err(|source| ReadError::Io { offset, source })?;
+            }
+        }
+        self.offset = offset.0;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::ahead::Again;
+use super::ahead::{Again, Seekable};
 use super::tallies::Tallies;
 use super::timeline::Timeline;
 use super::translate::Translator;
@@ -10,7 +10,7 @@ use super::unknown::Unknown;
 use super::{Clock, Log};
 use crate::event::{Event, Loss, Lost, ProcessId, Tid, What};
 use crate::read::trace::{self, Header};
-use crate::read::{Fault, ReadError, Source};
+use crate::read::{Fault, Offset, ReadError, Source};
 
 /// About so many events are yielded at a time.
 const BATCH: usize = 4096;
@@ -43,20 +43,10 @@ impl<'a, R: Read> Reader<'a, R> {
     /// # Errors
     /// As [`Log::new`].
     pub fn new(stream: R) -> Result<Self, ReadError> {
-        Self::begin(stream, None)
+        Ok(Self::begin(Log::new(stream)?, None))
     }
 
-    /// Reads a log that can be read twice: `again` begins anew, and is called at most once, if something
-    /// is needed that stands at the log's end.
-    ///
-    /// # Errors
-    /// As [`Log::new`].
-    pub fn rereading(stream: R, again: Again<'a>) -> Result<Self, ReadError> {
-        Self::begin(stream, Some(again))
-    }
-
-    fn begin(stream: R, again: Option<Again<'a>>) -> Result<Self, ReadError> {
-        let log = Log::new(stream)?;
+    fn begin(log: Log<R>, again: Option<Again<'a>>) -> Self {
         let about = log.about();
         let name = match about.clock {
             Clock::Qpc => "QueryPerformanceCounter",
@@ -72,7 +62,7 @@ impl<'a, R: Read> Reader<'a, R> {
         };
         let translator = Translator::new(Timeline::new(about.first, about.hertz()), again);
         let stage = Stage::Begins;
-        Ok(Reader { log, translator, header, faults: Vec::new(), unread: (0, 0), told: 0, stage })
+        Reader { log, translator, header, faults: Vec::new(), unread: (0, 0), told: 0, stage }
     }
 
     /// What was met.
@@ -151,6 +141,18 @@ impl<'a, R: Read> Reader<'a, R> {
         if about.events_lost == 0 && about.buffers_lost == 0 {
             self.loss(Lost::Events, counts.events_lost + counts.buffers_lost, events);
         }
+    }
+}
+
+impl<'a> Reader<'a, Box<dyn Seekable + 'a>> {
+    /// Reads a log that lies in a file. `again` begins to read it, and is called a second time if something is
+    /// needed that stands at the log's end.
+    ///
+    /// # Errors
+    /// As [`Log::new`].
+    pub fn file(mut again: Again<'a>) -> Result<Self, ReadError> {
+        let stream = again().map_err(|source| ReadError::Io { offset: Offset(0), source })?;
+        Ok(Self::begin(Log::seekable(stream)?, Some(again)))
     }
 }
 

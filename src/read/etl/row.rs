@@ -3,10 +3,12 @@
 
 use std::io::Read;
 
-use super::buffer::{BufferHeader, LARGEST, LEN, flag};
+use super::buffer::{BufferHeader, LARGEST, flag};
 use super::counts::Counts;
+use super::header;
 use super::held::Held;
 use super::input::{Input, Next};
+use super::times::Times;
 use super::unpack::{Corrupt, Format};
 use crate::read::{Faults, Offset, ReadError};
 
@@ -17,8 +19,11 @@ pub(super) struct Row<R> {
     pub largest: u32,
     /// How compressed buffers are compressed; `None` for a format not known.
     pub format: Option<Format>,
-    /// How many buffers there should be.
+    /// How many buffers there should be, and how many began so far.
     pub written: u64,
+    pub begun: u64,
+    /// What times records can have.
+    pub times: Times,
     pub counts: Counts,
     pub faults: Faults,
     /// A compressed buffer as it is stored.
@@ -32,6 +37,8 @@ impl<R: Read> Row<R> {
             largest: LARGEST,
             format: None,
             written: 0,
+            begun: 0,
+            times: Times::default(),
             counts: Counts::default(),
             faults: Faults::default(),
             stored: Vec::new(),
@@ -43,16 +50,21 @@ impl<R: Read> Row<R> {
         loop {
             let offset = self.input.offset();
             let zero = match self.input.next(self.largest)? {
-                Next::Buffer(header) => return Ok(Some((offset, header))),
+                Next::Buffer(header) => {
+                    self.begun += 1;
+                    return Ok(Some((offset, header)));
+                }
+                Next::End { left: 0 } => return Ok(None),
                 Next::End { left } => {
                     self.lost(offset, "the log ends within a buffer's header", left);
+                    self.input.read(left, &mut self.stored)?;
                     return Ok(None);
                 }
                 Next::Other { zero } => zero,
             };
             let passed = self.input.resync(self.largest)?;
             let bytes = passed.bytes as usize;
-            if passed.zeros && passed.end && self.counts.buffers >= self.written {
+            if passed.zeros && passed.end && self.begun >= self.written {
                 // The file was laid out at its full length before anything was written.
                 self.counts.padding += passed.bytes;
             } else if zero {
@@ -74,62 +86,63 @@ impl<R: Read> Row<R> {
         held.compressed = header.compressed();
         held.processor = header.processor;
         let mut end = header.records();
-        if header.compressed() {
+        let (cut, length) = if header.compressed() {
             self.input.read(header.stored(), &mut self.stored)?;
-            if self.stored.len() < header.stored() {
-                self.lost(offset, "the log ends within a buffer", 0);
-            }
-            let whole = self.unpack(end, &mut held.bytes);
-            if !whole {
-                let missing = end - held.bytes.len();
-                self.lost(offset, "a compressed buffer cannot be unpacked to its end", missing);
-                end = held.bytes.len();
-            }
+            self.unpack(&self.stored, end, &mut held.bytes);
+            (self.stored.len() < header.stored(), held.bytes.len())
         } else {
             self.input.read(header.stored(), &mut held.bytes)?;
             if end > header.stored() {
                 self.lost(offset, "a buffer's records end behind its end", 0);
                 end = header.stored();
             }
-            if held.bytes.len() < end {
-                self.lost(offset, "the log ends within a buffer", end - held.bytes.len());
-                end = held.bytes.len();
-            }
-            self.counts.padding += (held.bytes.len() - end) as u64;
+            self.counts.padding += held.bytes.len().saturating_sub(end) as u64;
+            (held.bytes.len() < header.stored(), held.bytes.len())
+        };
+        let missing = end.saturating_sub(length);
+        if cut {
+            self.lost(offset, "the log ends within a buffer", missing);
+        } else if missing > 0 {
+            self.lost(offset, "a compressed buffer cannot be unpacked to its end", missing);
         }
         self.counts.buffers += 1;
         self.counts.compressed += u64::from(header.compressed());
         self.counts.events_lost += u64::from(header.flags & flag::EVENTS_LOST != 0);
         self.counts.buffers_lost += u64::from(header.flags & flag::BUFFERS_LOST != 0);
-        if let Some(at) = held.outline(end, &mut self.counts) {
-            let place = if held.compressed { offset } else { Offset(offset.0 + (LEN + at) as u64) };
+        let read = held.outline(end, &self.times, &mut self.counts);
+        let place = held.place(read.end);
+        let unread = (end - missing).saturating_sub(read.end);
+        if missing > 0 {
+            // Of the last record there may be a part; that was told already.
+            self.counts.unread += unread as u64;
+        } else if unread > 0 {
             self.lost(
                 place,
                 "no record where one should be: the rest of its buffer is lost",
-                end - at,
+                unread,
             );
+        } else if held.bytes.get(read.end..).is_some_and(|rest| header::outline(rest).is_some()) {
+            self.lost(place, "something like a record behind a buffer's last: not read", 0);
         }
+        let mistimed = "records had a time that cannot be: they were given that of the one before";
+        self.faults.add_many(offset, mistimed, read.mistimed);
         Ok(())
     }
 
-    /// Unpacks the stored bytes; `false` where there are fewer than `length` in them.
-    fn unpack(&self, length: usize, bytes: &mut Vec<u8>) -> bool {
+    /// Unpacks what is stored, up to `length` bytes of it, as far as that is possible.
+    pub fn unpack(&self, stored: &[u8], length: usize, bytes: &mut Vec<u8>) {
         // What is there already is written over.
         bytes.resize(length, 0);
         let unpacked = match self.format {
-            Some(format) => format.unpack(&self.stored, bytes),
+            Some(format) => format.unpack(stored, bytes),
             None => Ok(0),
         };
         let (Ok(unpacked) | Err(Corrupt { length: unpacked })) = unpacked;
         bytes.truncate(unpacked);
-        unpacked == length
     }
 
     fn lost(&mut self, offset: Offset, what: &'static str, bytes: usize) {
-        // A file may well end where a header would begin.
-        if bytes > 0 || !what.contains("header") {
-            self.faults.add(offset, what);
-        }
+        self.faults.add(offset, what);
         self.counts.unread += bytes as u64;
     }
 }
