@@ -20,8 +20,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads a record of an image; `None` where it is too short, or of a layout that is not proven (version 0 on
-    /// 64-bit systems).
+    /// Reads a record of an image; `None` where it is too short, has no size or path (then its pointers are not as wide as
+    /// its header says), or is of a layout that is not proven (version 0 on 64-bit systems).
     ///
     /// ```text
     /// version 0      base p, size p, path (UTF-16)
@@ -46,6 +46,7 @@ impl Image {
             from.take(16)?;
         }
         image.path = from.utf16();
-        Some(image)
+        (image.size != Bytes(0) && image.path.starts_with(|first: char| first.is_ascii_graphic()))
+            .then_some(image)
     }
 }

@@ -19,20 +19,22 @@ pub struct ProcessRecord {
 }
 
 impl ProcessRecord {
-    /// Reads a record of a process; `None` where it is too short.
+    /// Reads a record of a process; `None` where it is too short, or has no name: then its pointers are not as wide as its
+    /// header says.
     ///
     /// ```text
     /// version 0   pid, parent u32
-    /// version 1   pid, parent, session, status u32
-    /// version 2   key p, pid, parent, session, status u32
+    /// version 1   directory table p, pid, parent, session, status u32
+    /// version 2   key p, the same without the table
     /// version 3   the same, directory table p
     /// version 4   the same, flags u32
     /// then        SID, name (bytes up to a NUL), from version 2 on the command line (UTF-16)
-    /// SID         u32 0, or a TOKEN_USER of two pointers and a SID of 8 + 4n bytes, n at its byte 1
+    /// SID         u32 0, or a TOKEN_USER of two pointers and a SID of 8 + 4n bytes, n at its byte 1; Windows leaves the
+    ///             first pointer as it was, others have written 0
     /// ```
     pub fn read(record: &Record<'_>) -> Option<ProcessRecord> {
         let mut from = Payload::of(record);
-        if record.version >= 2 {
+        if record.version >= 1 {
             from.pointer()?;
         }
         let mut process =
@@ -47,7 +49,10 @@ impl ProcessRecord {
         if record.version >= 4 {
             from.u32()?;
         }
-        skip_sid(&mut from, record.width.bytes())?;
+        let (sid, none) = (skip_sid(from, record.width.bytes()), skip_u32(from));
+        // No name is empty.
+        let named = |from: &Payload<'_>| from.rest().first().is_some_and(|byte| *byte != 0);
+        from = none.filter(named).or(sid.filter(named))?;
         process.name = from.text();
         if record.version >= 2 {
             process.command = arguments(&from.utf16());
@@ -56,14 +61,15 @@ impl ProcessRecord {
     }
 }
 
-fn skip_sid(from: &mut Payload<'_>, pointer: usize) -> Option<()> {
-    let first = from.rest().first_chunk::<4>()?;
-    if u32::from_le_bytes(*first) == 0 {
-        return from.take(4).map(drop);
-    }
+fn skip_u32(mut from: Payload<'_>) -> Option<Payload<'_>> {
+    (from.u32()? == 0).then_some(from)
+}
+
+fn skip_sid(mut from: Payload<'_>, pointer: usize) -> Option<Payload<'_>> {
     from.take(2 * pointer)?;
-    let authorities = usize::from(*from.rest().get(1)?);
-    from.take(8 + 4 * authorities).map(drop)
+    let [revision, authorities] = *from.rest().first_chunk()?;
+    from.take(8 + 4 * usize::from(authorities))?;
+    (revision == 1).then_some(from)
 }
 
 /// A command line's arguments: apart at blanks outside quotation marks. Backslashes before quotation marks are

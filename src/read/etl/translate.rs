@@ -270,9 +270,6 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn map(&mut self, at: usize, image: &Image) {
-        if image.size == Bytes(0) {
-            return;
-        }
         let module = self.modules.id(image);
         let space = self.spaces.get_mut(at);
         if space.mappings.map(image.base, image.size, module) {
@@ -286,7 +283,7 @@ impl<'a> Translator<'a> {
     fn process(&mut self, kind: Kind, record: &Record<'_>) {
         self.tallies.processes += 1;
         let Some(about) = ProcessRecord::read(record) else {
-            self.odd(record, "a record of a process is too short: not read");
+            self.odd(record, "a record of a process cannot be read");
             return;
         };
         let at = if kind == Kind::ProcessStart {
