@@ -2,7 +2,13 @@
 //! has a heap in it, are in `etl_real.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod support;
+#[path = "etl_heap/damage.rs"]
+mod damage;
+#[path = "etl_heap/end_to_end.rs"]
+mod end_to_end;
+#[cfg(target_os = "linux")]
+#[path = "etl_heap/memory.rs"]
+mod memory;
 mod synth_etl;
 
 use std::io::Cursor;
