@@ -139,7 +139,10 @@ impl Translator<'_> {
     pub(super) fn range(&mut self, record: &Record<'_>) {
         self.tallies.ranges += 1;
         let Some(range) = Range::read(record) else {
-            self.odd(record, "a record of memory taken from the system is too short: lost");
+            self.odd(
+                record,
+                "a record of memory taken from the system has not the length that it should: lost",
+            );
             self.lost_anywhere += 1;
             return;
         };

@@ -56,7 +56,6 @@ impl Translator<'_> {
 
     /// Ends the stream, once nothing waits.
     pub(super) fn end(&mut self, out: &mut Vec<Event>) {
-        self.say_losses(out);
         self.last = self.last.max(self.times.of(self.now));
         let time = self.last;
         let event = |what| Event { time, process: ProcessId(0), thread: Tid(0), what };

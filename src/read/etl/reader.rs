@@ -21,10 +21,8 @@ pub struct Reader<'a, R> {
     translator: Translator<'a>,
     header: Header,
     faults: Vec<Fault>,
-    /// Bytes that could not be read and were not told of yet, and the buffers read when they were met.
-    unread: (u64, u64),
-    /// Of them, those that were told.
-    told: u64,
+    /// The last place in the file that a record came from.
+    reached: Offset,
     stage: Stage,
 }
 
@@ -61,8 +59,8 @@ impl<'a, R: Read> Reader<'a, R> {
             clock: trace::Clock { name: name.to_owned(), hertz: about.hertz() },
         };
         let translator = Translator::new(Timeline::new(about.first, about.hertz()), again);
-        let stage = Stage::Begins;
-        Reader { log, translator, header, faults: Vec::new(), unread: (0, 0), told: 0, stage }
+        let (faults, reached, stage) = (Vec::new(), Offset(0), Stage::Begins);
+        Reader { log, translator, header, faults, reached, stage }
     }
 
     /// What was met.
@@ -90,17 +88,9 @@ impl<'a, R: Read> Reader<'a, R> {
         }
     }
 
-    /// Tells of bytes that could not be read once a buffer was read behind them. The log reads ahead of its records, so
-    /// that the place is a little early.
-    fn hole(&mut self, events: &mut Vec<Event>) {
-        let counts = self.log.counts();
-        let (unread, buffers) = (counts.unread, counts.buffers);
-        if unread != self.unread.0 {
-            self.unread = (unread, buffers);
-        } else if unread > self.told && buffers > self.unread.1 {
-            self.loss(Lost::Bytes, unread - self.told, events);
-            self.told = unread;
-        }
+    /// Whether all that could not be read stood behind every record: then what was read is whole up to its end.
+    fn cut(&self) -> bool {
+        self.log.faults().iter().all(|fault| fault.offset > self.reached)
     }
 
     fn step(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
@@ -116,17 +106,23 @@ impl<'a, R: Read> Reader<'a, R> {
                         self.stage = Stage::Empties;
                         break;
                     };
+                    self.reached = self.reached.max(record.offset);
                     self.translator.record(&record);
                     self.translator.hand_on(events, BATCH);
                 }
-                self.hole(events);
             }
             Stage::Empties => {
                 if !self.translator.hand_on_rest(events, BATCH) {
                     self.flags(events);
+                    let (unread, cut) = (self.log.counts().unread, self.cut());
+                    self.translator.say_losses(events);
+                    if !cut {
+                        self.loss(Lost::Bytes, unread, events);
+                    }
                     self.translator.end(events);
-                    let unread = self.log.counts().unread - self.told;
-                    self.loss(Lost::Bytes, unread, events);
+                    if cut {
+                        self.loss(Lost::Bytes, unread, events);
+                    }
                     self.stage = Stage::Ended;
                 }
             }

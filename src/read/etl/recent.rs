@@ -67,16 +67,16 @@ impl Recent {
             return Untold::Nothing;
         }
         let thread = self.threads.entry(tid).or_default();
-        let allocated = thread.take(Operation::Alloc(new, size));
-        if old == Address(0) {
-            return if allocated { Untold::Nothing } else { Untold::Alloc };
-        }
         if old == new {
             // One in place that also logs a free and an allocation has told all of it.
-            let freed = allocated && thread.take(Operation::Free(old));
-            return if freed { Untold::Nothing } else { Untold::All };
+            let freed = thread.take(|known| known == Operation::Free(old));
+            let told = freed && thread.take(|known| known == Operation::Alloc(new, size));
+            return if told { Untold::Nothing } else { Untold::All };
         }
-        match (allocated, thread.take(Operation::Free(old))) {
+        // By address alone: whether both give the same size is not proven.
+        let allocated = thread.take(|known| matches!(known, Operation::Alloc(at, _) if at == new));
+        let freed = old == Address(0) || thread.take(|known| known == Operation::Free(old));
+        match (allocated, freed) {
             (true, true) => Untold::Nothing,
             (true, false) => Untold::Free,
             (false, true) => Untold::Alloc,
@@ -101,8 +101,8 @@ impl Recent {
 }
 
 impl Thread {
-    fn take(&mut self, operation: Operation) -> bool {
-        let found = self.last.iter_mut().find(|known| **known == operation);
+    fn take(&mut self, is: impl Fn(Operation) -> bool) -> bool {
+        let found = self.last.iter_mut().find(|known| is(**known));
         found.map(|known| *known = Operation::None).is_some()
     }
 }

@@ -85,8 +85,14 @@ impl Stacks {
         })
     }
 
-    /// Takes the nodes that have to be told before this stack is.
+    /// Whether nodes have to be told before this stack is.
     #[inline]
+    pub fn is_untold(&self, stack: StackId) -> bool {
+        stack.0 >= self.told
+    }
+
+    /// Takes the nodes that have to be told before this stack is.
+    #[cold]
     pub fn untold(&mut self, stack: StackId) -> impl Iterator<Item = StackNode> + '_ {
         let count = (stack.0 + 1).saturating_sub(self.told) as usize;
         let count = if stack.is_root() { 0 } else { count.min(self.fresh.len()) };

@@ -353,7 +353,7 @@ impl<'a> Translator<'a> {
         }
         self.last = event.time;
         let time = event.time;
-        if let Some(stack) = stack_of(&event.what) {
+        if let Some(stack) = stack_of(&event.what).filter(|stack| self.stacks.is_untold(*stack)) {
             let (process, thread) = (event.process, event.thread);
             let nodes = self.stacks.untold(stack);
             out.extend(nodes.map(|node| Event { time, process, thread, what: What::Stack(node) }));

@@ -1,11 +1,14 @@
 //! Records of memory that was taken from the system or given back: `VirtualAlloc`, `VirtualFree` and whatever
-//! else calls them. The layout is that of `PageFault_VirtualAlloc` in Microsoft's documentation.
+//! else calls them. The layout is that of `PageFault_VirtualAlloc` in Microsoft's documentation; no real log at hand has
+//! one.
 
 use super::payload::Payload;
 use super::record::Record;
 use crate::event::{Address, Bytes};
 
-const COMMIT: u32 = 0x1000;
+/// The last version whose length is known.
+const KNOWN_VERSION: u16 = 2;
+
 const RESERVE: u32 = 0x2000;
 const RELEASE: u32 = 0x8000;
 
@@ -23,12 +26,17 @@ pub struct Range {
 
 impl Range {
     /// Reads a record of kind [`VirtualAlloc`](super::kind::Kind::VirtualAlloc) or
-    /// [`VirtualFree`](super::kind::Kind::VirtualFree); `None` where it is too short.
+    /// [`VirtualFree`](super::kind::Kind::VirtualFree); `None` where it has not the length that goes with its pointers'
+    /// width, or, of a later version than is known, is shorter.
     ///
     /// ```text
     /// base p, size p, pid u32, flags u32
     /// ```
     pub fn read(record: &Record<'_>) -> Option<Range> {
+        let known = 2 * record.width.bytes() + 8;
+        if record.payload.len() != known && record.version <= KNOWN_VERSION {
+            return None;
+        }
         let mut from = Payload::of(record);
         Some(Range {
             base: Address(from.pointer()?),
@@ -42,11 +50,6 @@ impl Range {
     /// belongs to that block.
     pub fn reserves(&self) -> bool {
         self.flags & RESERVE != 0
-    }
-
-    /// Whether memory was committed.
-    pub fn commits(&self) -> bool {
-        self.flags & COMMIT != 0
     }
 
     /// Whether the addresses were given back: the block ends.
