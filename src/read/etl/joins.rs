@@ -25,7 +25,9 @@ impl Translator<'_> {
                 }
             }
             // No frame of the kernel is one of a stack; the rest is still to come.
-            Some(StackRecord::KernelKey { of }) => drop(self.waiting(of)),
+            Some(StackRecord::KernelKey { of }) => {
+                self.waiting(of);
+            }
             Some(StackRecord::Definition { key, frames }) => {
                 self.tallies.definitions += 1;
                 for number in self.keyed.remove(&key).unwrap_or_default() {

@@ -138,7 +138,9 @@ impl Spaces {
                 old
             }
             _ => {
-                old.map(|old| self.end(old));
+                if let Some(old) = old {
+                    self.end(old);
+                }
                 self.add(pid)
             }
         };

@@ -143,7 +143,9 @@ impl<'a> Translator<'a> {
             Kind::ThreadEnd => {
                 // Both versions of the record begin with the process and the thread.
                 let tid = record.payload.get(4..).and_then(|rest| rest.first_chunk());
-                tid.map(|tid| self.recent.ended(u32::from_le_bytes(*tid)));
+                if let Some(tid) = tid {
+                    self.recent.ended(u32::from_le_bytes(*tid));
+                }
             }
             Kind::Heap | Kind::StackWalk | Kind::Passed => {}
             Kind::Unknown => self.unknown.add(record),

@@ -51,7 +51,9 @@ impl Unknown {
         match self.counts.get_mut(&What { provider, opcode, id }) {
             Some(count) => *count += 1,
             None if full => self.others += 1,
-            None => drop(self.counts.insert(What { provider, opcode, id }, 1)),
+            None => {
+                self.counts.insert(What { provider, opcode, id }, 1);
+            }
         }
     }
 
