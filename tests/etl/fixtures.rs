@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use super::{kinds, sought, streamed};
 use crate::support;
 
-/// What `tests/etl/oracle.py` counts in them: buffers, bytes lost, and records by kind of header. Written anew with
+/// A log's name, its buffers, and its records by kind of header.
+type Row = (&'static str, u64, &'static [(u8, u64)]);
+
+/// What `tests/etl/oracle.py` counts in them: buffers, and records by kind of header. Written anew with
 /// `python3 tests/etl/oracle.py ../shared/fixtures/etl/*`, with PyPI's dissect.etl installed; where the script has a
 /// count of its own for a file (it says so), both counts agree.
-pub const TOLD: [(&str, u64, &[(u8, u64)]); 10] = [
+pub const TOLD: [Row; 10] = [
     ("diaghub.kernel.1.etl", 59, &[(2, 1035), (17, 15299), (19, 1)]),
     ("image_data_32_v0.etl", 3, &[(1, 1), (10, 26)]),
     ("image_data_32_v2.etl", 2, &[(1, 1), (10, 26)]),

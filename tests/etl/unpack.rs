@@ -5,7 +5,10 @@ use unfreed::read::etl::{Corrupt, Format};
 
 use super::pack;
 
-const FORMATS: [(Format, fn(&[u8]) -> Vec<u8>); 3] = [
+/// Packs bytes.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+const FORMATS: [(Format, Pack); 3] = [
     (Format::Lznt1, pack::lznt1),
     (Format::Xpress, pack::xpress),
     (Format::Huffman, pack::huffman),
