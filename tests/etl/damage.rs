@@ -11,7 +11,7 @@ use super::{sought, streamed};
 const SIZE: usize = 1104;
 
 /// Five buffers, of two processors in turn, each with 20 records of 48 bytes; the header is a sixth.
-fn log(packing: Option<Packing>) -> Vec<u8> {
+pub fn log(packing: Option<Packing>) -> Vec<u8> {
     let about = About { written: 6, packing, buffer: SIZE as u32, ..About::default() };
     let mut bytes = synth::first(&about);
     for number in 0..5 {

@@ -147,3 +147,13 @@ fn lznt1_by_the_specification() {
     ];
     check(Format::Lznt1, &packed, text);
 }
+
+/// Room that was used before is passed in again.
+#[test]
+fn what_is_missing_in_a_chunk_of_lznt1_is_zeros() {
+    let packed = [2, 0x30, b'a', b'b', b'c', 0, 0x30, b'd'];
+    let mut room = [0xaa; 4098];
+    assert_eq!(Format::Lznt1.unpack(&packed, &mut room), Ok(4097));
+    assert_eq!(room[..5], *b"abc\0\0");
+    assert_eq!(room[4094..], *b"\0\0d\xaa");
+}
