@@ -217,3 +217,13 @@ proptest! {
         drained(&bytes);
     }
 }
+
+/// Each byte that is no buffer must not cost as much as a look ahead.
+#[test]
+fn many_small_buffers_with_something_between_them_take_no_time() {
+    let mut bytes = synth::first(&About::default());
+    let small = [&synth::buffer(0, 0, &[], 0x49)[..], &[0xee]].concat();
+    bytes.extend(small.repeat(40_000));
+    let told = streamed(&bytes);
+    assert_eq!((told.counts.buffers, told.counts.unread), (40_001, 40_000));
+}
