@@ -13,6 +13,8 @@ mod oracle;
 mod order;
 #[path = "etl/pack.rs"]
 mod pack;
+#[path = "etl/seeds.rs"]
+mod seeds;
 mod support;
 #[path = "etl/synth.rs"]
 mod synth;

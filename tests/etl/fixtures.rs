@@ -4,13 +4,19 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
+use unfreed::read::etl::record::{Ticks, Width};
+use unfreed::read::etl::{Clock, Log};
+
 use super::{kinds, sought, streamed};
 use crate::support;
 
-/// What `tests/etl/oracle.py` counts in them: buffers, bytes lost, and records by kind of header. Written anew with
+/// A log's name, its buffers, and its records by kind of header.
+type Row = (&'static str, u64, &'static [(u8, u64)]);
+
+/// What `tests/etl/oracle.py` counts in them: buffers, and records by kind of header. Written anew with
 /// `python3 tests/etl/oracle.py ../shared/fixtures/etl/*`, with PyPI's dissect.etl installed; where the script has a
 /// count of its own for a file (it says so), both counts agree.
-pub const TOLD: [(&str, u64, &[(u8, u64)]); 10] = [
+pub const TOLD: [Row; 10] = [
     ("diaghub.kernel.1.etl", 59, &[(2, 1035), (17, 15299), (19, 1)]),
     ("image_data_32_v0.etl", 3, &[(1, 1), (10, 26)]),
     ("image_data_32_v2.etl", 2, &[(1, 1), (10, 26)]),
@@ -82,8 +88,6 @@ fn both_ways_of_reading_give_the_same_records_in_the_same_order() {
 
 #[test]
 fn what_a_real_log_says_of_itself() {
-    use unfreed::read::etl::record::Width;
-    use unfreed::read::etl::{Clock, Log};
     let bytes = load!("smallEtlFile.etl");
     let log = Log::new(&bytes[..]).unwrap();
     let about = log.about();
@@ -101,4 +105,22 @@ fn what_a_real_log_says_of_itself() {
     let log = Log::new(&bytes[..]).unwrap();
     assert_eq!(log.about().width, Width::Bits64);
     assert_eq!(log.about().version, (6, 1));
+}
+
+/// The last records were logged up to 2.5 s after what the log says is its end: it is said before the last buffers are
+/// written.
+#[test]
+fn the_last_record_of_a_real_log_is_about_when_it_ended() {
+    for (name, ..) in TOLD {
+        let bytes = load!(name);
+        let mut log = Log::new(&bytes[..]).unwrap();
+        let mut last = Ticks(0);
+        while let Some(record) = log.next().unwrap() {
+            last = record.time;
+        }
+        let about = log.about();
+        let ended = (about.ended.unwrap().0 as i64 - 116_444_736_000_000_000) * 100;
+        let after = about.unix_ns(last) - ended;
+        assert!((-3_000_000_000..3_000_000_000).contains(&after), "{name}: {after} ns");
+    }
 }

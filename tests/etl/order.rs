@@ -88,11 +88,15 @@ fn what_comes_later_than_a_stream_can_wait_for_is_counted_and_a_file_waits() {
     let told = streamed(&bytes);
     assert_eq!(told.counts.late, 2);
     let place = 80 * (u64::from(size)) + 0x48;
-    let fault = format!("offset {place}: records came later than could be waited for (2 times)");
-    assert_eq!(told.faults, [fault]);
+    let fault = |what: &str| format!("offset {place}: records came {what} (2 times)");
+    assert_eq!(told.faults, [fault("later than a stream can wait for: give the log as a file")]);
     let late: Vec<_> = told.records.windows(2).filter(|two| two[1].time < two[0].time).collect();
     assert_eq!(late.len(), 1, "they come one after the other");
     assert_eq!(told.records.len(), 1 + 79 * 17 + 3);
+    // The same as a circular log.
+    bytes[0x48 + 0x20 + 0x20] = 2;
+    let circular = "after later ones: the log is circular, give it as a file and not as a stream";
+    assert_eq!(streamed(&bytes).faults, [fault(circular)]);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use unfreed::read::etl::{Corrupt, Format};
 
 use super::pack;
 
-const FORMATS: [(Format, fn(&[u8]) -> Vec<u8>); 3] = [
+/// Packs bytes.
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+const FORMATS: [(Format, Pack); 3] = [
     (Format::Lznt1, pack::lznt1),
     (Format::Xpress, pack::xpress),
     (Format::Huffman, pack::huffman),
@@ -143,4 +146,14 @@ fn lznt1_by_the_specification() {
         0x16, 0x01, 0x48, 0x45, 0x00, 0xbe, 0x00, 0x9e, 0x00, 0x04, 0x01, 0x18, 0x90, 0x00,
     ];
     check(Format::Lznt1, &packed, text);
+}
+
+/// Room that was used before is passed in again.
+#[test]
+fn what_is_missing_in_a_chunk_of_lznt1_is_zeros() {
+    let packed = [2, 0x30, b'a', b'b', b'c', 0, 0x30, b'd'];
+    let mut room = [0xaa; 4098];
+    assert_eq!(Format::Lznt1.unpack(&packed, &mut room), Ok(4097));
+    assert_eq!(room[..5], *b"abc\0\0");
+    assert_eq!(room[4094..], *b"\0\0d\xaa");
 }

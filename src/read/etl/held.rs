@@ -63,7 +63,7 @@ impl Held {
             at += size.next_multiple_of(8);
         }
         let mut mistimed = 0;
-        if !sorted || (first < times.first && last != Ticks(0)) || last > times.last {
+        if !sorted || first < times.first || last > times.last {
             mistimed = times.mend(&mut self.places);
             // A record's time is taken before its place in the buffer: an interrupt between the two may log another.
             self.places.sort_by_key(|place| place.time);

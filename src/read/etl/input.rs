@@ -72,14 +72,17 @@ impl<R: Read> Input<R> {
         let mut passed = Passed { bytes: 0, zeros: true, end: false };
         loop {
             let first = usize::from(passed.bytes == 0);
-            let ahead = self.look(LOOK)?;
+            // What is there first: where buffers are many and small, each would else move all of it.
+            let there = self.ahead.len() - self.taken;
+            let look = if there < buffer::LEN { LOOK } else { there };
+            let ahead = self.look(look)?;
             let found = ahead
                 .windows(buffer::LEN)
                 .skip(first)
                 .position(|bytes| begins(bytes, largest))
                 .map(|at| at + first);
             // Behind the last place looked at one may begin whose end is not there yet.
-            let all = ahead.len() < LOOK;
+            let all = ahead.len() < look;
             let keep = if all { 0 } else { buffer::LEN - 1 };
             let pass = found.unwrap_or(ahead.len() - keep);
             passed.zeros &= ahead.iter().take(pass).all(|byte| *byte == 0);

@@ -122,7 +122,7 @@ impl<R: Read> Log<R> {
         };
         if place.time < self.last {
             self.row.counts.late += 1;
-            self.row.faults.add(lies.offset, "records came later than could be waited for");
+            self.row.faults.add(lies.offset, late(self.plan.is_some(), &self.about));
         } else {
             self.last = place.time;
         }
@@ -175,6 +175,18 @@ impl<R: Read> Log<R> {
         let Some(plan) = &self.plan else { return self.merge.footprint() < AHEAD };
         let turn = plan.first().zip(self.merge.earliest());
         turn.is_none_or(|(first, waiting)| first <= waiting) && self.merge.footprint() < OVERLAP
+    }
+}
+
+/// What is said of records handed out after later ones.
+#[cold]
+fn late(sought: bool, about: &Logfile) -> &'static str {
+    if sought {
+        "records are earlier than their buffer's first: they came late"
+    } else if about.circular() {
+        "records came after later ones: the log is circular, give it as a file and not as a stream"
+    } else {
+        "records came later than a stream can wait for: give the log as a file"
     }
 }
 

@@ -11,11 +11,8 @@ const FILETIMES: u64 = 10_000_000;
 /// The longest name taken, in characters of UTF-16.
 const LONGEST_NAME: usize = 1024;
 
-/// Bits of the mode.
-mod mode {
-    pub const CIRCULAR: u32 = 2;
-    pub const APPENDED: u32 = 4;
-}
+/// The bit of the mode that says that the file's buffers were written round and round.
+const CIRCULAR: u32 = 2;
 
 /// What a record's time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,12 +154,7 @@ impl Logfile {
 
     /// Whether the file's buffers were written round and round.
     pub fn circular(&self) -> bool {
-        self.mode & mode::CIRCULAR != 0
-    }
-
-    /// Whether the session was appended to a file of earlier ones, or may have been appended to.
-    pub fn appended(&self) -> bool {
-        self.mode & mode::APPENDED != 0
+        self.mode & CIRCULAR != 0
     }
 }
 

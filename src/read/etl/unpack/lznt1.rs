@@ -26,7 +26,11 @@ pub(super) fn unpack(packed: &[u8], room: &mut [u8]) -> Result<usize, Corrupt> {
             break;
         }
         // Where a chunk is short and others follow, what is missing is zeros.
-        to = to.next_multiple_of(CHUNK).min(room.len());
+        let start = to.next_multiple_of(CHUNK).min(room.len());
+        if let Some(missing) = room.get_mut(to..start) {
+            missing.fill(0);
+        }
+        to = start;
         let length = usize::from(header & 0xfff) + 1;
         let (data, after) = after.split_at(length.min(after.len()));
         let end = (to + CHUNK).min(room.len());

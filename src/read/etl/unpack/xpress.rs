@@ -1,7 +1,7 @@
 //! Plain LZ77 (MS-XCA 2.4): what sessions that compress have written in every log seen.
 
 use super::Corrupt;
-use super::copy::again;
+use super::copy::{again, fresh};
 
 /// Unpacks into `room`, as [`Format::unpack`](super::Format::unpack) says.
 ///
@@ -16,41 +16,37 @@ use super::copy::again;
 pub(super) fn unpack(packed: &[u8], room: &mut [u8]) -> Result<usize, Corrupt> {
     let mut from = Packed { bytes: packed, at: 0, half: None };
     let mut to = 0;
-    // The flags not yet used, above a bit that marks their end.
-    let mut flags = 0_u32;
-    let mut left = 0;
+    // The flags not yet used, from the uppermost on, and their number.
+    let (mut flags, mut left) = (0_u32, 0);
     while to < room.len() {
         if left == 0 {
             let Some(next) = from.four() else { break };
             flags = next;
             left = 32;
         }
-        let literals = (flags.leading_zeros() as usize).min(left);
-        if literals > 0 {
-            let run = literals.min(room.len() - to);
-            match (from.bytes.get(from.at..from.at + run), room.get_mut(to..to + run)) {
-                (Some(bytes), Some(room)) => room.copy_from_slice(bytes),
-                _ => {
-                    // The last flags may stand for more than there is.
-                    let rest = from.bytes.get(from.at..).unwrap_or(&[]);
-                    let Some(room) = room.get_mut(to..to + rest.len()) else { break };
-                    room.copy_from_slice(rest);
-                    to += rest.len();
-                    break;
-                }
-            }
-            from.at += run;
-            to += run;
-            left -= literals;
-            flags = flags.checked_shl(literals as u32).unwrap_or(0);
+        // Bytes up to the next match: mostly none to three. Which of these it is nobody can foresee, so none is no
+        // case of its own.
+        let run = flags.leading_zeros().min(left);
+        let length = (run as usize).min(room.len() - to);
+        let rest = from.bytes.get(from.at..).unwrap_or(&[]);
+        if fresh(room, to, rest, length).is_none() {
+            // The last flags may stand for more than there is.
+            fresh(room, to, rest, rest.len());
+            to += rest.len();
+            break;
+        }
+        from.at += length;
+        to += length;
+        left -= run;
+        if left == 0 {
             continue;
         }
-        if from.at >= packed.len() {
+        if to == room.len() || from.at >= packed.len() {
             break;
         }
         let matched = from.matched().and_then(|(back, length)| again(room, to, back, length));
         to = matched.ok_or(Corrupt { length: to })?;
-        flags <<= 1;
+        flags = flags << run << 1;
         left -= 1;
     }
     Ok(to)
