@@ -420,20 +420,20 @@ fn memory_from_the_system_is_a_block_and_heaps_segments_are_not() {
     both(|mut t| {
         let p = t.process("store.exe", 0.1);
         let by = ["ntdll.dll+0x500", "kernel32.dll+0x10", "store.exe+0x20"];
-        t.range(1.0, p, 98, 0x50_0000, 0x1_0000, RESERVE_COMMIT, &by);
-        t.range(1.1, p, 98, 0x50_1000, 0x1000, COMMIT, &by);
-        t.range(1.2, p, 99, 0x50_1000, 0x1000, DECOMMIT, &by);
-        t.range(1.3, p, 98, 0x60_0000, 0x1_0000, RESERVE_COMMIT, &by);
-        t.range(1.4, p, 99, 0x60_0000, 0, RELEASE, &by);
+        t.range(1.0, p, 98, (0x50_0000, 0x1_0000), RESERVE_COMMIT, &by);
+        t.range(1.1, p, 98, (0x50_1000, 0x1000), COMMIT, &by);
+        t.range(1.2, p, 99, (0x50_1000, 0x1000), DECOMMIT, &by);
+        t.range(1.3, p, 98, (0x60_0000, 0x1_0000), RESERVE_COMMIT, &by);
+        t.range(1.4, p, 99, (0x60_0000, 0), RELEASE, &by);
         // Older than the log: no second free.
-        t.range(1.5, p, 99, 0x61_0000, 0, RELEASE, &by);
+        t.range(1.5, p, 99, (0x61_0000, 0), RELEASE, &by);
         // ntdll for a heap, told by the stack.
         let own = ["ntdll.dll+0x500", "ntdll.dll+0x700", "store.exe+0x30"];
-        t.range(2.0, p, 98, 0x70_0000, 0x10_0000, RESERVE_COMMIT, &own);
+        t.range(2.0, p, 98, (0x70_0000, 0x10_0000), RESERVE_COMMIT, &own);
         // A heap's, told by the address, before and after it was handed on.
-        t.range(3.0, p, 98, 0x80_0000, 0x10_0000, RESERVE_COMMIT, &by);
+        t.range(3.0, p, 98, (0x80_0000, 0x10_0000), RESERVE_COMMIT, &by);
         t.resize(3.0, p, 37, 0x80_1000, 0x1000, 0x4000);
-        t.range(4.0, p, 98, 0x90_0000, 0x10_0000, RESERVE_COMMIT, &by);
+        t.range(4.0, p, 98, (0x90_0000, 0x10_0000), RESERVE_COMMIT, &by);
         t.churn(p, &STACK, 16, 200, 5.0..6.0, 0.001);
         t.alloc(7.0, p, HEAP, 0x90_0040, 0xf_0000, &STACK);
         let read = Read::of(&t.build(), false);

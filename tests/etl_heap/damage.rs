@@ -21,7 +21,7 @@ fn sample(bits: Bits, walks: Walks) -> Vec<u8> {
     t.alloc(11.0, p, HEAP, 0x50_0000, 8, &stack);
     t.realloc(12.0, p, 0x50_0000, 0x50_0000, (16, 8), &stack);
     t.resize(13.0, p, 37, 0x10_0000, 4096, 8192);
-    t.range(14.0, p, 98, 0x60_0000, 0x1_0000, 0x3000, &stack);
+    t.range(14.0, p, 98, (0x60_0000, 0x1_0000), 0x3000, &stack);
     t.exit(15.0, p, 0);
     t.build()
 }

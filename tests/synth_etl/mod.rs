@@ -363,8 +363,7 @@ impl SynthEtl {
         at: f64,
         pid: Pid,
         opcode: u8,
-        base: u64,
-        size: u64,
+        (base, size): (u64, u64),
         flags: u32,
         stack: &[&str],
     ) {

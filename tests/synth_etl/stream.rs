@@ -88,7 +88,7 @@ impl Stream {
     fn next(&self) -> (Vec<u8>, Vec<u8>) {
         let head = Head { ticks: self.ticks, pid: PID, tid: PID + 1 };
         let past = self.n.saturating_sub(self.live);
-        let free = self.n >= self.live && past % 2 == 0;
+        let free = self.n >= self.live && past.is_multiple_of(2);
         let turn = if self.n < self.live { self.n } else { past / 2 % self.live };
         let address = 0x10_0000_0000 + turn * 0x50;
         let body = Body::new(Bits::B64).ptr(0x2_0000);

@@ -59,7 +59,7 @@ pub struct Space {
 
 impl Space {
     /// Whether every block of it is seen. Its start alone does not say so: its heaps may be traced since later.
-    pub fn from_start(&self) -> bool {
+    pub fn whole(&self) -> bool {
         self.started.is_some() && self.heaps_from_start != Some(false)
     }
 
@@ -73,7 +73,7 @@ impl Space {
             parent,
             name: about.name,
             command: about.command,
-            from_start: self.from_start(),
+            from_start: self.whole(),
             sampled: None,
         }
     }
