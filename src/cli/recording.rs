@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use unfreed::ledger::Ledger;
 use unfreed::read::case::{Case, Part, PartSeen};
+use unfreed::read::etl::Again;
 use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
@@ -75,11 +76,12 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
         modified_unix_ns: file.metadata().ok().and_then(|data| modified(&data)),
     };
     // A pipe cannot go back: what was looked at is put before the rest.
-    let stream: Box<dyn Read> = match file.rewind() {
-        Ok(()) => Box::new(file),
-        Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
+    let place = path.to_owned();
+    let (stream, again): (Box<dyn Read>, Option<Again<'static>>) = match file.rewind() {
+        Ok(()) => (Box::new(file), Some(Box::new(move || Ok(Box::new(File::open(&place)?))))),
+        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
     };
-    let opened = kind.map(|kind| open(kind, stream, &about)).transpose();
+    let opened = kind.map(|kind| open(kind, stream, &about, again)).transpose();
     let broken = matches!(opened, Err(ReadError::Unreadable { .. }));
     let source = opened.told(doing).map_err(|failure| match broken {
         true => failure.advise(

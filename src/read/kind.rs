@@ -61,6 +61,7 @@ impl FileKind {
     pub fn support(self) -> Support {
         match self {
             Self::Native
+            | Self::Etl
             | Self::Umdh
             | Self::LeakDiag
             | Self::Counters
@@ -71,7 +72,6 @@ impl FileKind {
             Self::BinaryCounters => Support::Not(
                 "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
             ),
-            Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
         }
     }
 }

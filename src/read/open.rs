@@ -2,11 +2,13 @@
 
 use std::io::Read;
 
+use super::etl::{self, Again};
 use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
 use super::{counters, debugger, heaptrack, leakdiag, minidump, trace, umdh};
 
-/// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read.
+/// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read. Where the
+/// recording is a file, `again` begins to read it anew: some kinds have at their end what is needed before.
 ///
 /// # Errors
 /// As [`Source::next_batch`].
@@ -14,6 +16,7 @@ pub fn open<'a>(
     kind: FileKind,
     stream: impl Read + 'a,
     about: &About,
+    again: Option<Again<'a>>,
 ) -> Result<Option<Box<dyn Source + 'a>>, ReadError> {
     Ok(match kind {
         FileKind::Native => Some(Box::new(trace::Reader::new(stream)?)),
@@ -24,6 +27,10 @@ pub fn open<'a>(
         FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
         FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),
         FileKind::Debugger => Some(Box::new(debugger::Reader::new(stream, about))),
+        FileKind::Etl => Some(match again {
+            Some(again) => Box::new(etl::Reader::file(again)?),
+            None => Box::new(etl::Reader::new(stream)?),
+        }),
         _ => None,
     })
 }

@@ -47,7 +47,7 @@ pub(super) fn unpack<'a>(
         return Err(unreadable(why));
     }
     let none = unreadable("nothing that unfreed reads");
-    let source = open(kind, Cursor::new(start).chain(inside), about)?;
+    let source = open(kind, Cursor::new(start).chain(inside), about, None)?;
     let source = source.ok_or(none)?;
     Ok(Box::new(Unpacked { source, broken, faults: Faults::default() }))
 }

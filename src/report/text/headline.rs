@@ -81,18 +81,22 @@ pub fn nothing(page: &mut Page, report: &Report) {
             &[
                 words("No verdict.").ink(Ink::Warning),
                 words(" No leak of any rate could have been seen in this trace: "),
-                words(match report.source.kind.as_str() {
-                    "minidump" => "a dump shows one moment. Record while the program works.",
-                    _ => blind(report.unmeasured),
-                }),
+                words(blind(report)),
             ],
         ),
     }
 }
 
 /// Why nothing could be seen, and what to do about it.
-fn blind(why: Option<Unmeasured>) -> &'static str {
-    match why {
+fn blind(report: &Report) -> &'static str {
+    match report.unmeasured {
+        Some(Unmeasured::NothingAllocated) if report.source.kind == "etl" => {
+            "no heap events in this log. Capture with `xperf -start heap -heap -pids PID -stackwalk \
+             HeapCreate+HeapAlloc+HeapRealloc` beside `xperf -on PROC_THREAD+LOADER`, under load."
+        }
+        _ if report.source.kind == "minidump" => {
+            "a dump shows one moment. Record while the program works."
+        }
         Some(Unmeasured::NothingAllocated) => {
             "it shows no allocation. Record while the program works."
         }
