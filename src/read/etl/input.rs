@@ -132,6 +132,16 @@ impl<R: Read> Input<R> {
         Ok(())
     }
 
+    /// The file's length.
+    pub fn length(&mut self, seek: Sought<R>) -> Result<Offset, ReadError> {
+        let offset = self.offset();
+        let failed = |source| ReadError::Io { offset, source };
+        let length = seek(&mut self.stream, SeekFrom::End(0)).map_err(failed)?;
+        let read = offset.0 + (self.ahead.len() - self.taken) as u64;
+        seek(&mut self.stream, SeekFrom::Start(read)).map_err(failed)?;
+        Ok(Offset(length))
+    }
+
     /// The bytes ahead, at least `length` of them unless the file ends before.
     fn look(&mut self, length: usize) -> Result<&[u8], ReadError> {
         if self.ahead.len() - self.taken < length {

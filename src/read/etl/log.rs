@@ -65,7 +65,8 @@ impl<R: Read> Log<R> {
         let about =
             about.ok_or_else(|| unreadable("the log's description of itself is damaged"))?;
         merge.put(held);
-        row.written = about.buffers_written.into();
+        // Of a circular log most may have been written over.
+        row.written = if about.circular() { 0 } else { about.buffers_written.into() };
         row.times = Times::of(&about);
         if (header.size..=LARGEST).contains(&about.buffer_size) {
             row.largest = about.buffer_size;

@@ -36,6 +36,7 @@ impl<R: Read> Plan<R> {
     where
         R: Seek,
     {
+        let length = row.input.length(R::seek)?;
         let mut buffers = Vec::new();
         let (mut look, mut start) = (Vec::new(), Vec::new());
         while let Some((offset, header)) = row.header()? {
@@ -50,7 +51,9 @@ impl<R: Read> Plan<R> {
             // What begins with no record, or a mere message, is read first: it is nobody's turn.
             let first = header::time(start).unwrap_or_default();
             buffers.push(Planned { first, offset });
-            row.input.seek(Offset(offset.0 + u64::from(header.size)), R::seek)?;
+            // Of the last buffer a part may be missing.
+            let next = (offset.0 + u64::from(header.size)).min(length.0);
+            row.input.seek(Offset(next), R::seek)?;
         }
         buffers.sort_unstable_by(|one, other| other.cmp(one));
         Ok(Self { buffers, seek: R::seek })

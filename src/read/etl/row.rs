@@ -19,9 +19,11 @@ pub(super) struct Row<R> {
     pub largest: u32,
     /// How compressed buffers are compressed; `None` for a format not known.
     pub format: Option<Format>,
-    /// How many buffers there should be, and how many began so far.
+    /// How many buffers there should be, where that is known, and how many began so far.
     pub written: u64,
     pub begun: u64,
+    /// Whether something was passed over, and buffers with it.
+    passed: bool,
     /// What times records can have.
     pub times: Times,
     pub counts: Counts,
@@ -38,6 +40,7 @@ impl<R: Read> Row<R> {
             format: None,
             written: 0,
             begun: 0,
+            passed: false,
             times: Times::default(),
             counts: Counts::default(),
             faults: Faults::default(),
@@ -54,7 +57,14 @@ impl<R: Read> Row<R> {
                     self.begun += 1;
                     return Ok(Some((offset, header)));
                 }
-                Next::End { left: 0 } => return Ok(None),
+                Next::End { left: 0 } => {
+                    let missing = self.written.saturating_sub(self.begun);
+                    if !self.passed {
+                        let what = "the log ends before a buffer that it says was written";
+                        self.faults.add_many(offset, what, missing);
+                    }
+                    return Ok(None);
+                }
                 Next::End { left } => {
                     self.lost(offset, "the log ends within a buffer's header", left);
                     self.input.read(left, &mut self.stored)?;
@@ -64,6 +74,7 @@ impl<R: Read> Row<R> {
             };
             let passed = self.input.resync(self.largest)?;
             let bytes = passed.bytes as usize;
+            self.passed = true;
             if passed.zeros && passed.end && self.begun >= self.written {
                 // The file was laid out at its full length before anything was written.
                 self.counts.padding += passed.bytes;
