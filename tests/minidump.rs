@@ -29,7 +29,7 @@ struct Told {
 
 fn try_read(file: &[u8]) -> Result<Option<Told>, ReadError> {
     let Some(kind) = sniff(file) else { return Ok(None) };
-    let Some(mut source) = open(kind, file, &About::default())? else { return Ok(None) };
+    let Some(mut source) = open(kind, file, &About::default(), None)? else { return Ok(None) };
     let (mut batch, mut ledger) = (Vec::new(), Ledger::default());
     while source.next_batch(&mut batch)? {
         batch.iter().for_each(|event| ledger.apply(event));

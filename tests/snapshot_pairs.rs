@@ -15,7 +15,7 @@ use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, judge};
 /// What a reader told by the content makes of a log.
 fn read(log: &str) -> Vec<Event> {
     let kind = sniff(log.as_bytes()).unwrap();
-    let mut source = open(kind, log.as_bytes(), &About::default()).unwrap().unwrap();
+    let mut source = open(kind, log.as_bytes(), &About::default(), None).unwrap().unwrap();
     let (mut events, mut batch) = (Vec::new(), Vec::new());
     while source.next_batch(&mut batch).unwrap() {
         events.append(&mut batch);

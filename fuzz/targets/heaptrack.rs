@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn check(kind: FileKind, file: &[u8]) {
-    let Ok(Some(mut source)) = open(kind, file, &About::default()) else { return };
+    let Ok(Some(mut source)) = open(kind, file, &About::default(), None) else { return };
     let (mut ledger, mut batch) = (Ledger::default(), Vec::new());
     let (mut time, mut next) = (Time(0), StackId::FIRST);
     while source.next_batch(&mut batch).unwrap() {

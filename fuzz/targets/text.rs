@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((first, file)) = data.split_first() else { return };
     sniff(file);
     let kind = KINDS[usize::from(*first) % KINDS.len()];
-    let mut source = open(kind, file, &About::default()).unwrap().expect("a kind that is read");
+    let mut source = open(kind, file, &About::default(), None).unwrap().expect("a kind that is read");
     let (mut events, mut batch) = (Vec::new(), Vec::new());
     while source.next_batch(&mut batch).unwrap() {
         events.append(&mut batch);
