@@ -220,6 +220,9 @@ fn json_is_the_report_and_the_same_every_time() {
     assert_eq!(suspect.function, "greet::on_message(Message const&)");
     assert_eq!(suspect.module.version.as_deref(), Some("1.2.0"));
     assert_eq!((suspect.live_blocks, suspect.allocations), (3000, 3000));
+    // The trace began at 11:00 on the machine's clock.
+    let explanation = &suspect.explanation;
+    assert!(explanation.contains("allocated here since 11:00:0"), "{explanation}");
     assert_eq!(suspect.stack.iter().filter(|frame| frame.blame).count(), 1);
     let again = bench.run(&["analyze", "--json", "leak.unfreed"]);
     assert_eq!(told.out, again.out);
@@ -343,7 +346,7 @@ fn what_cannot_be_done_is_told_on_stderr() {
         (&["analyze", "absent.unfreed"][..], "cannot open absent.unfreed"),
         (&["analyze", "other.txt"], "other.txt is no trace"),
         (&["analyze", "empty"], "empty is no trace"),
-        (&["analyze", "dump.dmp"], "cannot read minidumps yet"),
+        (&["analyze", "dump.dmp"], "the minidump is damaged"),
         (&["analyze", "."], ". is a directory"),
         (&["analyze", "a.unfreed", "other.txt"], "other.txt is no trace"),
         (&["analyze", "a.unfreed", "--output", "no/where"], "cannot write the result to no/where"),

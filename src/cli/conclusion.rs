@@ -1,7 +1,7 @@
 //! From a ledger to a report to the user: judge, name, match, render, deliver. Every verb that
 //! ends in a report ends here, so that live and recorded give the same.
 
-use unfreed::fixes::{Catalogue, match_suspect};
+use unfreed::fixes::{Catalogue, match_crash, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
@@ -9,7 +9,7 @@ use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::{name, words};
-use unfreed::report::{Material, assemble, json, text};
+use unfreed::report::{Material, assemble, crashes, json, text};
 use unfreed::verdict::{Assessment, DEFAULT_MIN_CONFIDENCE, judge};
 
 use super::Outcome;
@@ -57,13 +57,16 @@ impl Analyst {
             min_confidence: *min_confidence,
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));
+        let crashes = crashes(ledger, namer, &|crash| match_crash(catalogue, crash));
+        let report = Report { crashes, ..report };
         (report, assessment)
     }
 }
 
 /// A namer that looks for symbols where the user and the environment say.
 pub fn namer(analysis: &Analysis) -> Namer {
-    Namer::new(Store::new(StoreOptions::from_environment(analysis.symbols.clone())))
+    let options = StoreOptions::from_environment(analysis.symbols.clone());
+    Namer::new(Store::new(options.downloading(analysis.download_symbols)))
 }
 
 /// The least confidence at which a site is a suspect.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
-use unfreed::fixes::{Match, check, explain, list, show};
+use unfreed::fixes::{Match, check, explain, list, match_crash, show};
 use unfreed::report::model::{Report, SCHEMA, Uncertainty};
 use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::units::count_about;
 use unfreed::report::text::{safe, write_dismissed_fix, write_fix, write_nothing};
-use unfreed::report::{Material, Ran, assemble, json, ran};
+use unfreed::report::{Material, Ran, assemble, crashes, json, ran};
 use unfreed::verdict::judge;
 
 use super::Outcome;
@@ -133,6 +133,8 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
     };
     let mut namer = namer(analysis);
     let report = assemble(material, &mut namer, &|evidence| explain(&catalogue, evidence));
+    let crashes = crashes(&recording.ledger, &mut namer, &|crash| match_crash(&catalogue, crash));
+    let report = Report { crashes, ..report };
     let ran = ran(material, &mut namer, &catalogue);
     tell_notices(&namer, form, io);
     let text = if form.json {
@@ -147,7 +149,10 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
             .iter()
             .map(|s| Held { function: &s.function, module: &s.module.name, fixes: &s.fixes })
             .collect();
-        to_json(&serde_json::json!({ "schema": SCHEMA, "suspects": held, "ran": ran }))?
+        let crashes = &report.crashes;
+        to_json(
+            &serde_json::json!({ "schema": SCHEMA, "suspects": held, "crashes": crashes, "ran": ran }),
+        )?
     } else {
         matches(&report, &ran, form.style(io))
     };
@@ -175,6 +180,21 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             write_fix(&mut page, 2, fix, Detail::Full);
         }
     }
+    for crash in &report.crashes {
+        page.gap();
+        let process =
+            [words("Crash of "), named::process(&crash.process).ink(Ink::Strong), words(":")];
+        page.paragraph(0, &process);
+        for fix in &crash.fixes {
+            write_fix(&mut page, 2, fix, Detail::Full);
+        }
+        if crash.fixes.is_empty() {
+            page.paragraph(
+                2,
+                &[words("no fix speaks of such a crash, or something contradicts those that do")],
+            );
+        }
+    }
     for site in ran {
         page.gap();
         page.paragraph(
@@ -199,7 +219,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             write_dismissed_fix(&mut page, 2, fix);
         }
     }
-    if report.suspects.is_empty() && ran.is_empty() {
+    if report.suspects.is_empty() && report.crashes.is_empty() && ran.is_empty() {
         page.paragraph(0, &[words("Nothing that a known fix is about was seen to run.")]);
     }
     page.finish()

@@ -8,6 +8,7 @@ mod conclusion;
 mod demo;
 mod diff;
 mod doctor;
+mod export;
 mod fail;
 mod fixes;
 mod mark;
@@ -55,6 +56,8 @@ enum Verb {
     Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),
+    /// Write a trace in another tool's form
+    Export(export::Args),
     /// The catalogue of published fixes
     Fixes(fixes::Args),
     /// Put a mark into the running trace ("1,000 messages sent")
@@ -99,6 +102,7 @@ impl Cli {
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),
+            Verb::Export(args) => export::run(args, io),
             Verb::Fixes(args) => fixes::run(args, io),
             Verb::Demo(args) => demo::run(args, io),
             Verb::Mark(args) => mark::run(args, io),

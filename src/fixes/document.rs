@@ -5,8 +5,8 @@
 use serde::Deserialize;
 
 use super::entry::{
-    Backports, Faulty, Kind, Plan, Prerequisite, Provenance, Relation, Restart, Setting, Signature,
-    Source,
+    Backports, Crash, Faulty, Kind, Plan, Prerequisite, Provenance, Relation, Restart, Setting,
+    Signature, Source,
 };
 use super::version::Scheme;
 
@@ -29,6 +29,7 @@ pub(super) struct Document {
     pub unknowns: Vec<String>,
     pub sources: Vec<Source>,
     pub signature: Signature,
+    pub crash: Option<Crash>,
     #[serde(default)]
     pub faulty: Faulty,
     pub lines: Vec<DocumentLine>,

@@ -41,7 +41,24 @@ pub struct Evidence<'a> {
     pub facts: &'a [Fact],
 }
 
-/// One frame of a suspect's stack.
+/// One crash, as the matcher sees it.
+#[derive(Clone, Debug)]
+pub struct CrashEvidence<'a> {
+    /// The exception's code.
+    pub code: u32,
+    /// The process's name.
+    pub process: &'a str,
+    /// The stack of the thread that raised it, innermost first, as far as it is known.
+    pub stack: Vec<EvidenceFrame<'a>>,
+    /// Whether that is all of it.
+    pub stack_complete: bool,
+    /// Every module that was loaded.
+    pub modules: Vec<&'a ModuleIdentity>,
+    /// Facts read on the target.
+    pub facts: &'a [Fact],
+}
+
+/// One frame of a stack.
 #[derive(Clone, Debug)]
 pub struct EvidenceFrame<'a> {
     /// Its module, where known.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::document::Document;
-use super::entry::{Entry, Origin, RemedyKind, Signature};
+use super::entry::{Crash, Entry, Origin, RemedyKind, Signature};
 use super::findings::Findings;
 use super::lines;
 use super::problem::Problem;
@@ -25,6 +25,7 @@ pub(super) fn parse(text: &str, path: &Path, origin: Origin) -> Result<Entry, Ve
     findings.refuse_control_characters();
     check_document(&document, path, &mut findings);
     check_signature(&document.signature, &mut findings);
+    check_crash(document.crash.as_ref(), &mut findings);
     let lines = lines::convert(&document.lines, &mut findings);
     let problems = findings.into_problems();
     if !problems.is_empty() {
@@ -39,6 +40,7 @@ pub(super) fn parse(text: &str, path: &Path, origin: Origin) -> Result<Entry, Ve
         applies_to: document.applies_to,
         sources: document.sources,
         signature: document.signature,
+        crash: document.crash,
         faulty: document.faulty,
         lines,
         settings: document.settings,
@@ -86,6 +88,19 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
     let remedy = &document.remedy;
     if remedy.steps.is_empty() && remedy.kind != RemedyKind::None {
         findings.add("remedy.steps", "say what to do, step by step (or `kind = \"none\"`)");
+    }
+}
+
+fn check_crash(crash: Option<&Crash>, findings: &mut Findings<'_>) {
+    let Some(crash) = crash else { return };
+    for (key, empty) in [
+        ("crash.exceptions", crash.exceptions.is_empty()),
+        ("crash.processes", crash.processes.is_empty()),
+        ("crash.modules", crash.modules.is_empty()),
+    ] {
+        if empty {
+            findings.add(key, "name at least one: without it the crash would fit almost anything");
+        }
     }
 }
 

@@ -22,9 +22,9 @@ mod matcher;
 mod show;
 
 pub use catalogue::{Catalogue, check};
-pub use evidence::{Evidence, EvidenceFrame, EvidenceKind};
+pub use evidence::{CrashEvidence, Evidence, EvidenceFrame, EvidenceKind};
 pub use matched::{Match, Reason, Remedy, Standing, Status};
-pub use matcher::{MAX_MATCHES, concerns, explain, explain_dismissed, match_suspect};
+pub use matcher::{MAX_MATCHES, concerns, explain, explain_dismissed, match_crash, match_suspect};
 pub use problem::{CatalogueError, Problem};
 pub use product::{Level, Product};
 pub use show::{list, show};

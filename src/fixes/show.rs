@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::catalogue::Catalogue;
 use super::entry::{End, Entry, LineFile, Origin, Place, Read, Stated};
 use super::version::Scheme;
+use crate::event::Exception;
 
 /// One line per entry where it fits: id, title.
 pub fn list(catalogue: &Catalogue, width: usize) -> String {
@@ -110,6 +111,17 @@ impl Page {
         self.field("A trace shows", &seen.join(", "));
         if let Some(how) = &signature.inferred {
             self.field("", how);
+        }
+        if let Some(crash) = &entry.crash {
+            let names = crash.exceptions.iter().map(|code| match Exception::name_of(*code) {
+                Some(name) => format!("{name} ({code:#010x})"),
+                None => format!("exception {code:#010x}"),
+            });
+            let names: Vec<String> = names.collect();
+            let (processes, modules) = (crash.processes.join(" or "), crash.modules.join(" or "));
+            let text = format!("{} in {processes} with {modules} loaded", names.join(" or "));
+            self.field("A dump shows", &text);
+            self.field("", &crash.says);
         }
         let faulty = &entry.faulty;
         let mut place: Vec<&str> = faulty.functions.iter().map(String::as_str).collect();

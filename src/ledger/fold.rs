@@ -10,9 +10,9 @@ use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Bytes, Event, Exit, FactKind, Free, FreedBefore, Function, HeapCreate, HeapId,
-    Lost, Metric, Process, ProcessId, Reach, Realloc, Sample, Scan, Snapshot, StackId, Tally, Time,
-    What,
+    Address, Alloc, Bytes, Event, Exception, Exit, FactKind, Free, FreedBefore, Function,
+    HeapCreate, HeapId, Lost, Metric, Process, ProcessId, Reach, Realloc, Sample, Scan, Snapshot,
+    StackId, Tally, Time, What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -91,8 +91,13 @@ impl Ledger {
             What::Scan(scan) => self.scan(event.process, scan),
             What::Reach(reach) => self.reach(event.process, reach),
             What::HeapCreate(create) => self.create(event.process, create),
-            // Nothing is concluded from threads, nor by the ledger from an exception.
-            What::Thread(_) | What::ThreadExit | What::Exception(_) => {}
+            What::Exception(exception) => {
+                let stack = self.stacks.resolve(exception.stack);
+                let exception = Exception { stack, ..*exception };
+                self.image_mut(event.process).raised(now, event.thread, exception);
+            }
+            // Nothing is concluded from threads.
+            What::Thread(_) | What::ThreadExit => {}
         }
     }
 

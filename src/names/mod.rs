@@ -4,13 +4,18 @@
 
 pub mod blame;
 mod debuginfod;
+mod download;
 mod function_name;
 mod identify;
 mod known;
+mod known_windows;
 mod namer;
 mod packages;
 mod skip;
 mod store;
+mod symbol_path;
+mod symsrv;
+mod windows;
 
 pub use blame::{Blamed, FrameSeen, SiteSeen, Wrapper};
 pub use debuginfod::Debuginfod;
@@ -18,3 +23,4 @@ pub use identify::identify;
 pub use namer::{Namer, place};
 pub use packages::PackageIndex;
 pub use store::{Notice, Store, StoreOptions};
+pub use symbol_path::{Part, SymbolPath};

@@ -1,6 +1,6 @@
 //! Reports made up for the tests of their renderings.
 
-use unfreed::event::{Exit, Metric, RootKind, Trust};
+use unfreed::event::{Exit, Metric, ProcessId, RootKind, Trust};
 use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
@@ -19,6 +19,7 @@ pub fn nothing() -> Report {
             started_unix_s: 1_700_000_000.5,
             utc_offset_minutes: 60,
             from_start: true,
+            snapshots: 0,
         },
         target: vec![Target {
             pid: 4711,
@@ -31,6 +32,15 @@ pub fn nothing() -> Report {
             sampled_bytes: None,
             scan: None,
             memory: None,
+            counters: vec![Counted {
+                process: ProcessId(0),
+                metric: Metric::Rss,
+                first: 9_437_184,
+                last: 10_485_760,
+                slope_per_s: Some(512.5),
+                verdict: Verdict::Steady,
+                confidence: 0.7,
+            }],
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -49,6 +59,7 @@ pub fn nothing() -> Report {
         },
         modules: vec![module()],
         suspects: Vec::new(),
+        crashes: Vec::new(),
         dismissed: Dismissed {
             cache: 3,
             steady: 120,
@@ -342,12 +353,15 @@ pub fn full() -> Report {
         failed: None,
         stopped_s: Some(0.07),
         read_bytes: Some(1 << 28),
-        whole: Some(true),
+        whole: Some(false),
+        unread_bytes: Some(2_093_056),
+        unread: Some("2 MiB of memory that it shares with others it has not touched".to_owned()),
         blocks: Some(567),
         bytes: Some(98_304),
         lost_blocks: Some(0),
         lost_bytes: Some(0),
     });
+    report.crashes = crashed().crashes;
     report.suspects[0].held = Held::Referenced;
     report.suspects[0].reached = Some(Reached {
         blocks: 50_000,
@@ -364,6 +378,59 @@ pub fn full() -> Report {
         }],
     });
     report
+}
+
+/// What a crash dump tells.
+pub fn crashed() -> Report {
+    let module = Module {
+        name: "Exsmtp.dll".to_owned(),
+        path: r"C:\Program Files\Exchsrvr\bin\Exsmtp.dll".to_owned(),
+        version: Some("6.5.7233.20".to_owned()),
+        ..Module::default()
+    };
+    let stack = [("Exsmtp.dll", Trust::Context), ("ntdll.dll", Trust::FramePointer)];
+    let stack = stack.map(|(module, trust)| StackFrame { trust, ..frame(module, None, false) });
+    let reason = |clause: &str, standing, text: &str| Reason {
+        clause: clause.to_owned(),
+        standing,
+        text: text.to_owned(),
+    };
+    let crash = Crash {
+        process: "Inetinfo.exe".to_owned(),
+        pid: 1480,
+        target: 0,
+        thread: 119,
+        code: "0xc0000005".to_owned(),
+        name: Some("access violation".to_owned()),
+        address: "0x61004321".to_owned(),
+        module: Some(module),
+        stack: stack.to_vec(),
+        stack_complete: false,
+        fixes: vec![Match {
+            id: "KB900326".to_owned(),
+            title: "Inetinfo.exe takes an access violation".to_owned(),
+            status: Status::Possible,
+            confidence: 0.5,
+            reasons: vec![
+                reason("module", Standing::Yes, "the exception was raised in Exsmtp.dll"),
+                reason("evidence", Standing::Unknown, "one crash proves no cause"),
+            ],
+            remedy: Remedy {
+                files: vec!["Exsmtp.dll 6.5.7233.31".to_owned()],
+                ..Remedy::default()
+            },
+            source: "Microsoft Knowledge Base article 900326".to_owned(),
+        }],
+    };
+    let source = Source { kind: "minidump".to_owned(), from_start: false, ..nothing().source };
+    Report {
+        source,
+        crashes: vec![crash],
+        smallest_detectable_bytes_per_s: None,
+        unmeasured: Some(Unmeasured::NothingAllocated),
+        conclusive: false,
+        ..nothing()
+    }
 }
 
 /// A block freed twice; of the first free, the caller is known.

@@ -4,6 +4,7 @@
 //! one is not on the other's stack. Where the source is silent a field says so, by `None`, by
 //! an absent end or by [`Stated::NotStated`]; nothing is filled in.
 
+mod crash;
 mod line;
 mod signature;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crash::Crash;
 pub use line::{End, Line, LineFile, Provenance};
 pub use signature::{BlocksRange, BytesRange, Modules, Place, Signature, Step};
 
@@ -33,6 +35,8 @@ pub struct Entry {
     pub sources: Vec<Source>,
     /// What a tracer sees.
     pub signature: Signature,
+    /// What a crash dump shows, where the source speaks of a crash.
+    pub crash: Option<Crash>,
     /// Where the fault is.
     pub faulty: Faulty,
     /// Which versions have the fault and which the fix, per product line.

@@ -5,6 +5,7 @@
 //! `docs/fixes.md` has the whole of the rules.
 
 mod clause;
+mod crash;
 mod function_name;
 mod levels;
 mod settings;
@@ -17,6 +18,7 @@ use super::entry::{Entry, Line};
 use super::evidence::Evidence;
 use super::matched::{Match, Reason, Standing, Status};
 use clause::Clause;
+pub use crash::match_crash;
 use levels::Finding;
 use unfreed_symbols::ModuleIdentity;
 use versions::State;
@@ -95,11 +97,7 @@ fn judge(entry: &Entry, view: &View<'_>) -> Match {
         signature.clauses.into_iter().map(|clause| clause.reason).collect();
     reasons.extend(line_reasons);
     reasons.extend(settings);
-    reasons.extend(entry.conditions.iter().map(|condition| Reason {
-        clause: "condition".to_owned(),
-        standing: Standing::Unknown,
-        text: format!("{condition} (a trace cannot show this; confirm it)"),
-    }));
+    reasons.extend(conditions(entry));
     Match {
         id: entry.id.clone(),
         title: entry.title.clone(),
@@ -109,6 +107,15 @@ fn judge(entry: &Entry, view: &View<'_>) -> Match {
         remedy: entry.remedy_for(status),
         source: entry.source_line(),
     }
+}
+
+/// What only the reader can confirm.
+fn conditions(entry: &Entry) -> impl Iterator<Item = Reason> {
+    entry.conditions.iter().map(|condition| Reason {
+        clause: "condition".to_owned(),
+        standing: Standing::Unknown,
+        text: format!("{condition} (a trace cannot show this; confirm it)"),
+    })
 }
 
 /// What versions and levels come to.

@@ -103,9 +103,14 @@ impl<'v> View<'v> {
 }
 
 /// Whether a module goes by this name: its file's or its soname. Windows does not tell case apart,
-/// and no two modules elsewhere differ in case alone.
+/// and no two modules elsewhere differ in case alone. Its debuggers leave the extension out.
 pub(super) fn is_called(module: &ModuleIdentity, name: &str) -> bool {
+    let stem = || match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
+        Some((stem, end)) if [".dll", ".exe"].iter().any(|of| end.eq_ignore_ascii_case(of)) => stem,
+        _ => name,
+    };
     module.name.eq_ignore_ascii_case(name)
+        || !module.name.contains('.') && module.name.eq_ignore_ascii_case(stem())
         || module.soname.as_ref().is_some_and(|soname| soname.eq_ignore_ascii_case(name))
 }
 

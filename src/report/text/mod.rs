@@ -4,6 +4,8 @@
 //! [`page::Page`], which keeps every line within the width and every hostile name harmless.
 
 mod changes;
+mod counters;
+mod crash;
 mod fix;
 mod group;
 mod headline;
@@ -36,6 +38,7 @@ use style::Style;
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page::new(style);
     let groups = groups(&report.suspects);
+    crash::headlines(&mut page, report);
     headline::write(&mut page, report, &groups);
     page.gap();
     recordings::write(&mut page, report, style.detail);
@@ -44,6 +47,7 @@ pub fn render(report: &Report, style: Style) -> String {
         page.gap();
         suspect::write(&mut page, group, Place { at, of: groups.len() }, style.detail);
     }
+    crash::write(&mut page, report, style.detail);
     if style.detail > style::Detail::Brief {
         page.gap();
         seen::write_dismissed(&mut page, report);

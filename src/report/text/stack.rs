@@ -34,7 +34,8 @@ pub fn write(
             function.push_str(" (inlined)");
         }
         match frame.found {
-            Some(Found::SymtabUnsized) => function.push_str(" (nearest symbol)"),
+            Some(Found::SymtabUnsized | Found::PdbPublic) => function.push_str(" (nearest symbol)"),
+            Some(Found::ExportNearest) => function.push_str(" (nearest export)"),
             Some(Found::Unverified) => function.push_str(" (unverified)"),
             _ => {}
         }
