@@ -4,6 +4,7 @@
 
 #[path = "html/browser.rs"]
 mod browser;
+#[allow(dead_code, reason = "tests of the text use the rest")]
 mod sample;
 
 use sample::{full, growth, hostile, nothing, over_release};
