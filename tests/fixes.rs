@@ -5,10 +5,14 @@
 mod articles;
 #[path = "fixes/catalogue.rs"]
 mod catalogue;
+#[path = "fixes/changelogs.rs"]
+mod changelogs;
 #[path = "fixes/dismissed.rs"]
 mod dismissed;
 #[path = "fixes/format.rs"]
 mod format;
+#[path = "fixes/many.rs"]
+mod many;
 mod support;
 #[path = "fixes/suspect.rs"]
 mod suspect;

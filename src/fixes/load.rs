@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::document::Document;
-use super::entry::{Entry, Origin, RemedyKind, Signature};
+use super::entry::{Check, Entry, Origin, RemedyKind, Signature};
 use super::findings::Findings;
 use super::lines;
 use super::problem::Problem;
@@ -74,8 +74,29 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
     if document.sources.is_empty() {
         findings.add("sources", "a fix without a source is a rumour: name at least one");
     }
-    if document.lines.is_empty() {
-        findings.add("lines", "at least one product line is needed");
+    let unfixed = matches!(
+        document.remedy.kind,
+        RemedyKind::None | RemedyKind::Configuration | RemedyKind::CodeChange
+    );
+    if document.lines.is_empty() && !unfixed {
+        let text = "at least one product line is needed, unless the remedy is `none`, `configuration` or \
+                    `code-change`: what is installed can only be judged by versions or levels";
+        findings.add("lines", text);
+    }
+    for (at, condition) in document.conditions.iter().enumerate() {
+        if condition.says.trim().is_empty() {
+            findings.add(&format!("conditions.{at}"), "say the condition in a sentence");
+        }
+        if let Some(Check::Setting { values, .. }) = &condition.check
+            && values.is_empty()
+        {
+            findings.add(&format!("conditions.{at}"), "name the `values` with which it holds");
+        }
+    }
+    for (at, relation) in document.relations.iter().enumerate() {
+        if relation.id == document.id {
+            findings.add(&format!("relations.{at}.id"), "an entry has no relation to itself");
+        }
     }
     for (at, setting) in document.settings.iter().enumerate() {
         if setting.off.contains(&setting.on) {

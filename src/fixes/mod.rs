@@ -5,6 +5,8 @@
 mod evidence;
 mod matched;
 
+mod builds;
+pub mod changelog;
 mod document;
 pub mod entry;
 mod product;
@@ -13,6 +15,7 @@ pub mod version;
 mod catalogue;
 mod embedded;
 mod findings;
+mod index;
 mod lines;
 mod load;
 mod problem;
@@ -21,10 +24,13 @@ mod answer;
 mod matcher;
 mod show;
 
+pub use builds::Deduced;
 pub use catalogue::{Catalogue, check};
 pub use evidence::{Evidence, EvidenceFrame, EvidenceKind};
-pub use matched::{Match, Reason, Remedy, Standing, Status};
-pub use matcher::{MAX_MATCHES, concerns, explain, explain_dismissed, match_suspect};
+pub use matched::{Command, Match, Reason, Remedy, Standing, Status};
+pub use matcher::{
+    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, match_suspect,
+};
 pub use problem::{CatalogueError, Problem};
 pub use product::{Level, Product};
 pub use show::{list, show};

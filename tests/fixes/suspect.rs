@@ -49,6 +49,24 @@ impl Suspect {
         self
     }
 
+    /// The build-id of the module mapped last.
+    pub fn build_id(mut self, id: &str) -> Suspect {
+        self.modules.last_mut().unwrap().build_id = Some(id.to_owned());
+        self
+    }
+
+    /// The size of the file of the module mapped last.
+    pub fn size(mut self, bytes: u64) -> Suspect {
+        self.modules.last_mut().unwrap().file_size = Some(bytes);
+        self
+    }
+
+    /// Another kind of suspect.
+    pub fn of_kind(mut self, kind: EvidenceKind) -> Suspect {
+        self.kind = kind;
+        self
+    }
+
     /// Says which package owns the module mapped last.
     pub fn package(mut self, manager: PackageManager, version: &str, of: Option<&str>) -> Suspect {
         let module = self.modules.last_mut().unwrap();

@@ -5,8 +5,11 @@
 //! `docs/fixes.md` has the whole of the rules.
 
 mod clause;
+mod conditions;
 mod function_name;
 mod levels;
+mod package;
+mod score;
 mod settings;
 mod signature;
 mod versions;
@@ -27,24 +30,35 @@ pub const MAX_MATCHES: usize = 5;
 
 /// The fixes that fit a suspect, best first, at most [`MAX_MATCHES`].
 pub fn match_suspect(catalogue: &Catalogue, evidence: &Evidence<'_>) -> Vec<Match> {
-    let view = View::new(evidence);
-    let entries = catalogue.entries().filter(|entry| !view.cannot_fit(entry));
-    let mut matches: Vec<Match> = entries
-        .map(|entry| judge(entry, &view))
-        .filter(|found| found.status != Status::DoesNotApply)
-        .collect();
-    rank(&mut matches);
+    let view = View::new(catalogue, evidence);
+    let entries = candidates(catalogue, &view);
+    let matches = entries.map(|entry| judge(entry, &view));
+    let mut matches = rank(matches.filter(|(_, m)| m.status != Status::DoesNotApply).collect());
     matches.truncate(MAX_MATCHES);
     matches
+}
+
+/// Against how many entries [`match_suspect`] holds a suspect in full: the rest cannot fit, by what their signatures
+/// name. This is the work that a match takes.
+pub fn candidate_count(catalogue: &Catalogue, evidence: &Evidence<'_>) -> usize {
+    candidates(catalogue, &View::new(catalogue, evidence)).count()
+}
+
+fn candidates<'c>(
+    catalogue: &'c Catalogue,
+    view: &View<'_>,
+) -> impl Iterator<Item = &'c Entry> + use<'c> {
+    let found = catalogue.index().candidates(view.evidence, &view.functions);
+    let kept = found.into_iter().filter_map(|at| catalogue.at(at));
+    let kept: Vec<&Entry> = kept.filter(|entry| !view.cannot_fit(entry)).collect();
+    kept.into_iter()
 }
 
 /// Every fix of the catalogue held against a suspect, best first, those that do not apply last,
 /// each with the reason for every clause.
 pub fn explain(catalogue: &Catalogue, evidence: &Evidence<'_>) -> Vec<Match> {
-    let view = View::new(evidence);
-    let mut matches: Vec<Match> = catalogue.entries().map(|entry| judge(entry, &view)).collect();
-    rank(&mut matches);
-    matches
+    let view = View::new(catalogue, evidence);
+    rank(catalogue.entries().map(|entry| judge(entry, &view)).collect())
 }
 
 /// Every fix of the catalogue held against a site that ran and is no suspect, in the catalogue's
@@ -55,8 +69,8 @@ pub fn explain_dismissed(
     evidence: &Evidence<'_>,
     verdict: &str,
 ) -> Vec<Match> {
-    let view = View::dismissed(evidence, verdict);
-    catalogue.entries().map(|entry| judge(entry, &view)).collect()
+    let view = View::dismissed(catalogue, evidence, verdict);
+    catalogue.entries().map(|entry| judge(entry, &view).1).collect()
 }
 
 /// Whether any fix of the catalogue names this module as part of its signature.
@@ -68,47 +82,63 @@ pub fn concerns(catalogue: &Catalogue, module: &ModuleIdentity) -> bool {
     })
 }
 
-fn rank(matches: &mut [Match]) {
-    matches.sort_by(|a, b| {
-        let by_fit = || b.confidence.total_cmp(&a.confidence);
+fn rank(mut matches: Vec<(f64, Match)>) -> Vec<Match> {
+    matches.sort_by(|(a_held, a), (b_held, b)| {
+        let by_fit = || b.confidence.total_cmp(&a.confidence).then(b_held.total_cmp(a_held));
         a.status.cmp(&b.status).then_with(by_fit).then_with(|| a.id.cmp(&b.id))
     });
+    matches.into_iter().map(|(_, found)| found).collect()
 }
 
-fn judge(entry: &Entry, view: &View<'_>) -> Match {
+/// Judges an entry; with the weight of the clauses of its signature that hold.
+fn judge(entry: &Entry, view: &View<'_>) -> (f64, Match) {
     let signature = signature::judge(entry, view);
     let (state, line_reasons) = judge_lines(entry, view);
     let settings = settings::judge(&entry.settings, view.evidence.facts);
-    let status = if signature.hit {
-        match view.dismissed {
-            None => decide(&signature.clauses, state, &settings),
-            Some(_) => decide_dismissed(&signature.clauses, state, &settings),
-        }
-    } else {
+    let conditions = conditions::judge(&entry.conditions, view);
+    let failed = conditions.iter().any(|reason| reason.standing == Standing::No);
+    let vague = signature::is_vague(entry);
+    let status = if !signature.hit || failed || (vague && state != Judgement::Affected) {
         Status::DoesNotApply
+    } else {
+        let decide = if view.dismissed.is_some() { decide_dismissed } else { decide };
+        match decide(&signature.clauses, state, &settings) {
+            Status::Applies if vague => Status::Possible,
+            status => status,
+        }
     };
-    let confidence = match status {
-        Status::DoesNotApply => 0.0,
-        _ => confidence(entry, &signature.clauses),
+    let score = score::score(entry, &signature.clauses);
+    let (confidence, says) = match status {
+        Status::DoesNotApply => (0.0, String::new()),
+        _ => (score.value, score.says),
     };
     let mut reasons: Vec<Reason> =
         signature.clauses.into_iter().map(|clause| clause.reason).collect();
+    if vague {
+        reasons.push(Reason {
+            clause: "signature".to_owned(),
+            standing: Standing::Unknown,
+            text: "the source tells the process and nothing of what allocates, so this is one of many \
+                   possible causes; it counts only where a version that the source is about is established"
+                .to_owned(),
+        });
+    }
     reasons.extend(line_reasons);
     reasons.extend(settings);
-    reasons.extend(entry.conditions.iter().map(|condition| Reason {
-        clause: "condition".to_owned(),
-        standing: Standing::Unknown,
-        text: format!("{condition} (a trace cannot show this; confirm it)"),
-    }));
-    Match {
+    reasons.extend(conditions);
+    let found = Match {
         id: entry.id.clone(),
         title: entry.title.clone(),
         status,
         confidence,
+        score: says,
         reasons,
         remedy: entry.remedy_for(status),
+        related: entry.related(status),
         source: entry.source_line(),
-    }
+        origin: entry.origin_line(),
+    };
+    (score.held, found)
 }
 
 /// What versions and levels come to.
@@ -122,14 +152,27 @@ enum Judgement {
 
 /// Judges every product line and goes by the one that says most.
 fn judge_lines(entry: &Entry, view: &View<'_>) -> (Judgement, Vec<Reason>) {
+    if entry.lines.is_empty() {
+        let text = "no version decides: the source names none that has it or none that has it not";
+        let (clause, standing) = ("version".to_owned(), Standing::Unknown);
+        return (Judgement::Unknown, vec![Reason { clause, standing, text: text.to_owned() }]);
+    }
     let judged = entry.lines.iter().map(|line| judge_line(entry, line, view));
     judged.min_by_key(|judged| judged.0).unwrap_or((Judgement::Unknown, Vec::new()))
 }
 
 fn judge_line(entry: &Entry, line: &Line, view: &View<'_>) -> (Judgement, Vec<Reason>) {
     let (files, mut reasons) = versions::judge(entry, line, view);
-    let (product, reason) = levels::judge(line, view.evidence.facts);
+    let (product, reason) = levels::judge(line, view);
     reasons.extend(reason);
+    if let Some(platform) = &line.platform {
+        let reason = conditions::platform(platform, view);
+        let elsewhere = reason.standing == Standing::No;
+        reasons.push(reason);
+        if elsewhere {
+            return (Judgement::NotOurs, reasons);
+        }
+    }
     let judgement = if line.files.is_empty() {
         match product {
             Finding::Fixed => Judgement::Fixed,
@@ -177,22 +220,4 @@ fn decide_dismissed(signature: &[Clause], state: Judgement, settings: &[Reason])
     } else {
         Status::DoesNotApply
     }
-}
-
-/// How well the signature fits: the share of its clauses that hold, an unknown one counting
-/// less than half, bounded by how much a signature of this kind can tell.
-fn confidence(entry: &Entry, clauses: &[Clause]) -> f64 {
-    let value = |clause: &Clause| match clause.standing() {
-        Standing::Yes => 1.0,
-        Standing::Unknown => 0.4,
-        Standing::No => 0.0,
-    };
-    let whole: f64 = clauses.iter().map(|clause| clause.weight).sum();
-    let held: f64 = clauses.iter().map(|clause| clause.weight * value(clause)).sum();
-    let bound = match (&entry.signature.inferred, entry.signature.frames.is_empty()) {
-        (Some(_), _) => 0.5,
-        (None, true) => 0.6,
-        (None, false) => 0.95,
-    };
-    if whole > 0.0 { (held / whole * bound * 100.0).round() / 100.0 } else { 0.0 }
 }

@@ -49,17 +49,26 @@ pub(super) fn judge(entry: &Entry, view: &View<'_>) -> Judged {
     clauses.extend(absent(&signature.absent, view));
     clauses.extend(allocator(&signature.allocators, view.evidence.function));
     clauses.extend(bytes(entry, view));
+    clauses.extend(entry.signature.amounts.iter().map(|amount| {
+        let text = format!("the source counts {}; no trace does", amount.in_words());
+        Clause::telling("amount", Unknown, 0.0, text)
+    }));
     if view.dismissed.is_none() {
         clauses.extend(blocks(entry, view));
     }
     Judged { clauses, hit }
 }
 
+/// Whether a signature names nothing but the process: any of its leaks would look like this.
+pub(super) fn is_vague(entry: &Entry) -> bool {
+    let signature = &entry.signature;
+    let own = |name: &String| signature.processes.iter().any(|p| p.eq_ignore_ascii_case(name));
+    signature.frames.is_empty()
+        && signature.modules.as_ref().is_some_and(|modules| modules.any.iter().all(own))
+}
+
 fn evidence(entry: &Entry, view: &View<'_>) -> Clause {
-    let what = |kind| match kind {
-        EvidenceKind::Accumulation => "blocks that accumulate",
-        EvidenceKind::OverRelease => "a block freed more often than allocated",
-    };
+    let what = EvidenceKind::in_words;
     if let Some(verdict) = view.dismissed {
         let text = format!(
             "the site ran and is no suspect ({verdict}); the fix is about {}",

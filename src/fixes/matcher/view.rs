@@ -5,6 +5,8 @@
 use unfreed_symbols::ModuleIdentity;
 
 use super::function_name;
+use crate::fixes::catalogue::Catalogue;
+use crate::fixes::changelog::Changelogs;
 use crate::fixes::entry::{Entry, Step};
 use crate::fixes::evidence::Evidence;
 
@@ -13,6 +15,8 @@ pub(super) struct View<'v> {
     pub evidence: &'v Evidence<'v>,
     /// For a site that is no suspect: its verdict. Only a fix that is there can say anything of it.
     pub dismissed: Option<&'v str>,
+    /// What the packages of the target say of themselves.
+    pub changelogs: &'v Changelogs,
     /// The bare function name of each frame of the stack.
     pub functions: Vec<Option<&'v str>>,
     /// The distinct modules on the stack, by identity.
@@ -22,7 +26,7 @@ pub(super) struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    pub(super) fn new(evidence: &'v Evidence<'v>) -> View<'v> {
+    pub(super) fn new(catalogue: &'v Catalogue, evidence: &'v Evidence<'v>) -> View<'v> {
         let mut modules: Vec<&ModuleIdentity> = Vec::new();
         for module in evidence.stack.iter().filter_map(|frame| frame.module) {
             if !modules.contains(&module) {
@@ -32,6 +36,7 @@ impl<'v> View<'v> {
         View {
             evidence,
             dismissed: None,
+            changelogs: catalogue.changelogs(),
             functions: evidence.stack.iter().map(|f| f.function.map(function_name::bare)).collect(),
             modules,
             process: program(evidence.process),
@@ -39,8 +44,12 @@ impl<'v> View<'v> {
     }
 
     /// A site that is no suspect, with its verdict.
-    pub(super) fn dismissed(evidence: &'v Evidence<'v>, verdict: &'v str) -> View<'v> {
-        View { dismissed: Some(verdict), ..View::new(evidence) }
+    pub(super) fn dismissed(
+        catalogue: &'v Catalogue,
+        evidence: &'v Evidence<'v>,
+        verdict: &'v str,
+    ) -> View<'v> {
+        View { dismissed: Some(verdict), ..View::new(catalogue, evidence) }
     }
 
     /// Whether the process is one of these; no names mean any.
