@@ -31,6 +31,8 @@ pub(super) struct Document {
     pub signature: Signature,
     #[serde(default)]
     pub faulty: Faulty,
+    /// [`NOT_STATED`], in place of `lines`.
+    pub versions: Option<String>,
     #[serde(default)]
     pub lines: Vec<DocumentLine>,
     #[serde(default)]

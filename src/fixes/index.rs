@@ -6,11 +6,12 @@ use rustc_hash::FxHashMap;
 
 use super::entry::Entry;
 use super::evidence::Evidence;
+use super::matcher::unnumbered;
 
 /// Where each entry stands in the catalogue, by what its signature names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// By the lower-case name of a module of the signature.
+    /// By the name of a module of the signature, in lower case and without a soname's number.
     modules: FxHashMap<String, Vec<u32>>,
     /// By the last part of a telling function's name (`OpenMsgStore`).
     functions: FxHashMap<String, Vec<u32>>,
@@ -23,7 +24,7 @@ impl Index {
         for (at, entry) in (0u32..).zip(entries) {
             let signature = &entry.signature;
             for name in signature.modules.iter().flat_map(|modules| &modules.any) {
-                add(&mut index.modules, name.to_ascii_lowercase(), at);
+                add(&mut index.modules, key(name), at);
             }
             let telling = signature.frames.iter().filter(|step| !step.common);
             for name in telling.flat_map(|step| &step.any) {
@@ -49,7 +50,7 @@ impl Index {
                     continue;
                 }
                 seen.push(name);
-                found.extend(self.modules.get(&name.to_ascii_lowercase()).into_iter().flatten());
+                found.extend(self.modules.get(&key(name)).into_iter().flatten());
             }
         }
         for function in functions.iter().flatten() {
@@ -66,6 +67,11 @@ fn add(map: &mut FxHashMap<String, Vec<u32>>, name: String, at: u32) {
     if places.last() != Some(&at) {
         places.push(at);
     }
+}
+
+/// A module's name as the index has it: an entry may mean every version of a library.
+fn key(name: &str) -> String {
+    unnumbered(name).to_ascii_lowercase()
 }
 
 /// A qualified name fits the end of a longer one, so both have this part in common.

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use super::document::Document;
+use super::document::{Document, NOT_STATED};
 use super::entry::{Check, Entry, Origin, RemedyKind, Signature};
+use super::evidence::EvidenceKind;
 use super::findings::Findings;
 use super::lines;
 use super::problem::Problem;
@@ -78,10 +79,15 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
         document.remedy.kind,
         RemedyKind::None | RemedyKind::Configuration | RemedyKind::CodeChange
     );
-    if document.lines.is_empty() && !unfixed {
-        let text = "at least one product line is needed, unless the remedy is `none`, `configuration` or \
-                    `code-change`: what is installed can only be judged by versions or levels";
-        findings.add("lines", text);
+    match (document.lines.is_empty(), document.versions.as_deref()) {
+        (true, None) if !unfixed => {
+            let text = "at least one product line is needed: what is installed can only be judged by versions or \
+                        levels. Where the source states none, write `versions = \"not stated\"`";
+            findings.add("lines", text);
+        }
+        (true, Some(NOT_STATED)) | (_, None) => {}
+        (true, Some(_)) => findings.add("versions", "write `not stated`, or product lines"),
+        (false, Some(_)) => findings.add("versions", "there are product lines; leave it out"),
     }
     for (at, condition) in document.conditions.iter().enumerate() {
         if condition.says.trim().is_empty() {
@@ -112,7 +118,8 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
 
 fn check_signature(signature: &Signature, findings: &mut Findings<'_>) {
     let modules = signature.modules.as_ref();
-    if modules.is_none() && signature.frames.iter().all(|step| step.common) {
+    let seen = signature.evidence != EvidenceKind::Untraced;
+    if seen && modules.is_none() && signature.frames.iter().all(|step| step.common) {
         let text = "a signature needs `modules`, or a step in `frames` that is not `common`: \
                     without either it would fit almost anything";
         findings.add("signature", text);

@@ -5,6 +5,7 @@
 use super::settings::{canonical, same_value};
 use super::view::{View, is_called};
 use crate::event::FactKind;
+use crate::fixes::builds::Deduced;
 use crate::fixes::entry::{Check, Condition};
 use crate::fixes::matched::{Reason, Standing};
 use crate::fixes::product::Product;
@@ -53,7 +54,8 @@ fn hold(check: &Check, view: &View<'_>) -> (Standing, String) {
     }
 }
 
-/// Whether a product is there: a fact says so, or says that it was looked for in vain, or names another of its family.
+/// Whether a product is there: a fact says so, or says that it was looked for in vain, or names another of its family;
+/// where no fact speaks, the builds of its own programs do.
 fn product(name: &str, view: &View<'_>) -> (Standing, String) {
     let wanted = Product::parse(name);
     let facts = view.evidence.facts.iter().filter(|fact| fact.kind == FactKind::Product);
@@ -71,8 +73,13 @@ fn product(name: &str, view: &View<'_>) -> (Standing, String) {
             _ => {}
         }
     }
-    match sibling {
-        Some(other) => (Standing::No, format!("the target has {other}")),
+    if let Some(other) = sibling {
+        return (Standing::No, format!("the target has {other}"));
+    }
+    let mut deduced = view.evidence.modules.iter().filter_map(|module| Deduced::of(module));
+    match deduced.find(|deduced| deduced.is_of(&wanted) || deduced.is_sibling_of(&wanted)) {
+        Some(own) if own.is_of(&wanted) => (Standing::Yes, format!("{} is of {name}", own.by)),
+        Some(other) => (Standing::No, format!("{} is of {}", other.by, other.product)),
         None => (Standing::Unknown, format!("whether the target has {name} was not read")),
     }
 }
@@ -82,4 +89,10 @@ pub(super) fn platform(name: &str, view: &View<'_>) -> Reason {
     let (standing, seen) = product(name, view);
     let text = format!("the source is about {name} only ({seen})");
     Reason { clause: "platform".to_owned(), standing, text }
+}
+
+/// Whether something that was recorded shows that the entry is about this target: a checked condition holds.
+pub(super) fn is_established(conditions: &[Condition], view: &View<'_>) -> bool {
+    let mut checks = conditions.iter().filter_map(|condition| condition.check.as_ref());
+    checks.any(|check| hold(check, view).0 == Standing::Yes)
 }

@@ -23,6 +23,7 @@ use clause::Clause;
 use levels::Finding;
 use unfreed_symbols::ModuleIdentity;
 use versions::State;
+pub(super) use view::unnumbered;
 use view::{View, is_called};
 
 /// More matches than this are no help to anybody.
@@ -98,12 +99,17 @@ fn judge(entry: &Entry, view: &View<'_>) -> (f64, Match) {
     let conditions = conditions::judge(&entry.conditions, view);
     let failed = conditions.iter().any(|reason| reason.standing == Standing::No);
     let vague = signature::is_vague(entry);
-    let status = if !signature.hit || failed || (vague && state != Judgement::Affected) {
+    // Growth in a process of that name is no reason to name a fix: what the source is about must be there.
+    let there = state == Judgement::Affected
+        || (state == Judgement::Unknown && conditions::is_established(&entry.conditions, view));
+    let status = if !signature.hit || failed || (vague && !there) {
         Status::DoesNotApply
     } else {
         let decide = if view.dismissed.is_some() { decide_dismissed } else { decide };
         match decide(&signature.clauses, state, &settings) {
             Status::Applies if vague => Status::Possible,
+            // Of many fixes in a module, those whose functions nobody saw are no news once they are there.
+            Status::AlreadyFixed if !signature.tells => Status::DoesNotApply,
             status => status,
         }
     };

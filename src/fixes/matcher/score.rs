@@ -4,7 +4,7 @@
 
 use super::clause::Clause;
 use super::signature::is_vague;
-use crate::fixes::entry::Entry;
+use crate::fixes::entry::{Entry, Read};
 use crate::fixes::matched::Standing;
 
 /// What an unknown clause counts.
@@ -34,6 +34,9 @@ pub(super) fn score(entry: &Entry, clauses: &[Clause]) -> Score {
     let (bound, why) = match (&entry.signature.inferred, entry.signature.frames.is_empty()) {
         _ if is_vague(entry) => (0.3, "the signature names the process alone"),
         (Some(_), _) => (0.5, "the signature is inferred"),
+        _ if entry.sources.iter().all(|source| source.read == Read::Excerpt) => {
+            (0.6, "only a part of the source was read")
+        }
         (None, true) => (0.6, "the signature names modules and no function"),
         (None, false) => (0.95, "the signature names functions"),
     };

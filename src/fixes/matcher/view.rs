@@ -111,11 +111,26 @@ impl<'v> View<'v> {
     }
 }
 
-/// Whether a module goes by this name: its file's or its soname. Windows does not tell case apart,
-/// and no two modules elsewhere differ in case alone.
+/// Whether a module goes by this name: its file's or its soname. Windows does not tell case apart, and no two modules
+/// elsewhere differ in case alone. A library named without a number (`libetpan.so`) is every version of it.
 pub(super) fn is_called(module: &ModuleIdentity, name: &str) -> bool {
-    module.name.eq_ignore_ascii_case(name)
-        || module.soname.as_ref().is_some_and(|soname| soname.eq_ignore_ascii_case(name))
+    let is = |its: &str| {
+        its.eq_ignore_ascii_case(name)
+            || (ends_unnumbered(name) && unnumbered(its).eq_ignore_ascii_case(name))
+    };
+    is(&module.name) || module.soname.as_deref().is_some_and(is)
+}
+
+fn ends_unnumbered(name: &str) -> bool {
+    name.len() > 3 && name.ends_with(".so")
+}
+
+/// A library's name without the numbers after `.so`; any other name as it is.
+pub(in crate::fixes) fn unnumbered(name: &str) -> &str {
+    match name.find(".so.") {
+        Some(at) => name.get(..at + 3).unwrap_or(name),
+        None => name,
+    }
 }
 
 fn program(name: &str) -> &str {
