@@ -9,6 +9,8 @@ mod catalogue;
 mod changelogs;
 #[path = "fixes/dismissed.rs"]
 mod dismissed;
+#[path = "fixes/draft.rs"]
+mod draft;
 #[path = "fixes/entries.rs"]
 mod entries;
 #[path = "fixes/format.rs"]

@@ -111,7 +111,7 @@ impl Entry {
     }
 
     /// Who vouches for it, where that is not unfreed.
-    pub(super) fn origin_line(&self) -> Option<String> {
+    pub fn origin_line(&self) -> Option<String> {
         match &self.origin {
             Origin::Embedded => None,
             Origin::User(path) => {

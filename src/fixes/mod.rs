@@ -12,6 +12,8 @@ pub mod entry;
 mod product;
 pub mod version;
 
+pub mod draft;
+
 mod catalogue;
 mod embedded;
 mod findings;
@@ -29,7 +31,7 @@ pub use catalogue::{Catalogue, check};
 pub use evidence::{Evidence, EvidenceFrame, EvidenceKind};
 pub use matched::{Command, Match, Reason, Remedy, Standing, Status};
 pub use matcher::{
-    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, match_suspect,
+    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, match_suspect,
 };
 pub use problem::{CatalogueError, Problem};
 pub use product::{Level, Product};

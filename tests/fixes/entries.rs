@@ -57,11 +57,12 @@ fn stem(name: &str) -> &str {
     name.split_once(".so.").map_or(name, |(_, number)| &name[..name.len() - number.len() - 1])
 }
 
+/// One entry, held against a suspect.
 fn held(catalogue: &Catalogue, suspect: &Suspect, id: &str) -> Match {
-    let all = explain(catalogue, &suspect.evidence());
-    all.into_iter()
-        .find(|found| found.id == id)
-        .unwrap_or_else(|| panic!("{id} is in the catalogue"))
+    let entry = catalogue.get(id).unwrap_or_else(|| panic!("{id} is in the catalogue"));
+    let mut alone = Catalogue::default();
+    alone.insert(entry.clone());
+    explain(&alone, &suspect.evidence()).remove(0)
 }
 
 fn expect(catalogue: &Catalogue, suspect: &Suspect, id: &str, status: Status, what: &str) {

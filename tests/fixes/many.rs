@@ -26,7 +26,7 @@ fn a_suspect_is_held_against_the_few_entries_that_name_what_it_shows() {
 #[test]
 fn the_index_finds_what_the_whole_catalogue_gives() {
     let catalogue = catalogue();
-    for suspect in suspects(20) {
+    for suspect in suspects(8) {
         let evidence = suspect.evidence();
         let mut all = explain(&catalogue, &evidence);
         all.retain(|found| found.status != Status::DoesNotApply);

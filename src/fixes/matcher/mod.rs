@@ -83,6 +83,12 @@ pub fn concerns(catalogue: &Catalogue, module: &ModuleIdentity) -> bool {
     })
 }
 
+/// Whether any fix of the catalogue is judged by this module's version.
+pub fn is_judged(catalogue: &Catalogue, module: &ModuleIdentity) -> bool {
+    let lines = catalogue.entries().flat_map(|entry| &entry.lines);
+    lines.flat_map(|line| &line.files).any(|file| is_called(module, &file.name))
+}
+
 fn rank(mut matches: Vec<(f64, Match)>) -> Vec<Match> {
     matches.sort_by(|(a_held, a), (b_held, b)| {
         let by_fit = || b.confidence.total_cmp(&a.confidence).then(b_held.total_cmp(a_held));
