@@ -24,6 +24,7 @@ mod problem;
 
 mod answer;
 mod matcher;
+mod page;
 mod show;
 
 pub use builds::Deduced;
@@ -33,6 +34,7 @@ pub use matched::{Command, Match, Reason, Remedy, Standing, Status};
 pub use matcher::{
     MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, match_suspect,
 };
+pub use page::page;
 pub use problem::{CatalogueError, Problem};
 pub use product::{Level, Product};
 pub use show::{list, show};

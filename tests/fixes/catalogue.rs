@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use unfreed::fixes::entry::Origin;
-use unfreed::fixes::{Catalogue, CatalogueError, check, list, show};
+use unfreed::fixes::{Catalogue, CatalogueError, check, list, page, show};
 
 fn directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixes"))
@@ -25,6 +25,44 @@ fn every_file_in_fixes_is_embedded() {
 #[test]
 fn the_catalogue_passes_its_own_check() {
     assert_eq!(check(directory()).unwrap(), []);
+}
+
+/// `UPDATE_CATALOGUE=1` writes the page anew.
+#[test]
+fn the_page_of_the_catalogue_is_current() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/catalogue.md"));
+    let wanted = page(&Catalogue::embedded().unwrap());
+    if std::env::var_os("UPDATE_CATALOGUE").is_some() {
+        fs::write(path, &wanted).unwrap();
+    }
+    let there = fs::read_to_string(path).unwrap_or_default();
+    assert!(there == wanted, "docs/catalogue.md is not current: UPDATE_CATALOGUE=1 writes it anew");
+    for entry in Catalogue::embedded().unwrap().entries() {
+        assert!(wanted.contains(&format!("## {}\n", entry.id)), "{}", entry.id);
+    }
+}
+
+#[test]
+fn relations_between_entries_of_the_catalogue_hold_both_ways() {
+    use unfreed::fixes::entry::RelationKind::{
+        RecursAfter, RecursIn, Residual, ResidualAfter, Sibling,
+    };
+    let catalogue = Catalogue::embedded().unwrap();
+    for entry in catalogue.entries() {
+        for relation in &entry.relations {
+            let back = match relation.kind {
+                RecursIn => RecursAfter,
+                RecursAfter => RecursIn,
+                Residual => ResidualAfter,
+                ResidualAfter => Residual,
+                Sibling => Sibling,
+                _ => continue,
+            };
+            let Some(other) = catalogue.get(&relation.id) else { continue };
+            let told = other.relations.iter().any(|r| r.kind == back && r.id == entry.id);
+            assert!(told, "{} has a relation to {} that does not lead back", entry.id, other.id);
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, name, words};
 use super::style::Detail;
+use super::vendor;
 use crate::fixes::{Match, Standing, Status};
 
 /// Where the text of a fix begins.
@@ -59,10 +60,13 @@ pub fn write(page: &mut Page, indent: usize, group: &Group<'_>, detail: Detail) 
                 words("."),
             ],
         );
-        return;
     }
-    for fix in all {
+    let next = detail > Detail::Brief && vendor::is_next(&all);
+    for fix in &all {
         one(page, indent, fix, detail);
+    }
+    if next {
+        vendor::write(page, indent, COLUMN, group, &all);
     }
 }
 

@@ -17,6 +17,7 @@ mod stack;
 pub mod style;
 mod suspect;
 pub mod units;
+mod vendor;
 
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
 pub use headline::nothing as write_nothing;
