@@ -125,3 +125,26 @@ fn what_is_no_changelog_is_none() {
     assert_eq!(Changelog::parse(DEBIAN).unwrap().source(), Some("x"));
     assert_eq!(Changelog::parse(RPM_TEXT).unwrap().source(), None);
 }
+
+/// As in Debian 12: the package is made from 2.0.11 and names CVE-2023-28366, which upstream fixed in 2.0.16; of the plug-in's
+/// topic, fixed in 2.0.15, it says nothing.
+#[test]
+fn debian_s_mosquitto_has_one_backport_and_not_another() {
+    let mut catalogue = Catalogue::embedded().unwrap();
+    let text = "mosquitto (2.0.11-1.2+deb12u2) bookworm; urgency=medium\n\n  * Further for CVE-2023-28366.\n";
+    let mut changelogs = Changelogs::default();
+    changelogs.insert("mosquitto", Changelog::parse(text).unwrap());
+    catalogue.set_changelogs(changelogs);
+    let broker = |function: &str| {
+        Suspect::accumulating("mosquitto")
+            .module("mosquitto", "")
+            .package(Dpkg, "2.0.11-1.2+deb12u2", Some("debian 12"))
+            .blame("mosquitto", function)
+            .frame("mosquitto", "handle__publish")
+    };
+    let found =
+        check(&catalogue, &broker("db__message_insert"), "MOSQUITTO-6113eac9", AlreadyFixed);
+    says(&found, "version", Standing::No, "2.0.11-1.2+deb12u2 names CVE-2023-28366");
+    let found = check(&catalogue, &broker("packet__read_string"), "MOSQUITTO-5f57de21", Possible);
+    says(&found, "version", Standing::Unknown, "names none of 5f57de21");
+}

@@ -21,6 +21,7 @@ use super::evidence::Evidence;
 use super::matched::{Match, Reason, Standing, Status};
 use clause::Clause;
 use levels::Finding;
+use signature::Judged;
 use unfreed_symbols::ModuleIdentity;
 use versions::State;
 pub(super) use view::unnumbered;
@@ -33,8 +34,7 @@ pub const MAX_MATCHES: usize = 5;
 pub fn match_suspect(catalogue: &Catalogue, evidence: &Evidence<'_>) -> Vec<Match> {
     let view = View::new(catalogue, evidence);
     let entries = candidates(catalogue, &view);
-    let matches = entries.map(|entry| judge(entry, &view));
-    let mut matches = rank(matches.filter(|(_, m)| m.status != Status::DoesNotApply).collect());
+    let mut matches = rank(entries.filter_map(|entry| judge_fit(entry, &view)).collect());
     matches.truncate(MAX_MATCHES);
     matches
 }
@@ -99,7 +99,22 @@ fn rank(mut matches: Vec<(f64, Match)>) -> Vec<Match> {
 
 /// Judges an entry; with the weight of the clauses of its signature that hold.
 fn judge(entry: &Entry, view: &View<'_>) -> (f64, Match) {
+    judge_further(entry, view, signature::judge(entry, view))
+}
+
+/// The same, but nothing of an entry that does not apply: for its reasons nobody asked.
+fn judge_fit(entry: &Entry, view: &View<'_>) -> Option<(f64, Match)> {
     let signature = signature::judge(entry, view);
+    let fails = |clause: &Clause| clause.decides && clause.standing() == Standing::No;
+    if !signature.hit || signature.clauses.iter().any(fails) {
+        return None;
+    }
+    let (held, found) = judge_further(entry, view, signature);
+    (found.status != Status::DoesNotApply).then_some((held, found))
+}
+
+/// Versions, levels, settings and conditions, once the signature has been judged.
+fn judge_further(entry: &Entry, view: &View<'_>, signature: Judged) -> (f64, Match) {
     let (state, line_reasons) = judge_lines(entry, view);
     let settings = settings::judge(&entry.settings, view.evidence.facts);
     let conditions = conditions::judge(&entry.conditions, view);
