@@ -7,6 +7,7 @@
 mod article;
 mod facts;
 mod files;
+mod number;
 mod write;
 
 /// The longest article that is read: 100 times the longest yet.

@@ -4,6 +4,7 @@
 //! changes no status: a status says what is established by the trace, not what is true.
 //! `docs/fixes.md` has the whole of the rules.
 
+mod build;
 mod clause;
 mod conditions;
 mod function_name;

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use unfreed_symbols::{ModuleIdentity, Package, PackageManager};
 
+use super::build;
 use super::package;
 use super::view::{View, is_called};
 use crate::event::FactKind;
@@ -93,7 +94,7 @@ fn judge_module(
     view: &View<'_>,
 ) -> (State, String) {
     let name = &module.name;
-    if let Some(judged) = by_build(file, module) {
+    if let Some(judged) = build::judge(file, module) {
         return judged;
     }
     match Subject::of(line, module, Some(view)) {
@@ -119,29 +120,6 @@ fn judge_module(
         }
         Subject::Packaged(package) => package::judge(entry, file, package, view.changelogs),
     }
-}
-
-/// What a build-id or a size says, where the entry knows one: it tells more than any number.
-fn by_build(file: &LineFile, module: &ModuleIdentity) -> Option<(State, String)> {
-    let name = &module.name;
-    if let Some(id) = &module.build_id {
-        if file.fixed_builds.contains(id) {
-            return Some((State::Fixed, format!("{name} is build {id}, which has the fix")));
-        }
-        if file.affected_builds.contains(id) {
-            return Some((State::Affected, format!("{name} is build {id}, which has the fault")));
-        }
-    }
-    let wanted = file.fixed_size?;
-    let told = format!("the source tells the fixed {name} by date and size alone, {wanted} bytes");
-    Some(match module.file_size {
-        Some(size) if size == wanted => (State::Fixed, format!("{told}: this one has them")),
-        Some(size) => (
-            State::Unknown,
-            format!("{told}: this one has {size}, so it is older or newer; compare the dates"),
-        ),
-        None => (State::Unknown, format!("{told}; the size of this one was not read")),
-    })
 }
 
 /// What is known of a module's version.

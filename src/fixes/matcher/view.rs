@@ -29,7 +29,7 @@ impl<'v> View<'v> {
     pub(super) fn new(catalogue: &'v Catalogue, evidence: &'v Evidence<'v>) -> View<'v> {
         let mut modules: Vec<&ModuleIdentity> = Vec::new();
         for module in evidence.stack.iter().filter_map(|frame| frame.module) {
-            if !modules.contains(&module) {
+            if !modules.iter().any(|known| std::ptr::eq(*known, module) || *known == module) {
                 modules.push(module);
             }
         }
