@@ -32,7 +32,8 @@ pub use catalogue::{Catalogue, check};
 pub use evidence::{Evidence, EvidenceFrame, EvidenceKind};
 pub use matched::{Command, Match, Reason, Remedy, Standing, Status};
 pub use matcher::{
-    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, match_suspect,
+    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, match_dismissed,
+    match_suspect,
 };
 pub use page::page;
 pub use problem::{CatalogueError, Problem};

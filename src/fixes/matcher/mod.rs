@@ -75,11 +75,23 @@ pub fn explain_dismissed(
     catalogue.entries().map(|entry| judge(entry, &view).1).collect()
 }
 
-/// Whether any fix of the catalogue names this module as part of its signature.
+/// The same, of the entries alone that name something that the site's stack shows.
+pub fn match_dismissed(
+    catalogue: &Catalogue,
+    evidence: &Evidence<'_>,
+    verdict: &str,
+) -> Vec<Match> {
+    let view = View::dismissed(catalogue, evidence, verdict);
+    candidates(catalogue, &view).map(|entry| judge(entry, &view).1).collect()
+}
+
+/// Whether any fix of the catalogue names this module as part of its signature. A module in which only common functions
+/// are named, as those of the system are, is not what a fix is about.
 pub fn concerns(catalogue: &Catalogue, module: &ModuleIdentity) -> bool {
     catalogue.entries().any(|entry| {
         let modules = entry.signature.modules.iter().flat_map(|modules| &modules.any);
-        let frames = entry.signature.frames.iter().filter_map(|step| step.module.as_ref());
+        let telling = entry.signature.frames.iter().filter(|step| !step.common);
+        let frames = telling.filter_map(|step| step.module.as_ref());
         modules.chain(frames).any(|name| is_called(module, name))
     })
 }
