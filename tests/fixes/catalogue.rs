@@ -65,6 +65,18 @@ fn relations_between_entries_of_the_catalogue_hold_both_ways() {
     }
 }
 
+/// `#1793` of upstream is another bug in a distribution's changelog.
+#[test]
+fn no_reference_is_a_bare_number() {
+    for entry in Catalogue::embedded().unwrap().entries() {
+        for reference in entry.backports.iter().flat_map(|backports| &backports.references) {
+            let bare = reference.trim_start_matches('#').bytes().all(|b| b.is_ascii_digit());
+            let commit = reference.len() == 8 && entry.id.ends_with(reference.as_str());
+            assert!(!bare || commit, "{}: {reference}", entry.id);
+        }
+    }
+}
+
 #[test]
 fn no_entry_states_what_its_source_does_not() {
     let catalogue = Catalogue::embedded().unwrap();
