@@ -518,6 +518,39 @@ pub struct Exception {
     pub stack: StackId,
 }
 
+impl Exception {
+    /// What people call an exception of Windows by its code; `None` for those without a name of their own.
+    pub fn name_of(code: u32) -> Option<&'static str> {
+        Some(match code {
+            0x8000_0001 => "guard page violation",
+            0x8000_0002 => "datatype misalignment",
+            0x8000_0003 => "breakpoint",
+            0x8000_0004 => "single step",
+            0xc000_0005 => "access violation",
+            0xc000_0006 => "in-page error",
+            0xc000_0008 => "invalid handle",
+            0xc000_000d => "invalid parameter",
+            0xc000_0017 => "no memory",
+            0xc000_001d => "illegal instruction",
+            0xc000_0025 => "noncontinuable exception",
+            0xc000_008c => "array bounds exceeded",
+            0xc000_008e => "floating-point division by zero",
+            0xc000_0094 => "integer division by zero",
+            0xc000_0095 => "integer overflow",
+            0xc000_0096 => "privileged instruction",
+            0xc000_00fd => "stack overflow",
+            0xc000_0135 => "DLL not found",
+            0xc000_0374 => "heap corruption",
+            0xc000_0409 => "stack buffer overrun or fast fail",
+            0xc000_0417 => "invalid parameter of a C runtime function",
+            0xc000_0420 => "assertion failure",
+            0xe06d_7363 => "C++ exception",
+            0xe043_4352 | 0xe043_4f4d => ".NET exception",
+            _ => return None,
+        })
+    }
+}
+
 /// What kinds of fact there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -550,11 +583,27 @@ pub struct Scan {
     pub stopped: Time,
     /// Bytes of its memory that were read.
     pub read: Bytes,
-    /// Whether all its blocks were known. If not, the memory between known ones may hold others, and
-    /// counted as referring to what it has addresses of.
+    /// Whether all its blocks were known, and all memory that may refer to them was read. Where blocks were not
+    /// known, the memory between known ones may hold others, and counted as referring to what it has addresses of.
     pub whole: bool,
     /// Why there is no result; `None` where there is one.
     pub failed: Option<String>,
+    /// What was not read.
+    pub unread: Unread,
+    /// Whether the memory is exactly of the moment of the event. If not, it is a core dump's: what was freed in
+    /// between seems lost.
+    pub exact: bool,
+}
+
+/// Memory that may refer to blocks and was not read: what only it refers to seems lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// What the process alone writes to.
+    pub own: Bytes,
+    /// What it shares with others.
+    pub shared: Bytes,
+    /// What it is, and whatever else is not known of the moment of the scan, in words.
+    pub what: Option<String>,
 }
 
 /// Live blocks of one stack that the same refers to.

@@ -12,6 +12,10 @@ pub mod collect;
 pub mod read;
 
 pub mod ledger;
+
+#[cfg(target_os = "linux")]
+pub mod dump;
+
 pub mod verdict;
 
 pub mod names;
@@ -19,3 +23,5 @@ pub mod names;
 pub mod fixes;
 
 pub mod report;
+
+pub mod export;

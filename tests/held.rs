@@ -13,7 +13,7 @@ const SECOND: u64 = 1_000_000_000;
 /// A minute of a process that works, with one site of which so many blocks per second stay.
 struct Story {
     ledger: Ledger,
-    born: Vec<u64>,
+    born: Vec<(u64, StackId)>,
 }
 
 fn event(at: u64, what: What) -> Event {
@@ -23,13 +23,38 @@ fn event(at: u64, what: What) -> Event {
 impl Story {
     /// `each` blocks of the site at each of these times, in milliseconds.
     fn new(times: impl Iterator<Item = u64>, each: u64) -> Story {
+        Story::of(times, each, 1, None)
+    }
+
+    /// The same in turn at so many depths of a recursion, of a process that may be sampled.
+    fn of(
+        times: impl Iterator<Item = u64>,
+        each: u64,
+        depths: u32,
+        sampled: Option<Bytes>,
+    ) -> Story {
         let mut ledger = Ledger::default();
-        let process = Process { pid: 7, from_start: true, ..Process::default() };
+        let process = Process { pid: 7, from_start: true, sampled, ..Process::default() };
         ledger.apply(&event(0, What::Process(Box::new(process))));
-        for offset in 1..3 {
+        let mut node = |caller, offset| {
             let frame = Frame { module: None, offset, trust: Trust::Table };
-            let node = StackNode { caller: StackId::COMPLETE, frame };
-            ledger.apply(&event(0, What::Stack(node)));
+            ledger.apply(&event(0, What::Stack(StackNode { caller, frame })));
+        };
+        node(StackId::COMPLETE, 1);
+        node(StackId::COMPLETE, 2);
+        let mut sites = vec![SITE];
+        let mut caller = StackId::COMPLETE;
+        // Each depth is two nodes: one deeper in the recursion, and where it allocates.
+        for depth in 0..depths - 1 {
+            let deeper = StackId(OTHERS.0 + 1 + 2 * depth);
+            node(caller, 3);
+            node(deeper, 1);
+            sites.push(StackId(deeper.0 + 1));
+            caller = deeper;
+        }
+        if depths > 1 {
+            // The first has the recursion's frame, too.
+            sites.remove(0);
         }
         let (heap, function, size) = (HeapId::DEFAULT, Function::Malloc, Bytes(32));
         let mut times = times.peekable();
@@ -44,9 +69,10 @@ impl Story {
             while times.next_if(|time| time * 1_000_000 <= now).is_some() {
                 for _ in 0..each {
                     let address = Address(0x10_0000 + 64 * born.len() as u64);
-                    let what = Alloc { address, size, stack: SITE, function, heap };
+                    let stack = sites[born.len() % sites.len()];
+                    let what = Alloc { address, size, stack, function, heap };
                     ledger.apply(&event(now, What::Alloc(what)));
-                    born.push(now);
+                    born.push((now, stack));
                 }
             }
         }
@@ -55,27 +81,41 @@ impl Story {
     }
 
     /// The scan: of every `of` blocks so many are referenced, from this kind of root.
-    fn scan(mut self, referenced: u64, of: u64, failed: Option<&str>) -> Judged {
-        let at = 60 * SECOND;
+    fn scan(self, referenced: u64, of: u64, failed: Option<&str>) -> Judged {
+        self.scanned(referenced, of, failed).judge()
+    }
+
+    fn scanned(mut self, referenced: u64, of: u64, failed: Option<&str>) -> Story {
         let failed = failed.map(str::to_owned);
-        let done = failed.is_none();
-        let scan = Scan { stopped: Time(1), read: Bytes(1), whole: true, failed };
+        self.tell(Scan { failed, ..done() }, referenced, of);
+        self
+    }
+
+    /// A scan, which replaces the one before.
+    fn tell(&mut self, scan: Scan, referenced: u64, of: u64) {
+        let at = 60 * SECOND;
+        let done = scan.failed.is_none();
         self.ledger.apply(&event(at, What::Scan(Box::new(scan))));
         let root = Root { kind: RootKind::Global, module: None, offset: 8 };
-        for (n, born) in self.born.iter().enumerate().filter(|_| done) {
+        for (n, (born, stack)) in self.born.iter().enumerate().filter(|_| done) {
             let root = (n as u64 % of < referenced).then_some(root);
-            let (stack, born, bytes) = (SITE, Time(*born), Bytes(32));
+            let (stack, born, bytes) = (*stack, Time(*born), Bytes(32));
             let reach = Reach { stack, born, root, blocks: 1, bytes, interior: 0 };
             self.ledger.apply(&event(at, What::Reach(Box::new(reach))));
         }
         self.ledger.apply(&event(at, What::Epoch));
-        self.judge()
     }
 
     fn judge(&self) -> Judged {
         let assessment = judge(&self.ledger);
         assessment.sites.into_iter().find(|judged| judged.stack == SITE).unwrap()
     }
+}
+
+/// A scan that saw all there is.
+fn done() -> Scan {
+    let (stopped, read, unread) = (Time(1), Bytes(1), Unread::default());
+    Scan { stopped, read, whole: true, failed: None, unread, exact: true }
 }
 
 fn steady() -> impl Iterator<Item = u64> {
@@ -138,4 +178,74 @@ fn lost_frees_explain_lost_blocks() {
     let after = story.scan(0, 1, None);
     assert_eq!(after.held, Held::Lost);
     assert_ne!(after.verdict, Verdict::Leak);
+}
+
+/// Each depth alone has lost too few to tell; together they keep losing.
+#[test]
+fn what_a_recursion_lost_at_many_depths_is_one_leak() {
+    let irregular = || (0..24).map(|n| n * n * 100);
+    let suspect = |story: &Story| {
+        let assessment = judge(&story.ledger);
+        let suspects = assessment.suspects(0.7);
+        assert!(suspects.len() <= 1, "{suspects:#?}");
+        suspects.first().map(|judged| (*judged).clone())
+    };
+    let before = Story::of(irregular(), 5, 11, None);
+    let after = Story::of(irregular(), 5, 11, None).scanned(0, 1, None);
+    assert!(suspect(&before).is_none_or(|judged| judged.verdict == Verdict::Growth));
+    let judged = suspect(&after).expect("a suspect");
+    assert_eq!((judged.verdict, judged.held), (Verdict::Leak, Held::Lost), "{judged:?}");
+    assert_eq!(judged.group.unwrap().sites, 10);
+    let lost = judged.evidence.iter().find(|fact| fact.fact == "lost").unwrap();
+    assert_eq!(lost.value, 120.0);
+    // And what is held at all depths is no leak.
+    let held = Story::of(irregular(), 5, 11, None).scanned(1, 1, None);
+    assert!(suspect(&held).is_none_or(|judged| judged.held == Held::Referenced));
+}
+
+/// A recorded block stands for others, also where only the scan tells that they are lost.
+#[test]
+fn what_a_sample_lost_is_scaled() {
+    let mean = Bytes(320);
+    let irregular = || (0..24).map(|n| n * n * 100);
+    let before = Story::of(irregular(), 1, 1, Some(mean)).judge();
+    assert!(!before.verdict.accumulates(), "{before:?}");
+    let judged = Story::of(irregular(), 1, 1, Some(mean)).scan(0, 1, None);
+    assert_eq!(judged.verdict, Verdict::Leak, "{judged:?}");
+    let whole = Story::of(irregular(), 1, 1, None).scan(0, 1, None);
+    assert_eq!(whole.verdict, Verdict::Leak, "{whole:?}");
+    let each = 1.0 / (1.0 - (-32.0_f64 / 320.0).exp());
+    let ratio = judged.growth_bytes_per_s / whole.growth_bytes_per_s;
+    assert!((ratio / each - 1.0).abs() < 0.01, "{ratio} for {each}");
+    let estimated = judged.estimated.unwrap().growth_bytes_per_s;
+    assert_eq!(estimated.value, judged.growth_bytes_per_s);
+    assert!(estimated.variance > 0.0);
+}
+
+/// Where memory of the process is missing, what lies there may refer to anything.
+#[test]
+fn a_scan_that_did_not_see_all_memory_accuses_nobody() {
+    let mut story = Story::new(steady(), 1);
+    let mut judged = |own, shared| {
+        let unread = Unread { own: Bytes(own), shared: Bytes(shared), what: None };
+        story.tell(Scan { whole: false, unread, ..done() }, 0, 1);
+        let now = story.judge();
+        (now.verdict, now.held)
+    };
+    assert_eq!(judged(0, 4096), (Verdict::Leak, Held::Lost));
+    assert_eq!(judged(4096, 0), (Verdict::Growth, Held::NotMeasured));
+}
+
+/// In the memory of a later moment all seems lost that was freed meanwhile: a part of the blocks says nothing.
+#[test]
+fn a_core_of_another_moment_accuses_only_where_nearly_all_is_lost() {
+    let mut story = Story::new(steady(), 1);
+    let mut judged = |exact, referenced| {
+        story.tell(Scan { whole: exact, exact, ..done() }, referenced, 20);
+        let now = story.judge();
+        (now.verdict, now.held)
+    };
+    assert_eq!(judged(true, 10), (Verdict::Leak, Held::Lost));
+    assert_eq!(judged(false, 10), (Verdict::Growth, Held::Referenced));
+    assert_eq!(judged(false, 1), (Verdict::Leak, Held::Lost));
 }

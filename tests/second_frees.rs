@@ -80,7 +80,11 @@ fn a_counted_block_accuses_its_site_and_names_both_frees() {
     assert_eq!((over.stack, over.first_free, over.second_free), (SITE, FIRST_FREE, SECOND_FREE));
     assert_eq!((over.count, over.confidence), (2, 0.95));
     assert_eq!(assessment.over_releases_unjudged, Unjudged::default());
-    assert!(over.explanation.contains("the earlier is suspected"), "{}", over.explanation);
+    assert!(
+        over.explanation.to_string().contains("the earlier is suspected"),
+        "{}",
+        over.explanation
+    );
 }
 
 #[test]

@@ -125,7 +125,11 @@ fn a_shutdown_that_frees_everything_hides_no_growth() {
                     // An idle process's last free may be part of it.
                     let early = family.seconds as f64 - before.at.seconds();
                     assert!(early.abs() < family.seconds as f64 / 16.0, "{early} s");
-                    assert!(suspect.explanation.contains("shut down"), "{}", suspect.explanation);
+                    assert!(
+                        suspect.explanation.to_string().contains("shut down"),
+                        "{}",
+                        suspect.explanation
+                    );
                     found += 1;
                 }
                 None => {
@@ -318,7 +322,11 @@ fn marks_give_blocks_per_event_and_growth_its_rate() {
     let off = (suspect.growth_bytes_per_s / expected - 1.0).abs();
     assert!(off < 0.05, "{} against {expected}", suspect.growth_bytes_per_s);
     assert!(suspect.since.seconds() < 1.0);
-    assert!(suspect.explanation.contains("1,000 are still there"), "{}", suspect.explanation);
+    assert!(
+        suspect.explanation.to_string().contains("1,000 are still there"),
+        "{}",
+        suspect.explanation
+    );
 }
 
 #[test]
@@ -350,6 +358,31 @@ fn snapshots_show_growth_once_there_are_enough_of_them() {
     assert!(judged(&[100, 200]).confidence < DEFAULT_MIN_CONFIDENCE);
     assert!(judged(&[100, 400, 410, 411]).confidence < 0.5);
     assert_eq!(judged(&[100, 100, 100]).verdict, Verdict::Steady);
+}
+
+#[test]
+fn two_snapshots_are_enough_for_a_stack_that_stands_out() {
+    use unfreed::event::{Bytes, Snapshot, StackId, What};
+    // Blocks of two stacks at the same time, as a difference has them: how fast is not known.
+    let judged = |of: [[u64; 2]; 2]| {
+        let mut world = World::new(1, 60, false);
+        for number in 0..2 {
+            for (stack, blocks) in
+                [World::SUBJECT, StackId(World::SUBJECT.0 + 1)].into_iter().zip(of)
+            {
+                let blocks = blocks[number as usize];
+                let bytes = Bytes(blocks * 64);
+                world.say(What::Snapshot(Box::new(Snapshot { number, stack, blocks, bytes })));
+            }
+        }
+        judge(&world.finish()).sites.remove(0)
+    };
+    let out = judged([[100, 3100], [50, 60]]);
+    assert_eq!(out.verdict, Verdict::Growth);
+    assert!(out.confidence >= DEFAULT_MIN_CONFIDENCE && out.confidence < 0.75);
+    assert!(out.growth_bytes_per_s.is_nan(), "not known is not 0");
+    assert!(judged([[100, 3100], [50, 9000]]).confidence < DEFAULT_MIN_CONFIDENCE);
+    assert!(judged([[100, 400], [50, 60]]).confidence < DEFAULT_MIN_CONFIDENCE);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! From a ledger to a report to the user: judge, name, match, render, deliver. Every verb that
 //! ends in a report ends here, so that live and recorded give the same.
 
-use unfreed::fixes::{Catalogue, match_suspect};
+use unfreed::fixes::changelog::Changelogs;
+use unfreed::fixes::{Catalogue, match_crash, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
@@ -9,11 +10,12 @@ use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::{name, words};
-use unfreed::report::{Material, assemble, json, text};
+use unfreed::report::{Material, assemble, crashes, json, text};
 use unfreed::verdict::{Assessment, DEFAULT_MIN_CONFIDENCE, judge};
 
 use super::Outcome;
 use super::catalogue;
+use super::changelogs;
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
@@ -22,7 +24,10 @@ use super::output::{Io, deliver};
 /// wrong with it is told before anything is lost.
 pub struct Analyst {
     catalogue: Catalogue,
-    min_confidence: f64,
+    /// As the user gave them.
+    changelogs: Changelogs,
+    /// The least confidence of a suspect.
+    pub min_confidence: f64,
     /// Names what survives.
     pub namer: Namer,
 }
@@ -32,6 +37,7 @@ impl Analyst {
     pub fn prepare(analysis: &Analysis) -> Result<Analyst, Failure> {
         Ok(Analyst {
             catalogue: catalogue::open(&analysis.fixes)?,
+            changelogs: changelogs::given(&analysis.changelog)?,
             min_confidence: min_confidence(analysis),
             namer: namer(analysis),
         })
@@ -45,7 +51,10 @@ impl Analyst {
         faults: &[Fault],
         parts: &[PartSeen],
     ) -> (Report, Assessment) {
-        let Analyst { catalogue, min_confidence, namer } = self;
+        let Analyst { catalogue, changelogs, min_confidence, namer } = self;
+        let mut known = changelogs.clone();
+        changelogs::add_installed(&mut known, ledger, catalogue);
+        catalogue.set_changelogs(known);
         let assessment = judge(ledger);
         let material = Material {
             header,
@@ -56,13 +65,16 @@ impl Analyst {
             min_confidence: *min_confidence,
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));
+        let crashes = crashes(ledger, namer, &|crash| match_crash(catalogue, crash));
+        let report = Report { crashes, ..report };
         (report, assessment)
     }
 }
 
 /// A namer that looks for symbols where the user and the environment say.
 pub fn namer(analysis: &Analysis) -> Namer {
-    Namer::new(Store::new(StoreOptions::from_environment(analysis.symbols.clone())))
+    let options = StoreOptions::from_environment(analysis.symbols.clone());
+    Namer::new(Store::new(options.downloading(analysis.download_symbols)))
 }
 
 /// The least confidence at which a site is a suspect.

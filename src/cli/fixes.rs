@@ -1,23 +1,26 @@
 //! `unfreed fixes`: the catalogue of published fixes: what is in it, one entry whole, which entries
 //! match a trace and why, and what is wrong with a directory of one's own.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
-use unfreed::fixes::{Match, check, explain, list, show};
+use unfreed::fixes::{Match, check, draft, explain, list, match_crash, show};
 use unfreed::report::model::{Report, SCHEMA, Uncertainty};
 use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
 use unfreed::report::text::style::{Detail, Style};
 use unfreed::report::text::units::count_about;
 use unfreed::report::text::{safe, write_dismissed_fix, write_fix, write_nothing};
-use unfreed::report::{Material, Ran, assemble, json, ran};
+use unfreed::report::{Material, Ran, assemble, crashes, json, ran};
 use unfreed::verdict::judge;
 
 use super::Outcome;
 use super::catalogue;
+use super::changelogs;
 use super::conclusion::{min_confidence, namer, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
@@ -68,6 +71,14 @@ enum Verb {
         #[command(flatten)]
         form: Form,
     },
+    /// A draft of an entry from a saved knowledge base article; what was not understood is left as comments
+    Draft {
+        /// The article, as plain text
+        article: PathBuf,
+        /// Write the draft to FILE; it is to be named `<id>.toml`
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// One fix, as the JSON has it.
@@ -79,6 +90,7 @@ struct Fix<'a> {
     symptom: &'a str,
     cause: &'a str,
     applies_to: &'a [String],
+    origin: Option<String>,
 }
 
 /// Does what was asked.
@@ -88,6 +100,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         Verb::Show { id, fixes, form } => show_one(id, fixes, form, io),
         Verb::Match { file, analysis, form } => match_trace(file, analysis, form, io),
         Verb::Check { directory, form } => check_directory(directory, form, io),
+        Verb::Draft { article, output } => draft_entry(article, output.as_deref()),
     }
 }
 
@@ -120,8 +133,11 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
 
 fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
     form.check()?;
-    let catalogue = catalogue::open(&analysis.fixes)?;
+    let mut catalogue = catalogue::open(&analysis.fixes)?;
+    let mut changelogs = changelogs::given(&analysis.changelog)?;
     let recording = recording::read(file)?;
+    changelogs::add_installed(&mut changelogs, &recording.ledger, &catalogue);
+    catalogue.set_changelogs(changelogs);
     let assessment = judge(&recording.ledger);
     let material = Material {
         header: &recording.header,
@@ -133,6 +149,8 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
     };
     let mut namer = namer(analysis);
     let report = assemble(material, &mut namer, &|evidence| explain(&catalogue, evidence));
+    let crashes = crashes(&recording.ledger, &mut namer, &|crash| match_crash(&catalogue, crash));
+    let report = Report { crashes, ..report };
     let ran = ran(material, &mut namer, &catalogue);
     tell_notices(&namer, form, io);
     let text = if form.json {
@@ -147,7 +165,10 @@ fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result
             .iter()
             .map(|s| Held { function: &s.function, module: &s.module.name, fixes: &s.fixes })
             .collect();
-        to_json(&serde_json::json!({ "schema": SCHEMA, "suspects": held, "ran": ran }))?
+        let crashes = &report.crashes;
+        to_json(
+            &serde_json::json!({ "schema": SCHEMA, "suspects": held, "crashes": crashes, "ran": ran }),
+        )?
     } else {
         matches(&report, &ran, form.style(io))
     };
@@ -175,6 +196,21 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             write_fix(&mut page, 2, fix, Detail::Full);
         }
     }
+    for crash in &report.crashes {
+        page.gap();
+        let process =
+            [words("Crash of "), named::process(&crash.process).ink(Ink::Strong), words(":")];
+        page.paragraph(0, &process);
+        for fix in &crash.fixes {
+            write_fix(&mut page, 2, fix, Detail::Full);
+        }
+        if crash.fixes.is_empty() {
+            page.paragraph(
+                2,
+                &[words("no fix speaks of such a crash, or something contradicts those that do")],
+            );
+        }
+    }
     for site in ran {
         page.gap();
         page.paragraph(
@@ -199,7 +235,7 @@ fn matches(report: &Report, ran: &[Ran], style: Style) -> String {
             write_dismissed_fix(&mut page, 2, fix);
         }
     }
-    if report.suspects.is_empty() && ran.is_empty() {
+    if report.suspects.is_empty() && report.crashes.is_empty() && ran.is_empty() {
         page.paragraph(0, &[words("Nothing that a known fix is about was seen to run.")]);
     }
     page.finish()
@@ -229,6 +265,23 @@ fn check_directory(directory: &Path, form: &Form, io: &Io) -> Result<Outcome, Fa
     Ok(if problems.is_empty() { Outcome::Clear } else { Outcome::Suspects })
 }
 
+fn draft_entry(article: &Path, output: Option<&Path>) -> Result<Outcome, Failure> {
+    let told = || format!("cannot read {}", article.display());
+    let advice = "name a saved article: plain text";
+    let metadata = std::fs::metadata(article).told(told).map_err(|f| f.advise(advice))?;
+    if !metadata.is_file() {
+        return Err(Failure::new(format!("{} is no file", article.display())).advise(advice));
+    }
+    let mut bytes = Vec::new();
+    // One more than is read: so that a draft of what is too long can say so.
+    let most = draft::MAX_LENGTH as u64 + 1;
+    let file = File::open(article).told(told)?;
+    file.take(most).read_to_end(&mut bytes).told(told)?;
+    let draft = draft::draft(&String::from_utf8_lossy(&bytes));
+    deliver(draft.text.as_bytes(), output)?;
+    Ok(Outcome::Clear)
+}
+
 fn fix(entry: &Entry) -> Fix<'_> {
     Fix {
         id: &entry.id,
@@ -237,6 +290,7 @@ fn fix(entry: &Entry) -> Fix<'_> {
         symptom: &entry.symptom,
         cause: &entry.cause,
         applies_to: &entry.applies_to,
+        origin: entry.origin_line(),
     }
 }
 

@@ -5,10 +5,12 @@
 mod analyze;
 mod attach;
 mod catalogue;
+mod changelogs;
 mod conclusion;
 mod demo;
 mod diff;
 mod doctor;
+mod export;
 mod fail;
 mod fixes;
 mod mark;
@@ -17,6 +19,7 @@ mod output;
 mod quantity;
 mod record;
 mod recording;
+mod report;
 mod run;
 mod service;
 mod watch;
@@ -53,8 +56,12 @@ enum Verb {
     Record(record::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
+    /// Write what a recording says to a file: HTML, Markdown or JSON
+    Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),
+    /// Write a trace in another tool's form
+    Export(export::Args),
     /// The catalogue of published fixes
     Fixes(fixes::Args),
     /// Put a mark into the running trace ("1,000 messages sent")
@@ -98,7 +105,9 @@ impl Cli {
             Verb::Attach(args) => attach::run(args, io),
             Verb::Record(args) => record::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
+            Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),
+            Verb::Export(args) => export::run(args, io),
             Verb::Fixes(args) => fixes::run(args, io),
             Verb::Demo(args) => demo::run(args, io),
             Verb::Mark(args) => mark::run(args, io),

@@ -55,9 +55,17 @@ pub struct Analysis {
     /// Take in the fixes in DIR too (may be given several times)
     #[arg(long, value_name = "DIR")]
     pub fixes: Vec<PathBuf>,
-    /// Look for symbols in PATH too: a debug directory or a file (may be given several times)
+    /// Look for backported fixes in the changelog FILE of a package, where it is not installed here: `PACKAGE=FILE` (may be
+    /// given several times)
+    #[arg(long, value_name = "[PACKAGE=]FILE")]
+    pub changelog: Vec<PathBuf>,
+    /// Look for symbols in PATH too: a debug directory, a symbol store, a file, or a symbol path of Windows
+    /// (srv*CACHE*https://...) (may be given several times)
     #[arg(long, value_name = "PATH")]
     pub symbols: Vec<PathBuf>,
+    /// Ask the symbol servers that _NT_SYMBOL_PATH names; those of --symbols always are
+    #[arg(long)]
+    pub download_symbols: bool,
     /// The least confidence, 0 to 1, at which a site is a suspect
     #[arg(long, value_name = "SHARE", value_parser = quantity::share)]
     pub min_confidence: Option<f64>,

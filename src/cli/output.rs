@@ -2,8 +2,8 @@
 //! written aside and renamed, so that there is never half a report; it can hold command lines
 //! and paths of the traced machine, so only its owner may read it.
 
-use std::fs;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
 use std::path::Path;
 
 use unfreed::report::text::page::{Ink, Page, Span, name, words};
@@ -122,6 +122,58 @@ fn to_file(bytes: &[u8], path: &Path) -> Result<(), Failure> {
     aside.as_file().sync_all().told(doing)?;
     aside.persist(path).map_err(|error| error.error).told(doing)?;
     Ok(())
+}
+
+/// A result that is too large to be held: it is written to a file aside first, and handed over whole.
+#[derive(Debug)]
+pub struct Aside<'p> {
+    file: tempfile::NamedTempFile,
+    path: Option<&'p Path>,
+}
+
+impl<'p> Aside<'p> {
+    /// One that is to become this file, or go to stdout.
+    pub fn create(path: Option<&'p Path>) -> Result<Self, Failure> {
+        // What is no file is written to, not replaced; beside a device nothing may be made.
+        let becomes = path.filter(|path| !fs::metadata(path).is_ok_and(|meta| !meta.is_file()));
+        let file = becomes.map_or_else(tempfile::NamedTempFile::new, aside);
+        let file = file.told(|| "cannot write the result".to_owned());
+        Ok(Aside { file: file.map_err(|failure| failure.advise(CHOOSE))?, path })
+    }
+
+    /// What is written goes here.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Hands it over.
+    pub fn deliver(mut self) -> Result<(), Failure> {
+        let doing = || "cannot write the result".to_owned();
+        match self.path {
+            Some(path) if !fs::metadata(path).is_ok_and(|meta| !meta.is_file()) => {
+                self.file.as_file().sync_all().told(doing)?;
+                self.file.persist(path).map_err(|error| error.error).told(doing)?;
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.file.rewind().told(doing)?;
+        let copied = match self.path {
+            Some(path) => OpenOptions::new()
+                .write(true)
+                .open(path)
+                .and_then(|mut to| io::copy(&mut self.file, &mut to)),
+            None => {
+                let mut stdout = io::stdout().lock();
+                io::copy(&mut self.file, &mut stdout)
+                    .and_then(|copied| stdout.flush().map(|()| copied))
+            }
+        };
+        match copied {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).told(doing),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A temporary file, made with mode 0600, beside the one it is to become.

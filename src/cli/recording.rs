@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use unfreed::ledger::Ledger;
 use unfreed::read::case::{Case, Part, PartSeen};
+use unfreed::read::etl::Again;
 use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
@@ -47,7 +48,8 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
     Ok(Recording { header: case.header().clone(), ledger, faults, parts })
 }
 
-fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
+/// Opens a recording.
+pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let mut file = File::open(path)
         .told(|| format!("cannot open {}", path.display()))
@@ -63,8 +65,9 @@ fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     match kind.map(FileKind::support) {
         Some(Support::Reads) => {}
         Some(Support::Not(why)) => {
-            return Err(Failure::new(format!("{}: {why}", path.display()))
-                .advise("record with `unfreed record -o FILE -- CMD` instead"));
+            return Err(
+                Failure::new(format!("{}: {why}", path.display())).advise(instead(kind, path))
+            );
         }
         None => return Err(no_trace(path)),
     }
@@ -73,12 +76,35 @@ fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
         modified_unix_ns: file.metadata().ok().and_then(|data| modified(&data)),
     };
     // A pipe cannot go back: what was looked at is put before the rest.
-    let stream: Box<dyn Read> = match file.rewind() {
-        Ok(()) => Box::new(file),
-        Err(_) => Box::new(std::io::Cursor::new(start).chain(file)),
+    let place = path.to_owned();
+    let (stream, again): (Box<dyn Read>, Option<Again<'static>>) = match file.rewind() {
+        Ok(()) => (Box::new(file), Some(Box::new(move || Ok(Box::new(File::open(&place)?))))),
+        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
     };
-    let source = kind.map(|kind| open(kind, stream, &about)).transpose().told(doing)?.flatten();
-    Ok(Part { source: source.ok_or_else(|| no_trace(path))?, about })
+    let opened = kind.map(|kind| open(kind, stream, &about, again)).transpose();
+    let broken = matches!(opened, Err(ReadError::Unreadable { .. }));
+    let source = opened.told(doing).map_err(|failure| match broken {
+        true => failure.advise(
+            "if the file is damaged get it again from where it was written, and transfer it as binary",
+        ),
+        false => failure,
+    })?;
+    Ok(Part { source: source.flatten().ok_or_else(|| no_trace(path))?, about })
+}
+
+/// What to do about a file that is not read.
+fn instead(kind: Option<FileKind>, path: &Path) -> String {
+    match kind {
+        Some(FileKind::BinaryCounters) => {
+            let quoted = |path: &Path| match path.display().to_string() {
+                path if path.contains(' ') => format!("\"{path}\""),
+                path => path,
+            };
+            let text = path.with_extension("csv");
+            format!("on Windows: relog {} -f csv -o {}", quoted(path), quoted(&text))
+        }
+        _ => "record with `unfreed record -o FILE -- CMD` instead".to_owned(),
+    }
 }
 
 fn no_trace(path: &Path) -> Failure {

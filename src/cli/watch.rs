@@ -192,12 +192,9 @@ impl Sink for Takers<'_> {
     fn living(&self, process: ProcessId, each: &mut dyn FnMut(Living)) -> Option<Coverage> {
         let ledger = self.ledger.as_deref()?;
         let image = ledger.image(process)?;
-        let grid = ledger.grid(image).0;
-        for block in image.live() {
-            let Some(site) = ledger.site(block.site) else { continue };
-            let (address, size, stack) = (block.address, block.size, site.stack);
-            each(Living { address, size, stack, born: grid.start(grid.epoch(block.born)) });
-        }
+        ledger.live_blocks_of(image, &mut |block, born, stack| {
+            each(Living { address: block.address, size: block.size, stack, born });
+        });
         Some(if ledger.knows_all_blocks(image) { Coverage::Whole } else { Coverage::Part })
     }
 }

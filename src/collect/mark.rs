@@ -77,6 +77,10 @@ fn answer(mut stream: UnixStream, accept: &mut impl FnMut(Mark)) -> io::Result<(
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new(Read::by_ref(&mut stream).take(LONGEST)).read_line(&mut line)?;
+    // Somebody only looked whether we listen.
+    if line.trim_end().is_empty() {
+        return Ok(());
+    }
     match serde_json::from_str::<Message>(&line) {
         Ok(Message { text, count }) => {
             accept(Mark { text, count });
@@ -180,4 +184,21 @@ fn directory() -> PathBuf {
 fn own_user() -> u32 {
     // SAFETY: asks for a number.
     unsafe { libc::geteuid() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn who_only_asks_whether_anybody_listens_sets_no_mark_and_no_fault() {
+        for line in ["", "\n"] {
+            let (mut there, here) = UnixStream::pair().unwrap();
+            there.write_all(line.as_bytes()).unwrap();
+            drop(there);
+            answer(here, &mut |mark| panic!("{mark:?}")).unwrap();
+        }
+    }
 }

@@ -13,6 +13,29 @@ pub enum EvidenceKind {
     Accumulation,
     /// A block was freed more often than allocated.
     OverRelease,
+    /// Handles of the system accumulate: kernel objects, registry keys, files, sockets.
+    Handles,
+    /// The kernel's paged pool grows by what the process does.
+    PagedPool,
+    /// The process ended in an exception. It tells less than a trace: where it broke is seldom where the fault is.
+    Crash,
+    /// Nothing that is ever a suspect: a counter that grows alone, a limit that was reached. Only what another entry
+    /// is not, and is mistaken for.
+    Untraced,
+}
+
+impl EvidenceKind {
+    /// What it is, in words that go on from "seen: ".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            EvidenceKind::Accumulation => "blocks that accumulate",
+            EvidenceKind::OverRelease => "a block freed more often than allocated",
+            EvidenceKind::Handles => "handles that accumulate",
+            EvidenceKind::PagedPool => "kernel paged pool that grows",
+            EvidenceKind::Crash => "a crash",
+            EvidenceKind::Untraced => "something that no trace shows",
+        }
+    }
 }
 
 /// One suspect, as the matcher sees it.
@@ -41,7 +64,24 @@ pub struct Evidence<'a> {
     pub facts: &'a [Fact],
 }
 
-/// One frame of a suspect's stack.
+/// One crash, as the matcher sees it.
+#[derive(Clone, Debug)]
+pub struct CrashEvidence<'a> {
+    /// The exception's code.
+    pub code: u32,
+    /// The process's name.
+    pub process: &'a str,
+    /// The stack of the thread that raised it, innermost first, as far as it is known.
+    pub stack: Vec<EvidenceFrame<'a>>,
+    /// Whether that is all of it.
+    pub stack_complete: bool,
+    /// Every module that was loaded.
+    pub modules: Vec<&'a ModuleIdentity>,
+    /// Facts read on the target.
+    pub facts: &'a [Fact],
+}
+
+/// One frame of a stack.
 #[derive(Clone, Debug)]
 pub struct EvidenceFrame<'a> {
     /// Its module, where known.

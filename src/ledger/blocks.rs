@@ -2,10 +2,9 @@
 //! doubles one sixty-fourth at a time and never everything at once. It knows nothing of sites
 //! beyond their number, and judges nothing: an occupied address is handed back to the caller.
 
-use std::collections::BTreeSet;
-
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::sites::SiteId;
 use crate::event::{Address, Bytes, Time};
@@ -51,13 +50,17 @@ impl Block {
     }
 }
 
+/// The addresses of each heap's blocks. Sets without order: most programs of Windows have all their blocks in heaps, and
+/// each comes and goes here.
+type ByHeap = FxHashMap<u32, FxHashSet<Address>>;
+
 /// The block map of one process.
 #[derive(Debug)]
 pub(super) struct Blocks {
     shards: Box<[HashTable<Block>]>,
     len: usize,
     /// Blocks of other heaps than the default one, which is never destroyed.
-    by_heap: BTreeSet<(u32, Address)>,
+    by_heap: ByHeap,
 }
 
 impl Default for Blocks {
@@ -65,7 +68,7 @@ impl Default for Blocks {
         Blocks {
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
             len: 0,
-            by_heap: BTreeSet::new(),
+            by_heap: ByHeap::default(),
         }
     }
 }
@@ -118,8 +121,9 @@ impl Blocks {
     /// Takes every block of a heap out, in order of address; none of the default heap. Costs no more
     /// than they do, however many blocks other heaps have.
     pub(super) fn destroy(&mut self, heap: u32) -> Vec<Block> {
-        let of = (heap, Address(0))..=(heap, Address(u64::MAX));
-        let addresses: Vec<Address> = self.by_heap.range(of).map(|(_, address)| *address).collect();
+        let of = self.by_heap.remove(&heap).unwrap_or_default();
+        let mut addresses: Vec<Address> = of.into_iter().collect();
+        addresses.sort_unstable();
         addresses.into_iter().filter_map(|address| self.remove(address)).collect()
     }
 
@@ -151,16 +155,18 @@ fn sweep(shard: &mut HashTable<Block>) {
 }
 
 #[inline]
-fn enter(by_heap: &mut BTreeSet<(u32, Address)>, block: &Block) {
+fn enter(by_heap: &mut ByHeap, block: &Block) {
     if block.heap() != 0 {
-        by_heap.insert((block.heap(), block.address));
+        by_heap.entry(block.heap()).or_default().insert(block.address);
     }
 }
 
 #[inline]
-fn leave(by_heap: &mut BTreeSet<(u32, Address)>, block: &Block) {
-    if block.heap() != 0 {
-        by_heap.remove(&(block.heap(), block.address));
+fn leave(by_heap: &mut ByHeap, block: &Block) {
+    if block.heap() != 0
+        && let Some(of) = by_heap.get_mut(&block.heap())
+    {
+        of.remove(&block.address);
     }
 }
 

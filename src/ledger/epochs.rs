@@ -54,7 +54,7 @@ impl Grid {
     }
 
     /// Width of an epoch in nanoseconds.
-    pub(super) fn width(&self) -> u64 {
+    pub fn width(&self) -> u64 {
         1 << self.shift.min(63)
     }
 

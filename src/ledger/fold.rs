@@ -4,13 +4,15 @@
 
 use super::Ledger;
 use super::blocks::Block;
+use super::memory;
 use super::processes::{Image, LostCounts, OverRelease, OverReleases};
 use super::sampling::Sampling;
 use super::sites::{LiveSet, Site, SiteId};
 use super::tombstones::Tombstone;
 use crate::event::{
-    Address, Alloc, Bytes, Event, Exit, FactKind, Free, FreedBefore, Function, HeapCreate, HeapId,
-    Lost, Process, ProcessId, Reach, Realloc, Scan, Snapshot, StackId, Tally, Time, What,
+    Address, Alloc, Bytes, Event, Exception, Exit, FactKind, Free, FreedBefore, Function,
+    HeapCreate, HeapId, Lost, Metric, Process, ProcessId, Reach, Realloc, Sample, Scan, Snapshot,
+    StackId, Tally, Time, What,
 };
 
 /// How many forks back an inherited block is looked for.
@@ -70,10 +72,7 @@ impl Ledger {
             What::Mark(mark) => self.marks.set(self.began.unwrap_or(now), now, mark),
             What::Tally(tally) => self.tally(event.process, tally),
             What::Snapshot(snapshot) => self.snapshot(event.process, snapshot),
-            What::Sample(sample) => {
-                let samples = &mut self.image_mut(event.process).samples;
-                samples.entry(sample.metric).or_default().push(now, sample.value);
-            }
+            What::Sample(sample) => self.sample(event.process, *sample),
             What::Fact(fact) => {
                 match fact.kind {
                     FactKind::FreesUnseen => self.image_mut(event.process).releases_unseen = true,
@@ -92,8 +91,13 @@ impl Ledger {
             What::Scan(scan) => self.scan(event.process, scan),
             What::Reach(reach) => self.reach(event.process, reach),
             What::HeapCreate(create) => self.create(event.process, create),
-            // Nothing is concluded from threads, nor by the ledger from an exception.
-            What::Thread(_) | What::ThreadExit | What::Exception(_) => {}
+            What::Exception(exception) => {
+                let stack = self.stacks.resolve(exception.stack);
+                let exception = Exception { stack, ..*exception };
+                self.image_mut(event.process).raised(now, event.thread, exception);
+            }
+            // Nothing is concluded from threads.
+            What::Thread(_) | What::ThreadExit => {}
         }
     }
 
@@ -341,6 +345,20 @@ impl Ledger {
             }
             _ => site.snapshots.push(number, LiveSet { blocks, bytes }),
         }
+    }
+
+    fn sample(&mut self, process: ProcessId, sample: Sample) {
+        let now = self.now;
+        let at = self.image_index(process);
+        let of_memory = matches!(sample.metric, Metric::PrivateBytes | Metric::Rss);
+        let image = &mut self.images[at];
+        if of_memory {
+            let latest = self.snapshots.points().last().map(|(number, _)| *number);
+            let sites = image.sites.values().map(|id| &self.sites[id.0 as usize]);
+            let known = memory::known(sites, latest);
+            image.measured.push(now, sample.metric, sample.value, known);
+        }
+        image.samples.entry(sample.metric).or_default().push(now, sample.value);
     }
 
     fn scan(&mut self, process: ProcessId, scan: &Scan) {

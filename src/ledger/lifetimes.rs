@@ -4,6 +4,7 @@
 
 use hdrhistogram::Histogram;
 
+use super::sizes::powers;
 use crate::event::Time;
 
 const UNIT: u32 = 10;
@@ -88,6 +89,11 @@ impl Lifetimes {
             sum.1 += count as f64 * Time(longer).seconds();
         }
         sum
+    }
+
+    /// How many lifetimes lie in each power of two that has any, in nanoseconds: the least and most of it, and the number.
+    pub fn bars(&self) -> Vec<(u64, u64, u64)> {
+        self.0.as_ref().map_or_else(Vec::new, |histogram| powers(histogram, UNIT))
     }
 
     /// How many lived at least this long, to the histogram's precision.

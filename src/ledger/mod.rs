@@ -10,6 +10,7 @@ mod estimates;
 mod fold;
 mod lifetimes;
 mod marks;
+mod memory;
 mod modules;
 mod processes;
 mod sampling;
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{Bytes, Fact, FactKind, ProcessId, Time};
+use crate::event::{Bytes, Fact, FactKind, ProcessId, StackId, Time};
 
 pub use blocks::Block;
 pub use cohorts::Cohort;
@@ -34,8 +35,9 @@ pub use epochs::{EPOCHS, Grid};
 pub use estimates::{EpochWeights, Estimates};
 pub use lifetimes::Lifetimes;
 pub use marks::{MarkedSpan, Marks};
+pub use memory::{KnownMemory, Memory};
 pub use modules::{Mapping, Modules};
-pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases};
+pub use processes::{Activity, Image, LostCounts, OverRelease, OverReleases, Raised};
 pub use sampling::{Estimate, NORMAL_95, Sampling, Weight};
 pub use series::{POINTS, Series};
 pub use sites::{LiveSet, Site, SiteId};
@@ -262,6 +264,17 @@ impl Ledger {
             && image.sampling.is_none()
             && !image.allocates_unseen
             && !self.lost_in(image).allocations_unseen()
+    }
+
+    /// Hands out every live block of a process with the beginning of the epoch in which it was allocated, and its
+    /// stack, in no order that means anything.
+    pub fn live_blocks_of(&self, image: &Image, each: &mut dyn FnMut(&Block, Time, StackId)) {
+        let grid = self.grid(image).0;
+        for block in image.live() {
+            if let Some(site) = self.site(block.site) {
+                each(block, grid.start(grid.epoch(block.born)), site.stack);
+            }
+        }
     }
 
     /// What was lost, over all processes.

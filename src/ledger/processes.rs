@@ -8,13 +8,16 @@ use rustc_hash::FxHashMap;
 
 use super::blocks::{Block, Blocks};
 use super::epochs::{EPOCHS, Grid};
+use super::memory::Measured;
 use super::modules::{Mapping, Mappings};
 use super::sampling::Sampling;
 use super::series::Series;
 use super::sites::SiteId;
 use super::teardown::Teardown;
 use super::tombstones::{Tombstones, WINDOW};
-use crate::event::{Address, Exit, HeapId, Lost, Metric, Process, ProcessId, Scan, StackId, Time};
+use crate::event::{
+    Address, Exception, Exit, HeapId, Lost, Metric, Process, ProcessId, Scan, StackId, Tid, Time,
+};
 
 /// How busy a process was in one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -168,7 +171,22 @@ pub struct Image {
     pub(super) mappings: Mappings,
     pub(super) heaps: Heaps,
     pub(super) samples: BTreeMap<Metric, Series<Time, u64>>,
+    pub(super) measured: Measured,
+    /// The first exceptions told of it.
+    exceptions: Vec<Raised>,
 }
+
+/// An exception, with when and where it was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is its type")]
+pub struct Raised {
+    pub time: Time,
+    pub thread: Tid,
+    pub exception: Exception,
+}
+
+/// The most exceptions that are kept of one process: a dump has one.
+const EXCEPTIONS: usize = 16;
 
 impl Image {
     pub(super) fn new(id: ProcessId, began: Time, sampling: Option<Sampling>) -> Self {
@@ -205,6 +223,8 @@ impl Image {
             mappings: Mappings::default(),
             heaps: Heaps::default(),
             samples: BTreeMap::new(),
+            measured: Measured::default(),
+            exceptions: Vec::new(),
         }
     }
 
@@ -252,6 +272,11 @@ impl Image {
         }
     }
 
+    /// What was measured of it: by quantity, when and how much.
+    pub fn metrics(&self) -> impl Iterator<Item = (Metric, &[(Time, u64)])> {
+        self.samples.iter().map(|(metric, series)| (*metric, series.points()))
+    }
+
     /// Whether allocations were seen from the process's beginning.
     pub fn from_start(&self) -> bool {
         self.process.as_ref().is_some_and(|p| p.from_start)
@@ -280,6 +305,18 @@ impl Image {
     /// Its modules, in order of their first mapping.
     pub fn mappings(&self) -> &[Mapping] {
         self.mappings.all()
+    }
+
+    /// Remembers an exception, while there is room.
+    pub(super) fn raised(&mut self, time: Time, thread: Tid, exception: Exception) {
+        if self.exceptions.len() < EXCEPTIONS {
+            self.exceptions.push(Raised { time, thread, exception });
+        }
+    }
+
+    /// The first exceptions told of it, oldest first.
+    pub fn exceptions(&self) -> &[Raised] {
+        &self.exceptions
     }
 
     /// The points of one quantity, oldest first, in the metric's unit.

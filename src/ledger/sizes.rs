@@ -54,6 +54,32 @@ impl Sizes {
         let Some(spread) = &self.spread else { return Some(least) };
         Some(Bytes(spread.value_at_quantile(0.5).clamp(self.min, self.max)))
     }
+
+    /// How many sizes lie in each power of two that has any: the least and most of it, and the number. To the histogram's
+    /// precision.
+    pub fn bars(&self) -> Vec<(u64, u64, u64)> {
+        match &self.spread {
+            Some(spread) => powers(spread, 0),
+            None if self.count > 0 => vec![(self.min, self.max, self.count)],
+            None => Vec::new(),
+        }
+    }
+}
+
+/// The bars of a histogram whose values are in units of `2^shift`.
+pub(super) fn powers(histogram: &Histogram<u32>, shift: u32) -> Vec<(u64, u64, u64)> {
+    let mut bars: Vec<(u64, u64, u64)> = Vec::new();
+    for step in histogram.iter_recorded() {
+        let value = step.value_iterated_to().max(1);
+        let from = 1_u64 << value.ilog2();
+        let to = (from - 1) + from;
+        let count = u64::from(step.count_at_value());
+        match bars.last_mut() {
+            Some(last) if last.0 == from << shift => last.2 = last.2.saturating_add(count),
+            _ => bars.push((from << shift, ((to + 1) << shift) - 1, count)),
+        }
+    }
+    bars
 }
 
 fn record(spread: &mut Histogram<u32>, size: u64, count: u64) {

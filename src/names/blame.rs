@@ -238,6 +238,22 @@ mod tests {
         );
     }
 
+    /// The stacks of published cases and of the founding articles.
+    #[test]
+    fn windows_products_are_blamed_not_their_heaps() {
+        check(
+            &[],
+            "1 ntdll!RtlAllocateHeapSlowly ntdll!RtlAllocateHeap EXCHMEM!MpHeapAlloc EXCHMEM!ExchMHeapAlloc MAPI32!LH_IntHeapAlloc MAPI32!LH_ExtHeapAlloc MAPI32!MAPIAllocateBufferExt MAPI32!MAPIAllocateBuffer *EMSMTA!HrStrAToStrW EMSMTA!main
+             1 ntdll!RtlDebugAllocateHeap ntdll!RtlAllocateHeap app!_heap_alloc_base app!_heap_alloc_dbg app!_nh_malloc_dbg app!_nh_malloc app!malloc *app!DisplayMyGraphics app!main app!mainCRTStartup
+             1 verifier!AVrfDebugPageHeapAllocate ntdll!RtlDebugAllocateHeap ntdll!RtlpAllocateHeap ntdll!RtlAllocateHeap *reader!Open
+             1 ntdll.dll!RtlAllocateHeap ntdll.dll!RtlpAllocateDebugInfo ntdll.dll!RtlInitializeCriticalSectionAndSpinCount kernel32.dll!InitializeCriticalSectionAndSpinCount *provider.dll!CStore::Init outlook.exe!main
+             1 ntdll!RtlCreateHeap kernel32!HeapCreate mapi32!LH_ExtHeapCreate *mapi32!MAPILogonEx cdo!CSession::Logon
+             1 ntdll!RtlAllocateHeap ole32!CRetailMalloc_Alloc oleaut32!APP_DATA::AllocCachedMem oleaut32!SysAllocStringByteLen *cdoexm!CMailbox::Save store!main
+             1 ntoskrnl.exe!NtAllocateVirtualMemory ntdll!ZwAllocateVirtualMemory KERNELBASE!VirtualAlloc *drviis!Grow inetinfo!main
+             1 ntdll!RtlAllocateHeap *emsmdb32!MSProviderInit ntdll!RtlUserThreadStart",
+        );
+    }
+
     #[test]
     fn a_wrapper_is_found_by_structure() {
         check(

@@ -3,18 +3,16 @@
 //! server that fails is stated once and not asked again; no failure is fatal.
 
 use std::fs;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use unfreed_symbols::BuildId;
 
 use super::Notice;
+use super::download::{Answer, agent, ask};
 
 /// The largest file taken from a server, in bytes.
 const FILE_MOST: u64 = 2 << 30;
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long a whole answer may take, where `DEBUGINFOD_TIMEOUT` states nothing (elfutils: 90 s).
 const ANSWER: Duration = Duration::from_secs(90);
 
@@ -32,13 +30,6 @@ pub struct Debuginfod {
 struct Server {
     url: String,
     failed: bool,
-}
-
-/// What one server answered.
-enum Answer {
-    Stored,
-    /// The server works and has no such file.
-    Absent,
 }
 
 impl Debuginfod {
@@ -60,14 +51,8 @@ impl Debuginfod {
             url.starts_with("http://") || url.starts_with("https://")
         });
         let server = |url: &str| Server { url: url.trim_end_matches('/').into(), failed: false };
-        let agent = ureq::Agent::config_builder()
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(answer))
-            .user_agent(concat!("unfreed/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
         let servers = urls.map(server).collect();
-        Debuginfod { servers, cache, agent, most: FILE_MOST, notices: Vec::new() }
+        Debuginfod { servers, cache, agent: agent(answer), most: FILE_MOST, notices: Vec::new() }
     }
 
     /// The debug file of a build: where it is kept, fetched first where it was not. `None` where no
@@ -98,37 +83,6 @@ impl Debuginfod {
     }
 }
 
-fn ask(agent: &ureq::Agent, url: &str, kept: &Path, most: u64) -> Result<Answer, String> {
-    let mut response = match agent.get(url).call() {
-        Ok(response) => response,
-        Err(ureq::Error::StatusCode(404)) => return Ok(Answer::Absent),
-        Err(error) => return Err(error.to_string()),
-    };
-    if response.body().content_length().is_some_and(|length| length > most) {
-        return Err(format!("offers a file of more than {most} bytes"));
-    }
-    // One byte more than allowed is let through, so that a longer file is noticed.
-    let body = response.body_mut().with_config().limit(most.saturating_add(2)).reader();
-    keep(body, kept, most).map_err(|error| error.to_string())?;
-    Ok(Answer::Stored)
-}
-
-/// Writes beside and renames, so that nobody ever finds half a file.
-fn keep(body: impl Read, kept: &Path, most: u64) -> io::Result<()> {
-    let directory = kept.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(directory)?;
-    let mut aside = tempfile::NamedTempFile::new_in(directory)?;
-    let length = io::copy(&mut body.take(most.saturating_add(1)), &mut aside)?;
-    if length > most {
-        return Err(io::Error::other(format!("sends more than {most} bytes")));
-    }
-    if length == 0 {
-        return Err(io::Error::other("sends an empty file"));
-    }
-    aside.persist(kept).map_err(|error| error.error)?;
-    Ok(())
-}
-
 /// `DEBUGINFOD_CACHE_PATH`, else `debuginfod_client` in the user's cache directory.
 fn cache_directory() -> Option<PathBuf> {
     let variable =
@@ -142,47 +96,20 @@ fn cache_directory() -> Option<PathBuf> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
-    use std::thread::JoinHandle;
+    use std::path::Path;
 
     use unfreed_symbols::{Files, Wanted};
 
+    use super::super::download::served::{self, response, serve};
     use super::*;
     use crate::names::{Store, StoreOptions};
 
     const ID: &str = "00112233445566778899aabbccddeeff00112233";
 
-    /// Answers the given responses in turn, one connection each, and gives the request lines.
-    fn serve(responses: Vec<Vec<u8>>) -> (String, JoinHandle<Vec<String>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = std::thread::spawn(move || {
-            let mut requests = Vec::new();
-            for response in responses {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-                requests.push(lines.next().unwrap().unwrap());
-                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-                stream.write_all(&response).unwrap();
-            }
-            requests
-        });
-        (url, server)
-    }
-
-    fn response(status: &str, body: &[u8]) -> Vec<u8> {
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
-        [head.as_bytes(), body].concat()
-    }
-
     fn client(urls: &str, cache: &Path) -> Debuginfod {
         let mut client = Debuginfod::new(urls, cache.to_owned(), Duration::from_secs(20));
         // The loopback server is never behind a proxy that the environment may name.
-        client.agent = ureq::Agent::config_builder().proxy(None).build().into();
+        client.agent = served::agent();
         client
     }
 

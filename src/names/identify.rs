@@ -1,10 +1,10 @@
 //! Identifies the modules of a running program, at the time it is recorded: later the files
-//! may be gone or replaced. Only headers and notes of a file are read.
+//! may be gone or replaced. Only headers, notes and version resources of a file are read.
 
 use std::fs::File;
 use std::path::Path;
 
-use unfreed_symbols::{ElfFacts, ModuleIdentity};
+use unfreed_symbols::{ElfFacts, ModuleIdentity, PeFile};
 
 use super::PackageIndex;
 
@@ -20,10 +20,13 @@ pub fn identify(path: &Path, packages: &PackageIndex) -> ModuleIdentity {
         return identity;
     }
     identity.file_size = Some(metadata.len());
-    if let Ok(file) = File::open(path)
-        && let Ok(facts) = ElfFacts::read_from(file)
-    {
-        identity.add_elf(&facts);
+    if let Ok(mut file) = File::open(path) {
+        if let Ok(facts) = ElfFacts::read_from(&mut file) {
+            identity.add_elf(&facts);
+        } else if let Ok(facts) = PeFile::read_from(&mut file) {
+            // Wine maps the modules of Windows from their files.
+            identity.add_pe(&facts);
+        }
     }
     identity
 }

@@ -1,18 +1,10 @@
-//! The names by which allocators, runtimes and wrappers are known. Data only: how they are
-//! compared is told in `skip.rs`. A module's name is compared in lower case with a full stop after
+//! The names by which allocators, runtimes and wrappers are known; those of Windows are in
+//! `known_windows.rs`. Data only: how they are compared is told in `skip.rs`. A module's name is compared in lower case with a full stop after
 //! it, so that `ntdll.` means `ntdll` and `ntdll.dll` and nothing longer.
 
 /// Modules that are allocators, by the beginning of their file names.
-pub(super) const ALLOCATOR_MODULES: &[&str] = &[
-    "libunfreed_agent",
-    "unfreed-agent",
-    "libjemalloc",
-    "libtcmalloc",
-    "libmimalloc",
-    "exchmem.",
-    "verifier.",
-    "vfbasics.",
-];
+pub(super) const ALLOCATOR_MODULES: &[&str] =
+    &["libunfreed_agent", "unfreed-agent", "libjemalloc", "libtcmalloc", "libmimalloc"];
 /// Modules that are runtimes, by the beginning of their file names. Older glibc files are named as
 /// in `libc-2.31.so`.
 pub(super) const RUNTIME_MODULES: &[&str] = &[
@@ -36,13 +28,6 @@ pub(super) const RUNTIME_MODULES: &[&str] = &[
     "librt.so",
     "librt-2.",
     "linux-vdso",
-    "ntdll.",
-    "kernel32.",
-    "kernelbase.",
-    "ucrtbase",
-    "msvcr",
-    "msvcp",
-    "vcruntime",
 ];
 
 /// Functions that allocate, and libraries' documented ways to them.
@@ -60,8 +45,6 @@ pub(super) const ALLOCATORS: &[&str] = &[
     "strdup",
     "strndup",
     "wcsdup",
-    "_strdup",
-    "_wcsdup",
     "__strdup",
     "__strndup",
     "__libc_malloc",
@@ -70,14 +53,6 @@ pub(super) const ALLOCATORS: &[&str] = &[
     "__libc_memalign",
     "_int_malloc",
     "_int_realloc",
-    "_malloc_dbg",
-    "_calloc_dbg",
-    "_realloc_dbg",
-    "_heap_alloc",
-    "_nh_malloc",
-    "_malloc_base",
-    "_calloc_base",
-    "_realloc_base",
     // Rust
     "__rust_alloc",
     "__rust_alloc_zeroed",
@@ -88,19 +63,6 @@ pub(super) const ALLOCATORS: &[&str] = &[
     "__rdl_alloc",
     "__rdl_alloc_zeroed",
     "__rdl_realloc",
-    // Windows
-    "HeapAlloc",
-    "HeapReAlloc",
-    "RtlAllocateHeap",
-    "RtlReAllocateHeap",
-    "LocalAlloc",
-    "GlobalAlloc",
-    "VirtualAlloc",
-    "CoTaskMemAlloc",
-    "CoTaskMemRealloc",
-    // MAPI
-    "MAPIAllocateBuffer",
-    "MAPIAllocateMore",
     // Apache Portable Runtime
     "apr_palloc",
     "apr_pcalloc",
@@ -114,12 +76,6 @@ pub(super) const ALLOCATORS: &[&str] = &[
 /// The same, by the beginning of their names.
 pub(super) const ALLOCATOR_PREFIXES: &[&str] = &[
     "operator new",
-    "RtlpAllocateHeap",
-    "RtlDebugAllocateHeap",
-    "RtlInitializeCriticalSection",
-    "InitializeCriticalSection",
-    "SysAllocString",
-    "SysReAllocString",
     "g_malloc",
     "g_try_malloc",
     "g_realloc",

@@ -99,7 +99,7 @@ impl Namer {
         let refused = self.modules.iter().flat_map(|module| &module.refused);
         let refused = refused
             .map(|refusal| Notice { place: refusal.place.0.clone(), what: refusal.reason.clone() });
-        refused.chain(self.store.notices().iter().cloned()).collect()
+        refused.chain(self.store.notices().cloned()).collect()
     }
 
     /// The symbol files used so far.
@@ -121,7 +121,11 @@ impl Namer {
             let build_id = module.build_id.as_deref().and_then(BuildId::parse);
             let Namer { modules, store, .. } = self;
             let (id, size) = (build_id.as_ref(), module.file_size);
-            modules.push(Symbols::load(&module.path, id, size, store));
+            modules.push(if module.is_pe() {
+                Symbols::load_pe(module, store)
+            } else {
+                Symbols::load(&module.path, id, size, store)
+            });
             self.modules.len() - 1
         });
         &self.modules[index].symbols

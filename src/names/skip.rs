@@ -8,6 +8,7 @@ use super::known::{
     ALLOCATOR_MODULES, ALLOCATOR_PREFIXES, ALLOCATORS, BEGINNINGS, COPIERS, FAMILY,
     RUNTIME_MODULES, STANDARD, STANDARD_RUST,
 };
+use super::known_windows as windows;
 
 /// What a frame is to whoever asks who is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,11 @@ pub(super) fn role(module: Option<&str>, function: Option<&str>) -> Role {
         let module = module.as_deref().unwrap_or_default();
         names.iter().any(|name| module.starts_with(name))
     };
-    if is(ALLOCATOR_MODULES) {
+    if is(ALLOCATOR_MODULES) || is(windows::ALLOCATOR_MODULES) {
         return Role::Allocator;
     }
     let by_name = function.map_or(Role::Program, by_name);
-    if is(RUNTIME_MODULES) && by_name != Role::Allocator {
+    if (is(RUNTIME_MODULES) || is(windows::RUNTIME_MODULES)) && by_name != Role::Allocator {
         return Role::Runtime;
     }
     by_name
@@ -45,11 +46,17 @@ fn by_name(function: &str) -> Role {
     let plain = plain.strip_prefix("__rustc::").unwrap_or(plain);
     // Compilers split functions and mark the parts: `xmalloc.cold`, `xmalloc.constprop.0`.
     let plain = plain.split_once('.').map_or(plain, |(whole, _)| whole);
+    let plain = without_convention(plain);
     if ALLOCATORS.contains(&plain)
+        || windows::ALLOCATORS.contains(&plain)
         || ALLOCATOR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || windows::ALLOCATOR_PREFIXES.iter().any(|prefix| plain.starts_with(prefix))
     {
         Role::Allocator
-    } else if BEGINNINGS.contains(&plain) || is_standard(function, name) {
+    } else if BEGINNINGS.contains(&plain)
+        || windows::BEGINNINGS.contains(&plain)
+        || is_standard(function, name)
+    {
         Role::Runtime
     } else if COPIERS.contains(&plain)
         || is_family(plain.rsplit("::").next().unwrap_or(plain))
@@ -59,6 +66,15 @@ fn by_name(function: &str) -> Role {
     } else {
         Role::Program
     }
+}
+
+/// `HeapAlloc` of `_HeapAlloc@12`, which is `__stdcall` on x86, and `f` of `@f@8`: debuggers show names so
+/// where they do not undecorate them.
+fn without_convention(name: &str) -> &str {
+    let Some((plain, bytes)) = name.rsplit_once('@') else { return name };
+    let counted = !bytes.is_empty() && bytes.bytes().all(|byte| byte.is_ascii_digit());
+    let marked = plain.strip_prefix(['_', '@']);
+    marked.filter(|plain| counted && !plain.is_empty()).unwrap_or(name)
 }
 
 /// Whether a function belongs to the standard library of C++ or Rust. `<X as Trait>::f` does
@@ -187,6 +203,93 @@ mod tests {
                 "",
             ],
         );
+    }
+
+    /// Each stack was published from a debugger, or names what a header documents.
+    #[test]
+    fn windows_functions_are_known_in_any_module() {
+        for family in [
+            // C runtime, linked into the program.
+            "malloc calloc realloc _recalloc _aligned_malloc _malloc_base _calloc_base _realloc_base",
+            "_heap_alloc _heap_alloc_base _heap_alloc_dbg _heap_alloc_dbg_impl _nh_malloc _nh_malloc_dbg",
+            "_nh_malloc_dbg_impl _malloc_dbg _calloc_dbg _malloc_crt _strdup _wcsdup _strdup_dbg",
+            // Heaps and pages.
+            "HeapAlloc HeapReAlloc LocalAlloc LocalReAlloc GlobalAlloc GlobalReAlloc",
+            "RtlAllocateHeap RtlAllocateHeapSlowly RtlReAllocateHeap RtlDebugAllocateHeap",
+            "RtlpAllocateHeap RtlpAllocateHeapInternal RtlpLowFragHeapAllocFromContext",
+            "RtlpHpAllocateHeapSlow RtlpHpAllocVirtBlockCommitFirst RtlpHpLfhSlotAllocate",
+            "RtlpCallInterceptRoutine RtlpExtendHeap RtlMultipleAllocateHeap",
+            "HeapCreate RtlCreateHeap RtlDebugCreateHeap _heap_init LH_ExtHeapCreate",
+            "VirtualAlloc VirtualAllocEx NtAllocateVirtualMemory ZwAllocateVirtualMemory",
+            // Verifiers.
+            "AVrfDebugPageHeapAllocate AVrfDebugPageHeapReAllocate AVrfpDphNormalHeapAllocate",
+            "AVrfpRtlAllocateHeap RtlpDebugPageHeapAllocate RtlpDphNormalHeapAllocate",
+            // Critical sections.
+            "InitializeCriticalSection InitializeCriticalSectionAndSpinCount InitializeCriticalSectionEx",
+            "RtlInitializeCriticalSection RtlInitializeCriticalSectionAndSpinCount",
+            "RtlInitializeCriticalSectionEx RtlpAllocateDebugInfo RtlpAddDebugInfoToCriticalSection",
+            // COM, Automation, MAPI, Exchange.
+            "CoTaskMemAlloc CoTaskMemRealloc CRetailMalloc_Alloc CRetailMalloc::Alloc",
+            "SysAllocString SysAllocStringLen SysAllocStringByteLen SysReAllocStringLen",
+            "APP_DATA::AllocCachedMem MAPIAllocateBuffer MAPIAllocateBufferExt MAPIAllocateMore",
+            "LH_ExtHeapAlloc LH_IntHeapAlloc ExchAlloc ExchHeapAlloc ExchMHeapAlloc MpHeapAlloc",
+            // As linkers of x86 write them, and with parameters.
+            "_HeapAlloc@12 _RtlAllocateHeap@12 @RtlpAllocateHeap@24 _CoTaskMemAlloc@4",
+            "malloc(unsigned_int) HeapAlloc(void*)",
+        ] {
+            for function in family.split(' ') {
+                check("product.exe", Role::Allocator, &[function]);
+            }
+        }
+        check(
+            "product.exe",
+            Role::Allocator,
+            &["operator new(unsigned int)", "operator new[](unsigned __int64)", "operator new"],
+        );
+        check("Exchmem.dll", Role::Allocator, &["", "anything"]);
+        check("STAXMEM", Role::Allocator, &["", "ExchMHeapFree"]);
+        check("verifier.dll", Role::Allocator, &["", "VerifierStopMessage"]);
+        check("ntkrnlmp.exe", Role::Runtime, &["", "KiSystemServiceCopyEnd"]);
+        check("wow64cpu.dll", Role::Runtime, &["", "TurboDispatchJumpAddressEnd"]);
+        check(
+            "product.exe",
+            Role::Runtime,
+            &["mainCRTStartup", "_threadstartex", "BaseThreadInitThunk"],
+        );
+    }
+
+    /// What a product calls its own, however much it sounds like an allocator.
+    #[test]
+    fn a_products_function_that_only_sounds_so_is_its_own() {
+        check(
+            "store.exe",
+            Role::Program,
+            &[
+                "CFolder::PreAllocateBuffer",
+                "HeapAllocator::Run(int)",
+                "LocalAllocation",
+                "CMapi::MAPIAllocateMoreFolders",
+                "EcMAPIAllocateBuffer",
+                "InitializeCriticalSectionTable",
+                "InitializeCriticalSections",
+                "SysAllocStringList",
+                "SysAllocStringArray",
+                "VirtualAllocator::Grow",
+                "CStore::HeapCreate",
+                "CSession::CoTaskMemAllocate",
+                "CRetailMallocSpy::Count",
+                "ExchHeapAllocStatistics",
+                "RtlpHandler",
+                "AVrfoo",
+                "MSProviderInit",
+                "HrStrAToStrW",
+                "list@mailbox",
+                "DllMain",
+            ],
+        );
+        check("exchmemory.dll", Role::Program, &["", "anything"]);
+        check("halting.dll", Role::Program, &[""]);
+        check("wow64helper.dll", Role::Program, &[""]);
     }
 
     #[test]

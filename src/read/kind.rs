@@ -1,6 +1,8 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
+use super::{counters, debugger, leakdiag, text, umdh};
+
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
 
@@ -13,7 +15,15 @@ pub enum FileKind {
     Etl,
     /// A log of UMDH, one snapshot or the difference of two.
     Umdh,
-    /// What heaptrack records, after its own decompression.
+    /// A log of LeakDiag, one snapshot.
+    LeakDiag,
+    /// Performance counters of Windows as text.
+    Counters,
+    /// The same as their own binary log (`.blg`).
+    BinaryCounters,
+    /// Text from a debugger of Windows: modules, heaps.
+    Debugger,
+    /// A data file of heaptrack, raw or interpreted.
     Heaptrack,
     /// A minidump of Windows.
     Minidump,
@@ -37,6 +47,10 @@ impl FileKind {
             Self::Native => "unfreed trace",
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
+            Self::LeakDiag => "LeakDiag log",
+            Self::Debugger => "debugger output",
+            Self::Counters => "performance counter log",
+            Self::BinaryCounters => "binary performance counter log (.blg)",
             Self::Heaptrack => "heaptrack recording",
             Self::Minidump => "minidump",
             Self::Compressed => "compressed file",
@@ -46,13 +60,17 @@ impl FileKind {
     /// Whether this version reads it.
     pub fn support(self) -> Support {
         match self {
-            Self::Native => Support::Reads,
-            Self::Etl => Support::Not("unfreed cannot read Windows event trace logs (ETL) yet"),
-            Self::Umdh => Support::Not("unfreed cannot read UMDH logs yet"),
-            Self::Heaptrack => Support::Not("unfreed cannot read heaptrack recordings yet"),
-            Self::Minidump => Support::Not("unfreed cannot read minidumps yet"),
-            Self::Compressed => Support::Not(
-                "unfreed cannot read compressed files yet: unpack it (gzip -d, zstd -d) first",
+            Self::Native
+            | Self::Etl
+            | Self::Umdh
+            | Self::LeakDiag
+            | Self::Counters
+            | Self::Debugger
+            | Self::Heaptrack
+            | Self::Minidump
+            | Self::Compressed => Support::Reads,
+            Self::BinaryCounters => Support::Not(
+                "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
             ),
         }
     }
@@ -69,11 +87,25 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
     } else if start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Some(FileKind::Compressed)
     } else if is_etl(start) {
-        Some(FileKind::Etl)
+        let counters = counters::is_binary_log(start);
+        Some(if counters { FileKind::BinaryCounters } else { FileKind::Etl })
     } else if is_heaptrack(start) {
         Some(FileKind::Heaptrack)
-    } else if is_umdh(start) {
+    } else {
+        sniff_text(&text::opening(start))
+    }
+}
+
+/// The same of a text, in whatever encoding it was.
+fn sniff_text(opening: &str) -> Option<FileKind> {
+    if counters::is_counters(opening) {
+        Some(FileKind::Counters)
+    } else if leakdiag::is_leakdiag(opening) {
+        Some(FileKind::LeakDiag)
+    } else if umdh::is_umdh(opening) {
         Some(FileKind::Umdh)
+    } else if debugger::is_debugger(opening) {
+        Some(FileKind::Debugger)
     } else {
         None
     }
@@ -89,22 +121,13 @@ fn is_etl(start: &[u8]) -> bool {
 }
 
 /// heaptrack's text begins with a line `v VERSION FILE-VERSION`, both hexadecimal, followed by
-/// the executable's line `x ...`.
+/// the executable's line `x ...` (raw) or the command's `X ...` (interpreted).
 fn is_heaptrack(start: &[u8]) -> bool {
     let mut lines = start.split(|&byte| byte == b'\n');
     let version = lines.next().and_then(|line| line.strip_prefix(b"v ")).is_some_and(|rest| {
         !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b' ')
     });
-    version && lines.next().is_some_and(|line| line.starts_with(b"x "))
-}
-
-/// A UMDH log is text. Every line of a snapshot's or a difference's list ends in `BackTrace` and
-/// the trace's number. Snapshots begin with comments that list the loaded modules, differences
-/// with comments that explain `BYTES_DELTA` and the rest.
-fn is_umdh(start: &[u8]) -> bool {
-    let has = |needle: &[u8]| start.windows(needle.len()).any(|window| window == needle);
-    let list = has(b" allocs\tBackTrace") || has(b" by: BackTrace") || has(b" by BackTrace");
-    start.is_ascii() && (list || has(b"// Loaded modules:") || has(b"// + BYTES_DELTA ("))
+    version && lines.next().is_some_and(|line| matches!(line, [b'x' | b'X', b' ', ..]))
 }
 
 #[cfg(test)]
@@ -121,6 +144,7 @@ mod tests {
         check(b"MDMP\x93\xa7", Some(FileKind::Minidump));
         check(b"\x1f\x8b\x08\0", Some(FileKind::Compressed));
         check(b"v 10400 3\nx /usr/bin/mosquitto\n", Some(FileKind::Heaptrack));
+        check(b"v 10400 3\nX mosquitto -c a\n", Some(FileKind::Heaptrack));
         check(b"// Loaded modules:\n//     Base Size Module\n", Some(FileKind::Umdh));
         check(b"// + BYTES_DELTA (NEW_BYTES - OLD_BYTES) NEW_COUNT", Some(FileKind::Umdh));
         check(b"+ 520 ( 780 - 260) 3 allocs\tBackTrace46F3C\n", Some(FileKind::Umdh));

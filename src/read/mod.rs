@@ -5,12 +5,20 @@
 //! look for other files, name frames or judge anything.
 
 pub mod case;
+pub mod counters;
+pub mod debugger;
 pub mod etl;
 mod fault;
+pub mod heaptrack;
 mod kind;
+pub mod leakdiag;
+pub mod minidump;
 mod open;
 mod source;
+mod text;
 pub mod trace;
+pub mod umdh;
+mod unpack;
 
 pub use fault::{Fault, Faults, Offset};
 pub use kind::{FileKind, Support, sniff};

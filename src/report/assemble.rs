@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::blamed::{Survivor, Survivors, survivors};
+use super::history::history;
+use super::memory;
 use super::model::{
     Dismissed, Evidence, Fault, Held, Kind, Losses, NotTraced, OverRelease, Report, SCHEMA,
     SeenFrom, SiteUncertainty, Suspect, Target, Totals, TotalsUncertainty, Uncertainty, Undecided,
@@ -13,11 +15,12 @@ use super::modules;
 use super::reach::{reached, scan};
 use super::source;
 use super::stacks::shown;
+use super::time_of_day::TimeOfDay;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
 use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
-use crate::ledger::{Estimate, Image, Ledger};
+use crate::ledger::{Estimate, Image, Ledger, Site};
 use crate::names::Namer;
 use crate::read;
 use crate::read::case::PartSeen;
@@ -55,7 +58,10 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         }),
     );
     let survivors = survivors(ledger, namer, wanted);
-    let assembler = Assembler { ledger, matcher, witness: Witness::new(ledger), survivors };
+    let Header { started_unix_ns, utc_offset_minutes, .. } = *header;
+    let clock = TimeOfDay::new(started_unix_ns, utc_offset_minutes, ledger.now());
+    let witness = Witness::new(ledger);
+    let assembler = Assembler { ledger, clock, matcher, witness, survivors };
     let growing = growing.into_iter().map(|judged| assembler.growth(judged));
     let released = released.map(|over| assembler.over_release(over));
     let mut suspects: Vec<Suspect> = growing.chain(released).collect();
@@ -63,7 +69,8 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
     suspects.sort_by(|a, b| {
         weight(a).cmp(&weight(b)).then(b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s))
     });
-    let target: Vec<Target> = ledger.images().iter().map(|image| target(ledger, image)).collect();
+    let target: Vec<Target> =
+        ledger.images().iter().map(|image| target(ledger, assessment, image)).collect();
     Report {
         schema: SCHEMA,
         source: source::shown(header, ledger, parts, &target),
@@ -76,6 +83,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         suspects,
+        crashes: Vec::new(),
         dismissed: dismissed(assessment, min_confidence),
         undecided: undecided(ledger, assessment, min_confidence),
         min_confidence,
@@ -98,6 +106,7 @@ fn weight(suspect: &Suspect) -> (u8, u8) {
 /// Makes suspects of what was judged.
 struct Assembler<'a> {
     ledger: &'a Ledger,
+    clock: TimeOfDay,
     matcher: Matcher<'a>,
     witness: Witness<'a>,
     survivors: Survivors<'a>,
@@ -140,7 +149,7 @@ impl<'a> Assembler<'a> {
             freed_at_end: before.map_or(0, |before| before.freed),
             verdict: judged.verdict.name().to_owned(),
             confidence: judged.confidence,
-            explanation: judged.explanation.clone(),
+            explanation: judged.explanation.told(|time| self.clock.say(time)),
             evidence: judged.evidence.iter().map(evidence).collect(),
             growth_bytes_per_s: judged.growth_bytes_per_s,
             since_s: self.since(judged.since),
@@ -165,7 +174,7 @@ impl<'a> Assembler<'a> {
             kind: Kind::OverRelease,
             verdict: "over-release".to_owned(),
             confidence: over.confidence,
-            explanation: over.explanation.clone(),
+            explanation: over.explanation.told(|time| self.clock.say(time)),
             evidence: over.evidence.iter().map(evidence).collect(),
             since_s: self.since(over.since),
             over_release: Some(OverRelease {
@@ -197,8 +206,8 @@ impl<'a> Assembler<'a> {
                 .and_then(|step| step.module)
                 .map_or_else(modules::unknown, modules::shown),
             allocations: site.map_or(0, |site| site.allocations),
-            live_blocks: site.map_or(0, |site| site.live_blocks),
-            live_bytes: site.map_or(0, |site| site.live_bytes),
+            live_blocks: site.map_or(0, |site| site.live_blocks.max(listed(self.ledger, site).0)),
+            live_bytes: site.map_or(0, |site| site.live_bytes.max(listed(self.ledger, site).1)),
             freed_at_end: 0,
             bytes_per_call: site.and_then(bytes_per_call),
             blocks_per_event,
@@ -212,6 +221,7 @@ impl<'a> Assembler<'a> {
             stack_complete: self.witness.complete(stack),
             over_release: None,
             fixes: (self.matcher)(&self.witness.evidence(common, survivor)),
+            history: site.map_or_else(Default::default, |site| history(self.ledger, site)),
         }
     }
 
@@ -226,6 +236,16 @@ impl<'a> Assembler<'a> {
     }
 }
 
+/// Blocks and bytes of a site in the last snapshot; none where they were told one by one.
+fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
+    let last = ledger.snapshots().last().map(|(number, _)| *number);
+    let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);
+    match of {
+        Some((_, live)) if site.allocations == 0 => (live.blocks, live.bytes.0),
+        _ => (0, 0),
+    }
+}
+
 fn evidence(evidence: &verdict::Evidence) -> Evidence {
     Evidence {
         fact: evidence.fact.to_owned(),
@@ -235,7 +255,7 @@ fn evidence(evidence: &verdict::Evidence) -> Evidence {
     }
 }
 
-fn target(ledger: &Ledger, image: &Image) -> Target {
+fn target(ledger: &Ledger, assessment: &Assessment, image: &Image) -> Target {
     let process = image.process.clone().unwrap_or_default();
     let allocations = ledger.estimated_totals_of(image).map(|totals| totals.allocations);
     Target {
@@ -248,6 +268,13 @@ fn target(ledger: &Ledger, image: &Image) -> Target {
         allocations_uncertainty: allocations.map(Uncertainty::from),
         sampled_bytes: image.sampling.map(|sampling| sampling.mean.0),
         scan: scan(ledger, image),
+        memory: memory::shown(ledger, image),
+        counters: assessment
+            .counters
+            .iter()
+            .filter(|counted| counted.process == image.id)
+            .copied()
+            .collect(),
     }
 }
 
@@ -298,11 +325,21 @@ fn fault(fault: &read::Fault) -> Fault {
 fn totals(ledger: &Ledger) -> Totals {
     let totals = ledger.totals();
     let estimated = ledger.estimated_totals();
+    let listed = ledger.sites().map(|(_, site)| listed(ledger, site));
+    let listed = listed.fold((0, 0), |sum: (u64, u64), of| {
+        (sum.0.saturating_add(of.0), sum.1.saturating_add(of.1))
+    });
     Totals {
         allocations: whole(totals.allocations, estimated.map(|e| e.allocations)),
         frees: whole(totals.frees, estimated.map(|e| e.frees)),
-        live_blocks: whole(totals.live_blocks, estimated.map(|e| e.live_blocks)),
-        live_bytes: whole(totals.live_bytes.0, estimated.map(|e| e.live_bytes)),
+        live_blocks: whole(
+            totals.live_blocks.saturating_add(listed.0),
+            estimated.map(|e| e.live_blocks),
+        ),
+        live_bytes: whole(
+            totals.live_bytes.0.saturating_add(listed.1),
+            estimated.map(|e| e.live_bytes),
+        ),
         estimated: estimated.is_some(),
         uncertainty: estimated.map(TotalsUncertainty::from),
         frees_unmatched: totals.frees_unmatched,
@@ -351,7 +388,8 @@ fn undecided(ledger: &Ledger, assessment: &Assessment, min_confidence: f64) -> V
         *sites += 1;
         let Some(site) = ledger.site(judged.site) else { continue };
         let sampled = site.estimates().is_some();
-        let live = whole(site.live_bytes, sampled.then(|| site.estimated_live_bytes()));
+        let live = site.live_bytes.max(listed(ledger, site).1);
+        let live = whole(live, sampled.then(|| site.estimated_live_bytes()));
         *bytes = bytes.saturating_add(live);
         if sampled {
             let sum = estimate.unwrap_or_default().and(site.estimated_live_bytes());

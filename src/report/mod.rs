@@ -1,20 +1,29 @@
 //! The report: one model, and pure functions from it to bytes. [`assemble()`] makes it from what
 //! was counted and judged; [`text`] is for people, [`json`] for programs; [`diff`] holds two
-//! traces against each other. Nothing here writes: one caller does.
+//! traces against each other. What crash dumps tell comes from [`crashes()`]. Nothing here writes: one caller does.
 
 mod assemble;
 mod blamed;
+mod crash;
 pub mod diff;
+pub mod flame;
+mod history;
+pub mod html;
 pub mod json;
+mod known;
+pub mod markdown;
+mod memory;
 pub mod model;
 mod modules;
 mod ran;
 mod reach;
 mod source;
-mod stacks;
+pub(crate) mod stacks;
 pub mod text;
+mod time_of_day;
 pub mod uncertain;
 mod witness;
 
 pub use assemble::{Matcher, Material, assemble};
+pub use crash::{CrashMatcher, crashes};
 pub use ran::{Ran, ran};

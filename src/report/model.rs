@@ -4,11 +4,13 @@
 use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
+pub use super::history::{Bar, History, LiveSpan};
+use super::known;
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
-use crate::event::{Exit, RootKind, Trust};
+use crate::event::{Exit, Metric, RootKind, Trust};
 use crate::fixes::Match;
 pub use crate::read::case::Placed;
-pub use crate::verdict::{Held, Unjudged, Unmeasured};
+pub use crate::verdict::{Counted, Held, Unjudged, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -37,6 +39,9 @@ pub struct Report {
     pub modules: Vec<Module>,
     /// The suspects, most important first.
     pub suspects: Vec<Suspect>,
+    /// Exceptions, as crash dumps tell of them. They are no suspects.
+    #[serde(default)]
+    pub crashes: Vec<Crash>,
     /// How many sites were dismissed, by verdict.
     pub dismissed: Dismissed,
     /// What would decide the undecided sites, most bytes first.
@@ -60,7 +65,7 @@ pub struct Report {
 /// Where the events came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// `agent`, `ebpf`, `etw`, `etl`, `umdh`, `heaptrack`.
+    /// `agent`, `ebpf`, `etw`, `etl`, `umdh`, `heaptrack`, `minidump`.
     pub kind: String,
     /// Version of the unfreed that took the trace.
     pub version: String,
@@ -70,6 +75,9 @@ pub struct Source {
     pub utc_offset_minutes: i32,
     /// Whether no process ran before the trace began; if one did, its older blocks are unknown.
     pub from_start: bool,
+    /// How many snapshots of the live set there are; 0 where blocks were told one by one.
+    #[serde(default)]
+    pub snapshots: u64,
     /// The recordings, where several were read as one; else none.
     #[serde(default)]
     pub files: Vec<SourceFile>,
@@ -126,6 +134,41 @@ pub struct Target {
     /// Its reachability scan; `None` where none was asked for.
     #[serde(default)]
     pub scan: Option<ScanShown>,
+    /// What was measured of it as a whole.
+    #[serde(default)]
+    pub counters: Vec<Counted>,
+    /// How its memory grew; `None` where that was not measured.
+    #[serde(default)]
+    pub memory: Option<MemoryShown>,
+}
+
+/// How the memory of one process grew, and how much of it the traced blocks explain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryShown {
+    /// Which quantity: `private-bytes` or `rss`.
+    pub metric: Metric,
+    /// First and last measurement, in seconds after the trace began.
+    pub from_s: f64,
+    /// See [`MemoryShown::from_s`].
+    pub to_s: f64,
+    /// Value at the first, in bytes.
+    pub first_bytes: u64,
+    /// Value at the last.
+    pub last_bytes: u64,
+    /// By how much it grew.
+    pub growth_bytes: i64,
+    /// By how much live blocks of heaps grew; `None` where no blocks were traced.
+    pub live_blocks_bytes: Option<i64>,
+    /// By how much grew what the program mapped itself (`VirtualAlloc`, `mmap`).
+    pub mapped_bytes: Option<i64>,
+    /// By how much grew what heaps had committed, as they told; `None` where they did not.
+    pub heap_committed_bytes: Option<i64>,
+    /// By how much managed heaps grew; `None` where that was not measured.
+    pub managed_heap_bytes: Option<i64>,
+    /// What nothing of this explains; `None` where no blocks were traced.
+    pub unexplained_bytes: Option<i64>,
+    /// Runtimes with a heap of their own that the process had loaded.
+    pub runtimes: Vec<String>,
 }
 
 /// A reachability scan of one process. Where it could not be made there are no numbers.
@@ -133,13 +176,19 @@ pub struct Target {
 pub struct ScanShown {
     /// Why there is no result; `None` where there is one.
     pub failed: Option<String>,
-    /// How long the process stood still, in seconds.
+    /// How long the process stood still, in seconds; `None` where a core dump of it was looked at.
     pub stopped_s: Option<f64>,
     /// Bytes of its memory that were read.
     pub read_bytes: Option<u64>,
-    /// Whether all its blocks were known. If not, the memory between known ones counted as referring to what it
-    /// has addresses of.
+    /// Whether all its blocks were known and all its memory was read. Where blocks were not known, the memory between
+    /// known ones counted as referring to what it has addresses of.
     pub whole: Option<bool>,
+    /// Bytes that may refer to blocks and were not read.
+    #[serde(default)]
+    pub unread_bytes: Option<u64>,
+    /// What these are, and what else of the moment of the scan is not known.
+    #[serde(default)]
+    pub unread: Option<String>,
     /// Blocks that lived.
     pub blocks: Option<u64>,
     /// Their bytes.
@@ -323,7 +372,9 @@ pub struct Suspect {
     pub estimated: bool,
     /// How far these may be off; `None` where they were counted.
     pub uncertainty: Option<SiteUncertainty>,
-    /// Rate at which the site's live bytes grow; 0 for an over-release.
+    /// Rate at which the site's live bytes grow; 0 for an over-release, NaN (in the JSON `null`) where it is
+    /// known only by how much.
+    #[serde(with = "known")]
     pub growth_bytes_per_s: f64,
     /// Seconds after the trace's beginning at which the first of the live blocks was allocated.
     pub since_s: f64,
@@ -339,6 +390,36 @@ pub struct Suspect {
     /// For an over-release: how often, and where it was freed.
     pub over_release: Option<OverRelease>,
     /// Known fixes, best first.
+    pub fixes: Vec<Match>,
+    /// How its blocks came and went.
+    #[serde(default)]
+    pub history: History,
+}
+
+/// An exception in a crash dump.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Crash {
+    /// The process's name.
+    pub process: String,
+    /// Its pid.
+    pub pid: u32,
+    /// Its index in [`Report::target`].
+    pub target: usize,
+    /// The thread that raised it.
+    pub thread: u32,
+    /// The exception's code, hexadecimal.
+    pub code: String,
+    /// What Windows's exceptions of that code are called; `None` for codes without a name.
+    pub name: Option<String>,
+    /// The instruction that raised it, hexadecimal.
+    pub address: String,
+    /// The module that the instruction is in; `None` outside any.
+    pub module: Option<Module>,
+    /// The thread's stack, innermost first, as far as it is known.
+    pub stack: Vec<StackFrame>,
+    /// Whether that is all of it.
+    pub stack_complete: bool,
+    /// Known fixes that may explain it, best first.
     pub fixes: Vec<Match>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Reached, RootShown, ScanShown};
-use crate::event::{ModuleId, Reach, RootKind};
+use crate::event::{ModuleId, Reach, RootKind, Time};
 use crate::ledger::{Image, Ledger, Site};
 
 /// The scan of a process; `None` where none was asked for.
@@ -20,9 +20,11 @@ pub fn scan(ledger: &Ledger, image: &Image) -> Option<ScanShown> {
     let done = scan.failed.is_none();
     Some(ScanShown {
         failed: scan.failed.clone(),
-        stopped_s: done.then(|| scan.stopped.seconds()),
+        stopped_s: (done && scan.stopped != Time(0)).then(|| scan.stopped.seconds()),
         read_bytes: done.then_some(scan.read.0),
         whole: done.then_some(scan.whole),
+        unread_bytes: done.then(|| scan.unread.own.0.saturating_add(scan.unread.shared.0)),
+        unread: scan.unread.what.clone().filter(|_| done),
         blocks: done.then_some(all.blocks),
         bytes: done.then_some(all.bytes),
         lost_blocks: done.then_some(lost.blocks),

@@ -13,6 +13,7 @@ pub fn shown(header: &Header, ledger: &Ledger, parts: &[PartSeen], target: &[Tar
         version: header.unfreed.clone(),
         started_unix_s: header.started_unix_ns as f64 / 1e9,
         utc_offset_minutes: header.utc_offset_minutes,
+        snapshots: ledger.snapshots().len() as u64,
         from_start: target.iter().all(|target| target.seen_from != SeenFrom::Running),
         files: parts.iter().map(file).collect(),
         notes: notes(ledger),

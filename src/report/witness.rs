@@ -71,7 +71,13 @@ impl<'a> Witness<'a> {
         self.ledger.stacks().end(stack) == StackEnd::Complete
     }
 
-    fn modules_of(&self, process: ProcessId) -> Vec<&'a ModuleIdentity> {
+    /// Everything known of the target besides.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// The modules of a process.
+    pub fn modules_of(&self, process: ProcessId) -> Vec<&'a ModuleIdentity> {
         let mappings = self.ledger.image(process).map_or(&[][..], Image::mappings);
         mappings.iter().filter_map(|m| self.ledger.modules().identity(m.module)).collect()
     }

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counters::Counted;
+use super::explanation::Explanation;
 use crate::event::{ProcessId, StackId, Time};
 use crate::ledger::{Estimate, SiteId};
 
@@ -113,7 +115,8 @@ pub struct Judged {
     pub confidence: f64,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// Bytes per second by which the live set grows; 0 unless it accumulates.
+    /// Bytes per second by which the live set grows; 0 unless it accumulates, NaN where it does and nothing
+    /// says how long it took.
     pub growth_bytes_per_s: f64,
     /// When the first of the blocks that stayed was allocated, to the precision of an epoch.
     #[serde(skip)]
@@ -125,7 +128,7 @@ pub struct Judged {
     /// What would decide it, where it is undecided.
     pub decided_by: Option<String>,
     /// The verdict in two plain sentences.
-    pub explanation: String,
+    pub explanation: Explanation,
     /// What the verdict was made of, if not of the site as it was at the end: the process tore
     /// itself down and freed what had grown until then.
     pub before_teardown: Option<BeforeTeardown>,
@@ -197,7 +200,7 @@ pub struct OverReleaseSuspect {
     /// What it rests on.
     pub evidence: Vec<Evidence>,
     /// It in two plain sentences.
-    pub explanation: String,
+    pub explanation: Explanation,
 }
 
 /// Second frees that accuse nobody, since an allocation at their address, or the free of another block
@@ -234,6 +237,8 @@ pub struct Assessment {
     pub over_releases: Vec<OverReleaseSuspect>,
     /// Second frees that accuse nobody.
     pub over_releases_unjudged: Unjudged,
+    /// What was counted of whole processes, in the ledger's order.
+    pub counters: Vec<Counted>,
     /// The smallest leak that would have been a suspect at [`super::DEFAULT_MIN_CONFIDENCE`], in
     /// blocks of the size that is usual in the process; the largest over the processes that could
     /// be measured. `None` where nothing could be seen, or not of what allocated most.
@@ -260,6 +265,20 @@ pub enum Unmeasured {
     Lost,
     /// The process ran before the trace began and was sampled: frees of its older blocks are not told.
     Sampled,
+    /// There is one snapshot of what lived, and one shows no growth.
+    OneSnapshot,
+    /// Snapshots are all there is: they tell of no time in which nothing grew.
+    Snapshots,
+    /// Counters of whole processes are all there is.
+    CountersOnly,
+}
+
+impl Judged {
+    /// By how much the live set grew between snapshots, where that is what it was judged by.
+    fn gained_bytes(&self) -> f64 {
+        let gained = self.evidence.iter().find(|evidence| evidence.fact == "gained-bytes");
+        gained.map_or(0.0, |evidence| evidence.value)
+    }
 }
 
 impl Assessment {
@@ -269,7 +288,10 @@ impl Assessment {
         let mut suspects: Vec<&Judged> =
             self.accused(min_confidence).filter(|site| site.part_of.is_none()).collect();
         suspects.sort_by(|a, b| {
-            b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s).then(a.site.cmp(&b.site))
+            b.growth_bytes_per_s
+                .total_cmp(&a.growth_bytes_per_s)
+                .then_with(|| b.gained_bytes().total_cmp(&a.gained_bytes()))
+                .then(a.site.cmp(&b.site))
         });
         suspects
     }

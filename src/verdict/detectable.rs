@@ -9,7 +9,7 @@ use super::growth::{MIN_EPOCHS, stop_cap};
 use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::statistics::median;
-use crate::event::Bytes;
+use crate::event::{Bytes, Metric};
 use crate::ledger::{Image, Ledger, StackEnd};
 
 /// A process of which a larger share of the allocations, or of their stacks, was lost is not measured.
@@ -40,6 +40,16 @@ pub(super) fn judge<'a>(
                 measured = measured.saturating_add(bytes(ledger, image));
             }
             Err(Unmeasured::NothingAllocated) => {}
+            // No block was seen by itself: there is nothing to measure, and nothing that was missed.
+            Err(
+                reason @ (Unmeasured::OneSnapshot
+                | Unmeasured::Snapshots
+                | Unmeasured::CountersOnly),
+            ) => {
+                if why.0 == 0 {
+                    why.1 = reason;
+                }
+            }
             Err(reason) => {
                 let bytes = bytes(ledger, image);
                 not = not.saturating_add(bytes);
@@ -63,7 +73,7 @@ fn bytes(ledger: &Ledger, image: &Image) -> u64 {
 fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Unmeasured> {
     let lost = ledger.lost_in(image);
     if image.allocations == 0 && !lost.allocations_missing() {
-        return Err(Unmeasured::NothingAllocated);
+        return Err(instead(ledger, image));
     }
     if seen.frees_hidden {
         return Err(Unmeasured::Sampled);
@@ -101,6 +111,24 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
     let passed_over = 1.0 - sampling.probability(size);
     let recorded = blocks + 1.96 * (blocks * passed_over).sqrt() + 2.0 * passed_over;
     Ok(recorded / old_s * sampling.weight(size).bytes().value)
+}
+
+/// What there is of a process of which no allocation was seen.
+fn instead(ledger: &Ledger, image: &Image) -> Unmeasured {
+    let mut sites = image.sites().filter_map(|id| ledger.site(id));
+    match ledger.snapshots().len() {
+        1 if sites.any(|site| !site.snapshots.points().is_empty()) => Unmeasured::OneSnapshot,
+        2.. if sites.any(|site| !site.snapshots.points().is_empty()) => Unmeasured::Snapshots,
+        _ if is_counted(image) => Unmeasured::CountersOnly,
+        _ => Unmeasured::NothingAllocated,
+    }
+}
+
+/// Whether a process is known by its counters. One that was traced has modules, and its resident bytes
+/// are taken on the way.
+fn is_counted(image: &Image) -> bool {
+    let mut metrics = image.metrics().map(|(metric, _)| metric);
+    metrics.any(|metric| metric != Metric::Rss || image.mappings().is_empty())
 }
 
 /// The cap on a leak that adds blocks whenever the process works.

@@ -4,6 +4,7 @@
 use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Verdict;
 use super::backlog::Backlog;
+use super::explanation::Explanation;
 use super::growth::{Doubt, Growth, MIN_SURVIVORS};
 use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
@@ -20,17 +21,19 @@ pub(super) fn explain(
     survivors: &Survivors,
     since: Time,
     backlog: Option<&Backlog>,
-) -> String {
+) -> Explanation {
     let live = about(site.live_blocks, site.estimated_live_blocks(), site);
     let born = about(site.allocations, site.estimated_allocations(), site);
     match (verdict, backlog) {
-        (Verdict::Leak | Verdict::Growth, Some(backlog)) => format!(
-            "Of every 1,000 blocks allocated here since {:.1} s, {} more came than went, from the \
-             first to the last at one rate. {} of {born} were freed, so each is in the end, and {live} \
-             wait now.",
-            since.seconds(),
-            group((backlog.per_call.clamp(0.0, 1.0) * 1000.0) as u64),
-            about(site.frees, site.estimated_frees(), site),
+        (Verdict::Leak | Verdict::Growth, Some(backlog)) => Explanation::around(
+            "Of every 1,000 blocks allocated here since ".to_owned(),
+            since,
+            format!(
+                ", {} more came than went, from the first to the last at one rate. {} of {born} were \
+                 freed, so each is in the end, and {live} wait now.",
+                group((backlog.per_call.clamp(0.0, 1.0) * 1000.0) as u64),
+                about(site.frees, site.estimated_frees(), site),
+            ),
         ),
         (Verdict::Leak | Verdict::Growth, None) => {
             let of = per_thousand(
@@ -44,49 +47,57 @@ pub(super) fn explain(
                     format!("{frees} of {born} were freed, the others stay")
                 }
             };
-            let since = since.seconds();
-            format!(
-                "Of every 1,000 blocks {allocated} since {since:.1} s, {of} are still there; \
-                 {freed}. {live} blocks are alive now, and the number still grows.",
-                allocated =
-                    if site.estimates().is_some() { "recorded here" } else { "allocated here" },
+            let allocated = if site.estimates().is_some() { "recorded" } else { "allocated" };
+            Explanation::around(
+                format!("Of every 1,000 blocks {allocated} here since "),
+                since,
+                format!(
+                    ", {of} are still there; {freed}. {live} blocks are alive now, and the number still \
+                     grows."
+                ),
             )
         }
         (Verdict::Cache, _) => format!(
             "{live} of {born} blocks allocated here are alive. Their number grew and then stayed, \
              or old ones go as new ones come."
-        ),
+        )
+        .into(),
         (Verdict::Steady, _) => format!(
             "{} of {born} blocks allocated here were freed, {live} are alive. The number of live \
              blocks keeps returning to where it was.",
             about(site.frees, site.estimated_frees(), site)
-        ),
-        (Verdict::OneOff, _) => format!(
-            "{live} blocks allocated here are alive, the last from {:.1} s. Few came, or all in one \
-             phase, and no more since.",
-            site.last.seconds()
+        )
+        .into(),
+        (Verdict::OneOff, _) => Explanation::around(
+            format!("{live} blocks allocated here are alive, the last from "),
+            site.last,
+            ". Few came, or all in one phase, and no more since.".to_owned(),
         ),
         (Verdict::Undecided, _) => format!(
             "{live} of {born} blocks allocated here are alive. That is too little to tell a leak \
              from what the program means to keep."
-        ),
+        )
+        .into(),
     }
 }
 
 /// The same where the verdict is that of the time before the process tore itself down.
-pub(super) fn explain_earlier(verdict: Verdict, earlier: &Earlier) -> String {
+pub(super) fn explain_earlier(verdict: Verdict, earlier: &Earlier) -> Explanation {
     let site = &earlier.site;
     let live = about(site.live_blocks, site.estimated_live_blocks(), site);
     let born = about(site.allocations, site.estimated_allocations(), site);
     let freed = about(earlier.freed, earlier.estimated_freed, site);
-    let until = earlier.until.seconds();
     let grew = match verdict {
         Verdict::Undecided => "too little to tell a leak from what the program means to keep",
         _ => "and the number grew",
     };
-    format!(
-        "Of {born} blocks allocated here {live} were alive at {until:.1} s, {grew}. Then the \
-         process shut down and freed {freed} of them, which it does not while it works."
+    Explanation::around(
+        format!("Of {born} blocks allocated here {live} were alive at "),
+        earlier.until,
+        format!(
+            ", {grew}. Then the process shut down and freed {freed} of them, which it does not while \
+             it works."
+        ),
     )
 }
 

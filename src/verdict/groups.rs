@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assessment::{GroupSum, Judged, Verdict};
 use super::growth::MIN_SURVIVORS;
 use super::observation::Observation;
-use super::site;
+use super::{held, site};
 use crate::event::{Frame, ProcessId, StackId};
-use crate::ledger::{Image, Ledger, SiteId};
+use crate::ledger::{Image, Ledger, Site, SiteId};
 
 /// One site that has this share of what lives in its group stands for itself.
 const ALONE: f64 = 0.8;
@@ -34,9 +34,7 @@ pub(super) fn judge(ledger: &Ledger, sites: &mut [Judged]) {
                 continue;
             };
             if id == named_after {
-                // What a scan found of its own blocks stays true.
-                let held = of.held;
-                *of = Judged { held, ..judged.clone() };
+                *of = judged.clone();
             } else {
                 of.verdict = judged.verdict;
                 of.confidence = judged.confidence;
@@ -66,15 +64,17 @@ fn together(ledger: &Ledger, sites: &[Judged], group: &[SiteId]) -> Option<(Judg
         group.iter().filter_map(|id| Some(ledger.site(*id)?.process)).collect();
     let images: Vec<&Image> = processes.iter().filter_map(|id| ledger.image(*id)).collect();
     let seen = Observation::together(ledger, leader, &images);
-    let (mut judged, _) =
+    let (judged, _) =
         site::by_blocks(ledger, sum.named_after, &sum.site, &sum.cohorts, &seen, None);
+    let members: Vec<&Site> = group.iter().filter_map(|id| ledger.site(*id)).collect();
+    let mut judged = held::judge_together(ledger, &members, &sum, &seen, judged);
     if !judged.verdict.accumulates() || judged.confidence < surest {
         return None;
     }
     let (sites, images) = (group.len() as f64, processes.len() as f64);
     judged.evidence.push(site::fact("together-sites", sites, "sites"));
     judged.evidence.push(site::fact("together-processes", images, "processes"));
-    judged.explanation.push_str(&match processes.len() {
+    judged.explanation.push(&match processes.len() {
         1 => format!(
             " {sites} stacks are counted together: they differ in how deep a recursion was."
         ),

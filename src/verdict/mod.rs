@@ -3,8 +3,10 @@
 
 mod assessment;
 mod backlog;
+mod counters;
 mod detectable;
 mod explain;
+mod explanation;
 mod groups;
 mod growth;
 mod held;
@@ -25,6 +27,8 @@ pub use assessment::{
     Assessment, BeforeTeardown, Estimated, Evidence, GroupSum, Held, Judged, OverReleaseSuspect,
     Unjudged, Unmeasured, Verdict,
 };
+pub use counters::Counted;
+pub use explanation::Explanation;
 
 use std::collections::BTreeMap;
 
@@ -45,12 +49,13 @@ pub fn judge(ledger: &Ledger) -> Assessment {
     let of: BTreeMap<ProcessId, usize> =
         seen.iter().enumerate().map(|(at, (image, _))| (image.id, at)).collect();
     let per_event = per_event::blocks(ledger);
+    let gains = snapshots::Gains::of(ledger);
     let mut sites: Vec<Judged> = ledger
         .sites()
         .filter_map(|(id, site)| {
             let at = *of.get(&site.process)?;
             let per_event = per_event.get(id.0 as usize).copied().flatten();
-            let judged = site::judge(ledger, id, site, &seen[at].1, per_event);
+            let judged = site::judge(ledger, id, site, &seen[at].1, per_event, &gains);
             let earlier = earlier[at].as_ref();
             let torn_down = earlier.and_then(|seen| teardown::judge(ledger, &judged, site, seen));
             Some(held::judge(ledger, site, &seen[at].1, torn_down.unwrap_or(judged)))
@@ -66,6 +71,7 @@ pub fn judge(ledger: &Ledger) -> Assessment {
         sites,
         over_releases,
         over_releases_unjudged,
+        counters: counters::judge(ledger),
         smallest_detectable_bytes_per_s: detectable.bytes_per_s.ok(),
         unmeasured: detectable.bytes_per_s.err(),
         processes_unmeasured: detectable.unmeasured,

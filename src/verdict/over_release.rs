@@ -6,6 +6,7 @@
 //! confidence: less for a process whose beginning was not seen.
 
 use super::assessment::{OverReleaseSuspect, Unjudged};
+use super::explanation::Explanation;
 use super::site::fact;
 use crate::ledger::{Image, Ledger, OverRelease, OverReleases};
 
@@ -92,12 +93,13 @@ fn suspect(
             fact("frees-unseen", image.frees_unseen as f64, "blocks"),
             fact("frees-unexplained", image.frees_unexplained as f64, "frees"),
         ],
-        explanation: format!(
-            "A block allocated here was freed again {again}, first at {:.1} s, and its address was \
-             not seen given out in between. Which of the two frees is one too many cannot be told; \
-             the earlier is suspected. Only a second free soon after the first is recognised: about \
-             seven in ten where 8,000 other blocks were freed in between.",
-            seen.first.seconds()
+        explanation: Explanation::around(
+            format!("A block allocated here was freed again {again}, first at "),
+            seen.first,
+            ", and its address was not seen given out in between. Which of the two frees is one too \
+             many cannot be told; the earlier is suspected. Only a second free soon after the first is \
+             recognised: about seven in ten where 8,000 other blocks were freed in between."
+                .to_owned(),
         ),
     })
 }

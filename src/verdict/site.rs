@@ -5,6 +5,7 @@ use super::assessment::{Estimated, Evidence, Held, Judged, Verdict};
 use super::growth::Growth;
 use super::observation::Observation;
 use super::sampled::Sampled;
+use super::snapshots::Gains;
 use super::survivors::Survivors;
 use super::{DEFAULT_MIN_CONFIDENCE, explain, rest, snapshots};
 use crate::event::Time;
@@ -19,8 +20,9 @@ pub(super) fn judge(
     site: &Site,
     seen: &Observation,
     per_event: Option<Estimate>,
+    gains: &Gains,
 ) -> Judged {
-    if let Some(judged) = by_snapshots(ledger, id, site) {
+    if let Some(judged) = by_snapshots(ledger, id, site, gains) {
         return judged;
     }
     by_blocks(ledger, id, site, &ledger.cohorts(site), seen, per_event).0
@@ -170,8 +172,16 @@ fn evidence(
     evidence
 }
 
-fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
-    let growth = snapshots::judge(ledger, site)?;
+fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site, gains: &Gains) -> Option<Judged> {
+    let growth = snapshots::judge(ledger, site, gains)?;
+    let told = match growth.snapshots {
+        1 => "One snapshot lists this stack's live blocks, and one shows no growth.".to_owned(),
+        some => format!(
+            "From the first to the last of {some} snapshots this stack's live blocks became {} more. \
+             Snapshots tell of no free, so that a cache that fills looks alike.",
+            explain::group(growth.blocks as u64)
+        ),
+    };
     Some(Judged {
         site: id,
         process: site.process,
@@ -181,18 +191,17 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site) -> Option<Judged> {
         evidence: vec![
             fact("snapshots", growth.snapshots as f64, "snapshots"),
             fact("gained", growth.blocks, "blocks"),
+            fact("gained-bytes", growth.bytes, "bytes"),
         ],
         growth_bytes_per_s: growth.bytes_per_s,
         since: site.first,
         held: Held::NotMeasured,
         blocks_per_event: None,
-        decided_by: (growth.verdict == Verdict::Undecided)
-            .then(|| "a further snapshot, after as much work again".to_owned()),
-        explanation: format!(
-            "{} snapshots list this stack's live blocks; from the first to the last there are {} \
-             more. Snapshots tell of no free, so that a cache that fills looks alike.",
-            growth.snapshots, growth.blocks
-        ),
+        decided_by: (growth.verdict == Verdict::Undecided).then(|| {
+            let next = "a further snapshot, after as much work again";
+            if growth.nowhere { "snapshots that list this stack" } else { next }.to_owned()
+        }),
+        explanation: told.into(),
         before_teardown: None,
         group: None,
         part_of: None,

@@ -1,10 +1,22 @@
 //! Sites known from snapshots of the live set alone (UMDH): no births, no frees, only how much
 //! lived when somebody looked. Two snapshots show a difference, not a growth; it takes several
-//! that rise in step to be sure.
+//! that rise in step to be sure, or one stack that gained most of what the whole process did.
+
+use std::collections::BTreeMap;
 
 use super::assessment::Verdict;
 use super::statistics::theil_sen;
-use crate::ledger::{Ledger, LiveSet, Site};
+use crate::event::{Bytes, ProcessId};
+use crate::ledger::{Ledger, LiveSet, Site, StackEnd};
+
+/// From so many blocks on, two snapshots are enough for a stack that stands out.
+const PLENTY: f64 = 500.0;
+
+/// A stack stands out if it gained at least this share of the bytes that all stacks gained.
+const STANDS_OUT: f64 = 0.5;
+
+/// How sure two snapshots make of such a stack.
+const OF_TWO: f64 = 0.72;
 
 /// What a series of snapshots says of a site.
 #[derive(Debug)]
@@ -12,48 +24,89 @@ pub(super) struct SnapshotGrowth {
     pub(super) verdict: Verdict,
     pub(super) confidence: f64,
     pub(super) blocks: f64,
+    pub(super) bytes: f64,
+    /// NaN where nothing says how long it was from the first snapshot to the last.
     pub(super) bytes_per_s: f64,
     pub(super) snapshots: usize,
+    /// Whether the stack itself is missing: nobody can be told to have allocated them.
+    pub(super) nowhere: bool,
+}
+
+/// By process, the bytes that its stacks gained from the first snapshot to the last; what others
+/// lost is not set off against it.
+#[derive(Debug, Default)]
+pub(super) struct Gains(BTreeMap<ProcessId, f64>);
+
+impl Gains {
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        let mut gains = Gains::default();
+        let numbers = ledger.snapshots();
+        let (Some((first, _)), Some((last, _))) = (numbers.first(), numbers.last()) else {
+            return gains;
+        };
+        for (_, site) in ledger.sites() {
+            let gained = live(site, *last).bytes.0 as f64 - live(site, *first).bytes.0 as f64;
+            *gains.0.entry(site.process).or_default() += gained.max(0.0);
+        }
+        gains
+    }
+
+    fn stands_out(&self, process: ProcessId, bytes: f64) -> bool {
+        self.0.get(&process).is_some_and(|all| bytes > 0.0 && bytes >= all * STANDS_OUT)
+    }
+}
+
+/// What lived of a site in a snapshot: one that does not list the stack found none of its blocks.
+fn live(site: &Site, number: u32) -> LiveSet {
+    let points = site.snapshots.points();
+    let none = LiveSet { blocks: 0, bytes: Bytes(0) };
+    points.binary_search_by_key(&number, |p| p.0).map_or(none, |at| points[at].1)
 }
 
 /// `None` for a site that no snapshot lists, or that was also seen block by block.
-pub(super) fn judge(ledger: &Ledger, site: &Site) -> Option<SnapshotGrowth> {
+pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<SnapshotGrowth> {
     if site.allocations > 0 || site.snapshots.points().is_empty() {
         return None;
     }
-    // A snapshot that does not list the stack found none of its blocks.
-    let none = LiveSet { blocks: 0, bytes: crate::event::Bytes(0) };
-    let live = |number: u32| {
-        let points = site.snapshots.points();
-        points.binary_search_by_key(&number, |p| p.0).map_or(none, |at| points[at].1)
-    };
     let times: Vec<f64> = ledger.snapshots().iter().map(|(_, time)| time.seconds()).collect();
-    let sets: Vec<LiveSet> = ledger.snapshots().iter().map(|(number, _)| live(*number)).collect();
+    let sets: Vec<LiveSet> =
+        ledger.snapshots().iter().map(|(number, _)| live(site, *number)).collect();
     let (first, last) = (sets.first()?, sets.last()?);
     let duration = times.last()? - times.first()?;
     let gained = last.blocks as f64 - first.blocks as f64;
     let blocks: Vec<f64> = sets.iter().map(|set| set.blocks as f64).collect();
     let rising = blocks.windows(2).filter(|w| w[1] > w[0]).count();
     let steps = blocks.len() - 1;
+    let bytes = last.bytes.0 as f64 - first.bytes.0 as f64;
+    let nowhere = matches!(ledger.stacks().end(site.stack), StackEnd::Lost | StackEnd::NotTaken);
     let (verdict, confidence) = if steps == 0 {
         (Verdict::Undecided, 0.2)
     } else if gained <= 0.0 {
         (Verdict::Steady, 0.7)
     } else if gained < super::growth::MIN_SURVIVORS {
         (Verdict::Undecided, 0.3)
+    } else if nowhere {
+        (Verdict::Undecided, 0.4)
+    } else if steps == 1 && gained >= PLENTY && gains.stands_out(site.process, bytes) {
+        (Verdict::Growth, OF_TWO)
     } else if rising < steps || theil_sen(&blocks) <= 0.0 {
         (if rising * 2 <= steps { Verdict::Cache } else { Verdict::Undecided }, 0.4)
     } else {
         (Verdict::Growth, *[0.6, 0.72, 0.8, 0.85].get(steps - 1).unwrap_or(&0.9) * pace(&blocks))
     };
-    let bytes = last.bytes.0 as f64 - first.bytes.0 as f64;
-    let bytes_per_s = if duration > 0.0 && verdict.accumulates() { bytes / duration } else { 0.0 };
+    let bytes_per_s = match verdict.accumulates() {
+        true if duration > 0.0 => (bytes / duration).max(0.0),
+        true => f64::NAN,
+        false => 0.0,
+    };
     Some(SnapshotGrowth {
         verdict,
         confidence,
         blocks: gained.max(0.0),
-        bytes_per_s: bytes_per_s.max(0.0),
+        bytes,
+        bytes_per_s,
         snapshots: sets.len(),
+        nowhere,
     })
 }
 

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-/// A virtual address in the module file's own terms (ELF: what `st_value` and DWARF have).
+/// A virtual address in the module file's own terms. ELF: what `st_value` and DWARF have. PE: the offset from the
+/// image's base (RVA).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleOffset(pub u64);
 
@@ -56,14 +57,25 @@ pub enum Found {
     Recorded,
     /// In DWARF debug information.
     Dwarf,
+    /// A procedure of a program database (PDB) covers the address.
+    Pdb,
     /// A symbol of `.symtab` covers the address.
     Symtab,
     /// A symbol of `.dynsym` covers the address: exported functions only.
     Dynsym,
+    /// An exported function of a PE, which by the table of functions (`.pdata`) covers the address.
+    Export,
+    /// Weaker: a public symbol of a PDB is the nearest before the address. What a vendor publishes of its
+    /// PDBs has nothing but these, for nearly all functions.
+    PdbPublic,
     /// Weaker: a symbol of `.symtab` without a size is the nearest before the address. (In `.dynsym`
     /// such a symbol names nothing but itself: functions that are not exported may follow it.)
     SymtabUnsized,
-    /// In a file that has no build-id, so that nothing but its path and size tell that it is the one
+    /// Much weaker: an exported function of a PE is the nearest before the address, and nothing tells
+    /// where it ends (x86, or code that needs no unwinding): functions that are not exported may lie between.
+    ExportNearest,
+    /// In a file that has no build-id, or of a PE of which the trace gives no time stamp, so that nothing but
+    /// its path and size tell that it is the one
     /// that was traced: a name from another build would look alike.
     Unverified,
 }

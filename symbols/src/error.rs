@@ -1,7 +1,7 @@
 //! What can be wrong with a symbol file. Each error says which part of the file it is about;
 //! whoever read the file adds where it was.
 
-use crate::BuildId;
+use crate::{BuildId, PdbFacts, PeFacts};
 
 /// Why a file gives no identity or symbols.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +59,54 @@ pub enum SymbolError {
         /// CRC-32 found.
         found: u32,
     },
+    /// The file is no PE.
+    #[error("not a PE file")]
+    NotPe,
+    /// A part of a PE contradicts itself or ends early.
+    #[error("damaged PE {part}: {cause}")]
+    DamagedPe {
+        /// Which part.
+        part: &'static str,
+        /// What the parser says.
+        cause: String,
+    },
+    /// The PE is not the one that was traced.
+    #[error(
+        "time stamp {:08x} and image size {:#x} instead of {:08x} and {:#x}",
+        found.timestamp, found.image_size, wanted.timestamp, wanted.image_size
+    )]
+    OtherImage {
+        /// What the trace says of the module; 0 is what it does not say.
+        wanted: PeFacts,
+        /// What the file says.
+        found: PeFacts,
+    },
+    /// The file is no program database of this century.
+    #[error("not a PDB file (MSF 7.00)")]
+    NotPdb,
+    /// A PDB contradicts itself or ends early.
+    #[error("damaged PDB: {cause}")]
+    DamagedPdb {
+        /// What the parser says.
+        cause: String,
+    },
+    /// The PDB is not the one that the module names.
+    #[error("PDB {} age {} instead of {} age {}", found.guid, found.age, wanted.guid, wanted.age)]
+    OtherPdb {
+        /// The PDB wanted.
+        wanted: PdbFacts,
+        /// The PDB found.
+        found: PdbFacts,
+    },
 }
 
 impl SymbolError {
+    pub(crate) fn damaged_pe(
+        part: &'static str,
+    ) -> impl FnOnce(object::read::Error) -> SymbolError {
+        move |cause| SymbolError::DamagedPe { part, cause: cause.to_string() }
+    }
+
     pub(crate) fn damaged(part: &'static str) -> impl FnOnce(object::read::Error) -> SymbolError {
         move |cause| SymbolError::Damaged { part, cause: cause.to_string() }
     }

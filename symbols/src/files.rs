@@ -2,7 +2,7 @@
 //! the servers. Candidates are offered in order of preference and read one at a time, because
 //! the first may turn out to belong to another build.
 
-use crate::BuildId;
+use crate::{BuildId, PdbId, PeFacts};
 
 /// A file that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,20 @@ pub enum Wanted<'a> {
         path: &'a str,
         /// The supplement's build-id.
         build_id: &'a BuildId,
+    },
+    /// A PE module itself.
+    Image {
+        /// Its path on the traced machine, mostly with backslashes.
+        path: &'a str,
+        /// Its time stamp and image size, as far as the trace gives them.
+        pe: Option<&'a PeFacts>,
+    },
+    /// The program database of a PE module.
+    Pdb {
+        /// The module's path on the traced machine.
+        path: &'a str,
+        /// What the module's record says.
+        id: &'a PdbId,
     },
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ElfFacts;
+use crate::{ElfFacts, PeFile};
 
 /// The identity of one module (an executable or a shared library), as far as it could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +45,26 @@ impl ModuleIdentity {
             self.package.get_or_insert_with(|| note.package());
         }
     }
+
+    /// Adds what a PE file says of itself.
+    pub fn add_pe(&mut self, file: &PeFile) {
+        self.file_version.clone_from(&file.file_version);
+        self.pdb.clone_from(&file.pdb);
+        self.pe = Some(file.facts.clone());
+    }
+
+    /// Whether it is a module of Windows, as far as can be told without its file: by what is known of it,
+    /// else by its path.
+    pub fn is_pe(&self) -> bool {
+        let known = self.pe.is_some() || self.pdb.is_some();
+        let elf = self.build_id.is_some() || self.soname.is_some();
+        let ending = || self.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        let named = || {
+            let pe = ["dll", "exe", "ocx", "drv", "sys", "cpl", "ax", "acm", "mui", "tlb"];
+            self.path.contains('\\') || ending().is_some_and(|ending| pe.contains(&ending.as_str()))
+        };
+        known || !elf && named()
+    }
 }
 
 /// What else is known of a PE. Symbol stores keep the file itself under its time stamp and image size.
@@ -70,6 +90,44 @@ pub struct PdbId {
     pub age: u32,
     /// The PDB's file name, as the record gives it.
     pub name: String,
+}
+
+impl PdbId {
+    /// From the parts of a CodeView record: the GUID as it lies there, 4, 2 and 2 bytes little-endian and
+    /// then 8 bytes.
+    pub fn new(guid: &[u8; 16], age: u32, name: &str) -> PdbId {
+        const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+        let guid = ORDER.iter().map(|&at| format!("{:02X}", guid[at])).collect();
+        PdbId { guid, age, name: name.to_owned() }
+    }
+
+    /// The PDB's file name without directories; `None` where that is none that a file can have.
+    pub fn file_name(&self) -> Option<&str> {
+        plain_name(&self.name)
+    }
+
+    /// The directory of a symbol store that holds the PDB below its file name: GUID and age. `None` where
+    /// the GUID is none: it may come from a hostile trace, and becomes part of a path.
+    pub fn key(&self) -> Option<String> {
+        let guid = self.guid.len() == 32 && self.guid.bytes().all(|byte| byte.is_ascii_hexdigit());
+        guid.then(|| format!("{}{:X}", self.guid.to_ascii_uppercase(), self.age))
+    }
+}
+
+impl PeFacts {
+    /// The directory of a symbol store that holds the PE below its file name: time stamp and image size.
+    /// `None` where one of them is not known.
+    pub fn key(&self) -> Option<String> {
+        let known = self.timestamp != 0 && self.image_size != 0;
+        known.then(|| format!("{:08X}{:x}", self.timestamp, self.image_size))
+    }
+}
+
+/// The last part of a path of either system, where a file can be called so.
+pub fn plain_name(path: &str) -> Option<&str> {
+    let name = path.rsplit(['/', '\\', ':']).next()?;
+    let plain = !matches!(name, "" | "." | "..") && !name.contains(|c: char| c.is_control());
+    plain.then_some(name)
 }
 
 /// A package of a distribution, or the one an ELF packaging note names.

@@ -4,7 +4,9 @@
 
 use crate::demangle::demangle;
 use crate::dwarf::Dwarf;
+use crate::exports::Exports;
 use crate::files::{Files, Place, Refusal, Wanted};
+use crate::pdb::Pdb;
 use crate::table::{SymbolTable, TableKind};
 use crate::{BuildId, ElfFacts, Found, FunctionExtent, ModuleOffset, NamedFrame, SymbolError};
 
@@ -15,8 +17,10 @@ pub struct Symbols {
     symtabs: Vec<SymbolTable>,
     dynsym: SymbolTable,
     dwarf: Option<Dwarf>,
+    pub(crate) pdb: Option<Pdb>,
+    pub(crate) exports: Exports,
     /// Whether nothing tells that the module's file is the one that was traced.
-    unverified: bool,
+    pub(crate) unverified: bool,
 }
 
 /// A function as a symbol table has it.
@@ -71,6 +75,8 @@ impl Symbols {
     /// Whether there is nothing here to name anything with.
     pub fn is_empty(&self) -> bool {
         self.dwarf.is_none()
+            && self.pdb.is_none()
+            && self.exports.is_empty()
             && self.dynsym.is_empty()
             && self.symtabs.iter().all(SymbolTable::is_empty)
     }
@@ -89,6 +95,12 @@ impl Symbols {
     }
 
     fn frames_as_found(&self, offset: ModuleOffset) -> Vec<NamedFrame> {
+        if let Some(pdb) = &self.pdb {
+            let frames = pdb.frames(offset);
+            if !frames.is_empty() {
+                return frames;
+            }
+        }
         let (mut frames, whole) = match &self.dwarf {
             Some(dwarf) => dwarf.frames(offset),
             None => (Vec::new(), false),
@@ -117,9 +129,10 @@ impl Symbols {
         frames
     }
 
-    /// The function that covers an address, by the symbol tables. Inlined functions have no extent.
+    /// The function that covers an address, by the symbol tables or the PDB. Inlined functions have no extent.
     pub fn extent(&self, offset: ModuleOffset) -> Option<FunctionExtent> {
-        let extent = self.function(offset)?.extent;
+        let pdb = || self.pdb.as_ref()?.extent(offset);
+        let extent = pdb().or_else(|| Some(self.function(offset)?.extent))?;
         Some(FunctionExtent { found: self.trusted(extent.found), ..extent })
     }
 
@@ -131,7 +144,10 @@ impl Symbols {
         });
         let dynsym = self.dynsym.covering(offset).filter(|covering| covering.sized);
         let found = symtabs.chain(dynsym.map(|covering| (covering, Found::Dynsym)));
-        let (covering, found) = found.min_by_key(|(_, found)| *found)?;
+        let Some((covering, found)) = found.min_by_key(|(_, found)| *found) else {
+            let extent = self.exports.covering(offset)?;
+            return Some(Function { extent, mangled: true });
+        };
         let name = demangle(&covering.name);
         let mangled = name != covering.name;
         let (start, size) = (covering.start, covering.size);

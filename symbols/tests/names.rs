@@ -91,7 +91,7 @@ impl Files for Shelf {
         let files = match wanted {
             Wanted::Module { .. } => &self.module,
             Wanted::Debug { .. } => &self.debug,
-            Wanted::Supplement { .. } => return Vec::new(),
+            _ => return Vec::new(),
         };
         files.iter().map(|(place, _)| Place((*place).to_owned())).collect()
     }

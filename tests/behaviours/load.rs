@@ -228,7 +228,7 @@ impl World {
         }
     }
 
-    /// Pairs, as a finer clock than the agent's now would count them: all died within 2 ms.
+    /// Pairs, as a finer clock than the agent's now would count them: all died within 8 ms.
     fn tally(&mut self, churn: Churn, count: u64) {
         let bytes = Bytes(count * churn.size);
         self.say(What::Tally(Box::new(Tally {
@@ -240,7 +240,7 @@ impl World {
             freed_bytes: bytes,
             sizes: Some((Bytes(churn.size), Bytes(churn.size))),
             lifetimes: vec![count],
-            resolution: Time(2_000_000),
+            resolution: Time(8_000_000),
             estimated: false,
         })));
     }

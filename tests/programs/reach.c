@@ -1,10 +1,13 @@
 /* Blocks that are held in every way there is, each way by a function of its own, so that each has a stack of its own:
  * the function's name says what a scan must find. Writes its number to standard output once all is set up, and an
- * "a" for each byte that it reads from standard input, until that ends. The first argument is a library to load;
- * with a second, whatever it is, one of its threads cannot be stopped. */
+ * "a" for each byte that it reads from standard input, until that ends. The first argument is a library to load.
+ * A second, "sleeps": one of its threads cannot be stopped; "shares": it shares memory that it has not touched;
+ * "leaves": its first thread ends. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,6 +118,9 @@ static void *stands(void *unused)
     return (void *)here[0];
 }
 
+/* Once nothing but a register holds its block. */
+volatile int spins;
+
 static void *spinning(void *unused)
 {
     (void)unused;
@@ -124,8 +130,8 @@ static void *spinning(void *unused)
     pthread_barrier_wait(&ready);
     /* The calls before have saved the register close below the stack pointer. */
     asm volatile("lea -128(%%rsp), %%rdi\n mov $16, %%ecx\n xor %%eax, %%eax\n rep stosq\n"
-                 "1: pause\n jmp 1b"
-                 :
+                 "movl $1, %0\n 1: pause\n jmp 1b"
+                 : "=m"(spins)
                  : "r"(only)
                  : "rdi", "rcx", "rax", "memory");
 #else
@@ -145,6 +151,39 @@ static void *sleeps(void *unused)
             pause();
     }
     return NULL;
+}
+
+/* Until standard input ends; dies of the byte "!", with a core if it may. */
+static void answer(void)
+{
+    char byte;
+    dprintf(STDOUT_FILENO, "%d\n", getpid());
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+        if (byte == '!')
+            abort();
+        if (write(STDOUT_FILENO, "a", 1) != 1)
+            break;
+    }
+}
+
+/* Once the first thread is nothing but a number. */
+static void *answers_for_the_first(void *unused)
+{
+    char path[64], stat[256];
+    (void)unused;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", getpid());
+    for (;;) {
+        int file = open(path, O_RDONLY);
+        ssize_t got = read(file, stat, sizeof stat - 1);
+        close(file);
+        stat[got > 0 ? got : 0] = 0;
+        char *name_ends = strrchr(stat, ')');
+        if (name_ends && name_ends[2] == 'Z')
+            break;
+        sched_yield();
+    }
+    answer();
+    exit(0);
 }
 
 int main(int count, char **arguments)
@@ -190,15 +229,23 @@ int main(int count, char **arguments)
     pthread_create(&thread, NULL, stands, NULL);
     pthread_create(&thread, NULL, spinning, NULL);
     pthread_barrier_wait(&ready);
+    while (!spins)
+        sched_yield();
     wipe();
     if (__lsan_do_recoverable_leak_check)
         __lsan_do_recoverable_leak_check();
-    if (count > 2)
+    const char *way = count > 2 ? arguments[2] : "";
+    if (strcmp(way, "sleeps") == 0)
         pthread_create(&thread, NULL, sleeps, NULL);
-    dprintf(STDOUT_FILENO, "%d\n", getpid());
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        if (write(STDOUT_FILENO, "a", 1) != 1)
-            break;
+    if (strcmp(way, "shares") == 0) {
+        void *shared = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        memset(shared, 1, 1);
+    }
+    if (strcmp(way, "leaves") == 0) {
+        pthread_create(&thread, NULL, answers_for_the_first, NULL);
+        pthread_exit(NULL);
+    }
+    answer();
     kill(child, 9);
     return here[0] == NULL;
 }

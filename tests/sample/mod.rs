@@ -1,7 +1,8 @@
 //! Reports made up for the tests of their renderings.
 
-use unfreed::event::{Exit, RootKind, Trust};
-use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
+use unfreed::event::{Exit, Metric, ProcessId, RootKind, Trust};
+use unfreed::fixes::entry::RemedyKind;
+use unfreed::fixes::{Command, Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
 use unfreed::verdict::Verdict;
@@ -19,6 +20,7 @@ pub fn nothing() -> Report {
             started_unix_s: 1_700_000_000.5,
             utc_offset_minutes: 60,
             from_start: true,
+            snapshots: 0,
         },
         target: vec![Target {
             pid: 4711,
@@ -30,6 +32,16 @@ pub fn nothing() -> Report {
             allocations_uncertainty: None,
             sampled_bytes: None,
             scan: None,
+            memory: None,
+            counters: vec![Counted {
+                process: ProcessId(0),
+                metric: Metric::Rss,
+                first: 9_437_184,
+                last: 10_485_760,
+                slope_per_s: Some(512.5),
+                verdict: Verdict::Steady,
+                confidence: 0.7,
+            }],
         }],
         duration_s: 200.0,
         losses: Losses::default(),
@@ -48,6 +60,7 @@ pub fn nothing() -> Report {
         },
         modules: vec![module()],
         suspects: Vec::new(),
+        crashes: Vec::new(),
         dismissed: Dismissed {
             cache: 3,
             steady: 120,
@@ -146,6 +159,27 @@ fn suspect() -> Suspect {
         stack_complete: false,
         over_release: None,
         fixes: vec![kb(Status::Applies), upstream()],
+        history: a_history(),
+    }
+}
+
+/// A leak of one block a second for a minute, every hundredth call freed at once.
+pub fn a_history() -> History {
+    let span = |at: u64| LiveSpan {
+        from_s: at as f64,
+        to_s: at as f64 + 5.0,
+        low_blocks: 800 * at,
+        high_blocks: 800 * (at + 5),
+        born_blocks: 4_040,
+        alive_blocks: 4_000,
+    };
+    History {
+        live: (0..60).step_by(5).map(span).collect(),
+        sizes: vec![
+            Bar { from: 8, to: 15, count: 10_000 },
+            Bar { from: 32, to: 63, count: 40_000 },
+        ],
+        lifetimes: vec![Bar { from: 1 << 20, to: (1 << 21) - 1, count: 500 }],
     }
 }
 
@@ -156,6 +190,7 @@ pub fn kb(status: Status) -> Match {
         title: "A made-up article: memory grows with every message".to_owned(),
         status,
         confidence: 0.9,
+        score: "0.90: 9 of 9 (module 2 of 2, function 7 of 7), times 0.9".to_owned(),
         reasons: vec![
             Reason {
                 clause: "module".to_owned(),
@@ -175,8 +210,20 @@ pub fn kb(status: Status) -> Match {
             restart: Some("The service.".to_owned()),
             prerequisites: vec!["Service Pack 3.".to_owned()],
             settings: vec![r"HKLM\SOFTWARE\Made\Parameters\Switch = 1".to_owned()],
+            commands: vec![Command {
+                setting: r"HKLM\SOFTWARE\Made\Parameters\Switch".to_owned(),
+                read: r#"reg query "HKLM\SOFTWARE\Made\Parameters" /v "Switch""#.to_owned(),
+                set: r#"reg add "HKLM\SOFTWARE\Made\Parameters" /v "Switch" /t REG_DWORD /d 1"#
+                    .to_owned(),
+            }],
+            kind: Some(RemedyKind::Hotfix),
+            from: Some("The maker's support.".to_owned()),
+            limits: vec!["Programs on other computers.".to_owned()],
+            verify: vec!["A new trace must show Made.dll 6.0.2 or later.".to_owned()],
         },
+        related: vec!["leaves KB900002: a smaller leak of the same calls".to_owned()],
         source: "https://example.org/articles/900001/memory-grows-with-every-message".to_owned(),
+        origin: Some("your own catalogue, not checked by unfreed: KB900001.toml".to_owned()),
     }
 }
 
@@ -186,6 +233,7 @@ fn upstream() -> Match {
         title: "A message plug-in that replaces the topic leaks the old one".to_owned(),
         status: Status::Possible,
         confidence: 0.8,
+        score: String::new(),
         reasons: vec![
             Reason {
                 clause: "function".to_owned(),
@@ -205,7 +253,9 @@ fn upstream() -> Match {
             steps: vec!["Install mosquitto 2.0.15 or later.".to_owned()],
             ..Remedy::default()
         },
+        related: Vec::new(),
         source: "mosquitto's ChangeLog, 2.0.15".to_owned(),
+        origin: None,
     }
 }
 
@@ -302,16 +352,33 @@ pub fn full() -> Report {
     let mut report = Report { faults: vec![fault], not_traced, ..sampled() };
     report.suspects[0].fixes.truncate(1);
     report.source = of_a_case(report.source);
+    report.target[0].memory = Some(MemoryShown {
+        metric: Metric::PrivateBytes,
+        from_s: 0.5,
+        to_s: 60.5,
+        first_bytes: 10 << 20,
+        last_bytes: 30 << 20,
+        growth_bytes: 20 << 20,
+        live_blocks_bytes: Some(15 << 20),
+        mapped_bytes: Some(1 << 20),
+        heap_committed_bytes: Some(16 << 20),
+        managed_heap_bytes: None,
+        unexplained_bytes: Some(3 << 20),
+        runtimes: vec![".NET (clr.dll)".to_owned()],
+    });
     report.target[0].scan = Some(ScanShown {
         failed: None,
         stopped_s: Some(0.07),
         read_bytes: Some(1 << 28),
-        whole: Some(true),
+        whole: Some(false),
+        unread_bytes: Some(2_093_056),
+        unread: Some("2 MiB of memory that it shares with others it has not touched".to_owned()),
         blocks: Some(567),
         bytes: Some(98_304),
         lost_blocks: Some(0),
         lost_bytes: Some(0),
     });
+    report.crashes = crashed().crashes;
     report.suspects[0].held = Held::Referenced;
     report.suspects[0].reached = Some(Reached {
         blocks: 50_000,
@@ -328,6 +395,63 @@ pub fn full() -> Report {
         }],
     });
     report
+}
+
+/// What a crash dump tells.
+pub fn crashed() -> Report {
+    let module = Module {
+        name: "Exsmtp.dll".to_owned(),
+        path: r"C:\Program Files\Exchsrvr\bin\Exsmtp.dll".to_owned(),
+        version: Some("6.5.7233.20".to_owned()),
+        ..Module::default()
+    };
+    let stack = [("Exsmtp.dll", Trust::Context), ("ntdll.dll", Trust::FramePointer)];
+    let stack = stack.map(|(module, trust)| StackFrame { trust, ..frame(module, None, false) });
+    let reason = |clause: &str, standing, text: &str| Reason {
+        clause: clause.to_owned(),
+        standing,
+        text: text.to_owned(),
+    };
+    let crash = Crash {
+        process: "Inetinfo.exe".to_owned(),
+        pid: 1480,
+        target: 0,
+        thread: 119,
+        code: "0xc0000005".to_owned(),
+        name: Some("access violation".to_owned()),
+        address: "0x61004321".to_owned(),
+        module: Some(module),
+        stack: stack.to_vec(),
+        stack_complete: false,
+        fixes: vec![Match {
+            id: "KB900326".to_owned(),
+            title: "Inetinfo.exe takes an access violation".to_owned(),
+            status: Status::Possible,
+            confidence: 0.5,
+            score: "0.5 for where the module is, times 1 for what is known of its version"
+                .to_owned(),
+            reasons: vec![
+                reason("module", Standing::Yes, "the exception was raised in Exsmtp.dll"),
+                reason("evidence", Standing::Unknown, "one crash proves no cause"),
+            ],
+            remedy: Remedy {
+                files: vec!["Exsmtp.dll 6.5.7233.31".to_owned()],
+                ..Remedy::default()
+            },
+            related: Vec::new(),
+            source: "Microsoft Knowledge Base article 900326".to_owned(),
+            origin: None,
+        }],
+    };
+    let source = Source { kind: "minidump".to_owned(), from_start: false, ..nothing().source };
+    Report {
+        source,
+        crashes: vec![crash],
+        smallest_detectable_bytes_per_s: None,
+        unmeasured: Some(Unmeasured::NothingAllocated),
+        conclusive: false,
+        ..nothing()
+    }
 }
 
 /// A block freed twice; of the first free, the caller is known.

@@ -2,12 +2,16 @@
 //! function.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use unfreed::dump;
 use unfreed::event::{ModuleId, ProcessId, RootKind, StackId, What};
+use unfreed::ledger::Ledger;
+use unfreed::read::trace::Reader;
 
 use crate::support::process::LIMIT;
 use crate::support::signal::{Signal, send};
@@ -18,6 +22,7 @@ use crate::traced::{UNFREED, read};
 pub struct Scanned {
     pub failed: Option<String>,
     pub whole: bool,
+    pub unread_shared: u64,
     pub stopped: Duration,
     pub read: u64,
     found: BTreeMap<String, Vec<Found>>,
@@ -111,13 +116,20 @@ impl Ready {
 
     /// Ends the watching, checks that the program goes on, and gives what was found in each process of its name.
     #[track_caller]
-    pub fn scanned(mut self, name: &str) -> Vec<Scanned> {
+    pub fn scanned(self, name: &str) -> Vec<Scanned> {
+        self.scanned_by(name, |_| {})
+    }
+
+    /// The same; `then` is called before the program is asked whether it goes on, with the trace.
+    #[track_caller]
+    pub fn scanned_by(mut self, name: &str, then: impl FnOnce(&Path)) -> Vec<Scanned> {
         let began = Instant::now();
         while self.unfreed.try_wait().unwrap().is_none() {
             send(self.unfreed.id(), Signal::Terminate);
             assert!(began.elapsed() < LIMIT, "unfreed does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
+        then(&self.trace.path().join("trace"));
         self.assert_works();
         read_found(&self.trace.path().join("trace"), name)
     }
@@ -158,9 +170,7 @@ fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
             let node = nodes[(at.0 - StackId::FIRST.0) as usize];
             let own = |module: ModuleId| names.get(&(module, node.frame.offset));
             let named = node.frame.module.and_then(own);
-            if let Some(named) =
-                named.filter(|n| ["lost", "held", "hidden"].iter().any(|of| n.starts_with(of)))
-            {
+            if let Some(named) = named.filter(|name| is_own(name)) {
                 return named.clone();
             }
             at = node.caller;
@@ -177,6 +187,7 @@ fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
                 if let Some(process) = processes.get_mut(&event.process) {
                     process.failed = scan.failed.clone();
                     process.whole = scan.whole;
+                    process.unread_shared = scan.unread.shared.0;
                     process.stopped = Duration::from_nanos(scan.stopped.0);
                     process.read = scan.read.0;
                 }
@@ -196,4 +207,49 @@ fn read_found(trace: &Path, name: &str) -> Vec<Scanned> {
         }
     }
     processes.into_values().collect()
+}
+
+/// What a core of a process says of the blocks that live after a trace's last event.
+pub fn cored(trace: &Path, core: &Path) -> Scanned {
+    let mut reader = Reader::new(File::open(trace).unwrap()).unwrap();
+    let (mut ledger, mut events) = (Ledger::default(), Vec::new());
+    while reader.next_chunk(&mut events).unwrap() {
+        events.iter().for_each(|event| ledger.apply(event));
+    }
+    let started = UNIX_EPOCH + Duration::from_nanos(reader.header().started_unix_ns as u64);
+    let process = dump::scan(File::open(core).unwrap(), &mut ledger, Some(started)).unwrap();
+    let image = ledger.image(process).unwrap();
+    let scan = image.scan.clone().unwrap();
+    let mut scanned = Scanned {
+        failed: scan.failed,
+        whole: scan.whole,
+        unread_shared: scan.unread.shared.0,
+        read: scan.read.0,
+        ..Scanned::default()
+    };
+    let named = |stack: StackId| {
+        let frames = ledger.stacks().frames(stack);
+        let functions = frames
+            .filter_map(|frame| ledger.modules().functions(frame.module?, frame.offset).first());
+        let mut own = functions.map(|named| named.function.as_str()).filter(|name| is_own(name));
+        own.next().unwrap_or("others").to_owned()
+    };
+    let name = |module: ModuleId| Some(ledger.modules().identity(module)?.name.clone());
+    for (_, site) in ledger.sites().filter(|(_, site)| site.process == process) {
+        for reach in site.reach() {
+            let found = Found {
+                root: reach.root.map(|root| root.kind),
+                module: reach.root.and_then(|root| name(root.module?)),
+                blocks: reach.blocks,
+                interior: reach.interior,
+            };
+            scanned.found.entry(named(site.stack)).or_default().push(found);
+        }
+    }
+    scanned
+}
+
+/// Whether it is one of the functions that say what a scan must find.
+fn is_own(function: &str) -> bool {
+    ["lost", "held", "hidden"].iter().any(|of| function.starts_with(of))
 }

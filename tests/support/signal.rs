@@ -9,6 +9,8 @@ pub enum Signal {
     Hangup,
     Interrupt,
     Kill,
+    Stop,
+    Continue,
     Terminate,
     User1,
 }
@@ -19,6 +21,8 @@ impl Signal {
             Signal::Hangup => "HUP",
             Signal::Interrupt => "INT",
             Signal::Kill => "KILL",
+            Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
             Signal::Terminate => "TERM",
             Signal::User1 => "USR1",
         }
@@ -32,6 +36,8 @@ impl Signal {
             Signal::Kill => 9,
             Signal::User1 => 10,
             Signal::Terminate => 15,
+            Signal::Continue => 18,
+            Signal::Stop => 19,
         }
     }
 }

@@ -318,6 +318,10 @@ fn body(what: &What, last: &mut Last) -> (u8, Vec<u8>) {
             b.extend(varint(scan.read.0));
             b.push(scan.whole.into());
             b.extend(optional_string(scan.failed.as_deref()));
+            b.extend(varint(scan.unread.own.0));
+            b.extend(varint(scan.unread.shared.0));
+            b.extend(optional_string(scan.unread.what.as_deref()));
+            b.push(scan.exact.into());
             20
         }
         What::Reach(reach) => {

@@ -295,9 +295,10 @@ fn measure() -> impl Strategy<Value = What> {
             What::Fact(Box::new(Fact { kind, subject, value }))
         }),
         Just(What::Epoch),
-        (number(), bytes(), any::<bool>(), option::of(text())).prop_map(
-            |(stopped, read, whole, failed)| {
-                What::Scan(Box::new(Scan { stopped: Time(stopped), read, whole, failed }))
+        (number(), bytes(), any::<[bool; 2]>(), option::of(text()), unread()).prop_map(
+            |(stopped, read, [whole, exact], failed, unread)| {
+                let stopped = Time(stopped);
+                What::Scan(Box::new(Scan { stopped, read, whole, failed, unread, exact }))
             }
         ),
         reach().prop_map(|reach| What::Reach(Box::new(reach))),
@@ -305,6 +306,14 @@ fn measure() -> impl Strategy<Value = What> {
             What::Exception(Exception { code, address, stack })
         }),
     ]
+}
+
+fn unread() -> impl Strategy<Value = Unread> {
+    (bytes(), bytes(), option::of(text())).prop_map(|(own, shared, what)| Unread {
+        own,
+        shared,
+        what,
+    })
 }
 
 fn reach() -> impl Strategy<Value = Reach> {

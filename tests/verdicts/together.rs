@@ -38,7 +38,7 @@ fn a_leak_over_a_recursion_is_one_suspect() {
     let group = suspect.group.unwrap();
     assert_eq!((group.sites, group.processes), (40, 1));
     assert!(group.live_blocks >= leaked && group.live_blocks < leaked + 5, "{group:?}");
-    assert!(suspect.explanation.contains("recursion"), "{}", suspect.explanation);
+    assert!(suspect.explanation.to_string().contains("recursion"), "{}", suspect.explanation);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_leak_in_sibling_processes_is_one_suspect() {
     let suspect = only_suspect(&world.finish());
     let group = suspect.group.unwrap();
     assert_eq!((group.sites, group.processes), (16, 16));
-    assert!(suspect.explanation.contains("16 processes"), "{}", suspect.explanation);
+    assert!(suspect.explanation.to_string().contains("16 processes"), "{}", suspect.explanation);
 }
 
 #[test]
@@ -77,7 +77,11 @@ fn a_queue_that_grows_is_a_suspect_though_each_block_is_freed() {
     let of = |name: &str| suspect.evidence.iter().find(|e| e.fact == name).unwrap().value;
     assert!((of("backlog-per-call") - 0.25).abs() < 0.05, "{suspect:#?}");
     assert!(of("backlog-curve") > of("backlog-curve-filling"));
-    assert!(suspect.explanation.contains("more came than went"), "{}", suspect.explanation);
+    assert!(
+        suspect.explanation.to_string().contains("more came than went"),
+        "{}",
+        suspect.explanation
+    );
     let expected = 60.0 * 0.25 * 64.0;
     assert!((suspect.growth_bytes_per_s / expected - 1.0).abs() < 0.15, "{suspect:#?}");
 }

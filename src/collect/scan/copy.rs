@@ -11,53 +11,86 @@ use super::pages::{Pages, page};
 use super::stop::{Stopped, Thread};
 use super::words::{Targets, Words};
 use crate::collect::agent::AGENT_NAME;
+use crate::event::{Bytes, Unread};
 
 /// Bytes read at once, and pieces they may come in (`IOV_MAX`).
 const AT_ONCE: u64 = 1 << 20;
 const PIECES: usize = 1024;
 
-/// A process as it was while it stood still.
+/// A process as it was at one moment.
 pub(crate) struct Copied {
-    pub(super) mappings: Vec<Mapping>,
-    pub(super) threads: Vec<Thread>,
-    pub(super) words: Words,
+    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) threads: Vec<Thread>,
+    pub(crate) words: Words,
     /// Bytes of thread-local storage that lie beside a thread's pointer.
-    pub(super) thread_local: u64,
+    pub(crate) thread_local: u64,
+    /// A thread that still ran.
+    pub(crate) standing: u32,
     /// How long it stood still.
     pub(crate) stopped: Duration,
     /// Bytes that were read.
     pub(crate) read: u64,
+    /// What was not.
+    pub(crate) unread: Unread,
+}
+
+impl Copied {
+    /// Bytes of memory that it takes, nearly.
+    pub(super) fn held(&self) -> u64 {
+        self.words.held()
+    }
+}
+
+/// Where an address must lie to be of interest: where blocks can. That may be one mapping with a module's.
+pub(crate) fn targets(mappings: &[Mapping]) -> Targets {
+    let blocks = mappings.iter().filter(|mapping| mapping.writable && mapping.is != Is::Other);
+    Targets::new(blocks.map(|mapping| mapping.start..mapping.end))
 }
 
 /// Copies it, and lets it go on.
 pub(super) fn copy(stopped: Stopped, deadline: Instant) -> Result<Copied, String> {
-    let pid = stopped.subject.pid;
     let threads = stopped.threads();
-    let mappings = mappings(pid, AGENT_NAME);
+    let standing = stopped.standing().unwrap_or(stopped.subject.pid);
+    let mappings = mappings(standing, AGENT_NAME);
     if mappings.is_empty() || threads.iter().all(|thread| thread.stack == 0) {
-        return Err(String::from(
-            "the kernel no longer tells what its memory is: its first thread has ended",
-        ));
+        return Err(String::from("the kernel no longer tells what its memory is: it may just end"));
     }
-    let pages = Pages::open(pid).map_err(|error| format!("its pages cannot be read: {error}"))?;
-    // Memory with blocks may be one mapping with a module's.
-    let blocks = mappings.iter().filter(|mapping| mapping.writable && mapping.is != Is::Other);
-    let targets = Targets::new(blocks.map(|mapping| mapping.start..mapping.end));
-    let mut reader = Reader { pid, deadline, targets, words: Words::default(), read: 0 };
+    let pages =
+        Pages::open(standing).map_err(|error| format!("its pages cannot be read: {error}"))?;
+    let targets = targets(&mappings);
+    let mut reader = Reader { pid: standing, deadline, targets, words: Words::default(), read: 0 };
     let mut runs = Vec::new();
+    let mut untouched = 0;
     for mapping in mappings.iter().filter(|mapping| mapping.is != Is::Other) {
-        runs.extend(pages.written(mapping, deadline).ok_or_else(out_of_time)?);
+        let written = pages.written(mapping, deadline).ok_or_else(out_of_time)?;
+        if mapping.shared {
+            let read: u64 = written.iter().map(|run| run.end - run.start).sum();
+            untouched += (mapping.end - mapping.start).saturating_sub(read);
+        }
+        runs.extend(written);
     }
     reader.read_all(&runs)?;
     if reader.read == 0 {
         return Err(String::from("nothing of its memory could be read: it may just have ended"));
     }
-    let thread_local = thread_local_bytes(pid, &mappings);
+    let thread_local = thread_local_bytes(&mappings, &mut |range, buffer| {
+        let got = read_memory(standing, std::slice::from_ref(&range), buffer);
+        got.unwrap_or(0) as usize
+    });
     let Reader { words, read, .. } = reader;
     let since = stopped.since;
     drop(stopped);
     let stopped = since.elapsed();
-    Ok(Copied { mappings, threads, words, thread_local, stopped, read })
+    let unread = shared_unread(untouched);
+    Ok(Copied { mappings, threads, words, thread_local, standing, stopped, read, unread })
+}
+
+/// What others, or it before it was forked, may have put there is not seen.
+fn shared_unread(bytes: u64) -> Unread {
+    let why = "of memory that it shares with others it has not touched, or it is swapped out";
+    let mebibytes = bytes.div_ceil(1 << 20);
+    let what = (bytes > 0).then(|| format!("{mebibytes} MiB {why}"));
+    Unread { own: Bytes(0), shared: Bytes(bytes), what }
 }
 
 struct Reader {
@@ -126,11 +159,7 @@ impl Reader {
 }
 
 /// How many bytes could be read of these pieces, from the first on.
-pub(super) fn read_memory(
-    pid: u32,
-    pieces: &[Range<u64>],
-    buffer: &mut [u8],
-) -> std::io::Result<u64> {
+fn read_memory(pid: u32, pieces: &[Range<u64>], buffer: &mut [u8]) -> std::io::Result<u64> {
     let there: Vec<libc::iovec> = pieces
         .iter()
         .map(|piece| libc::iovec {

@@ -1,14 +1,18 @@
 //! How much thread-local storage the modules of a process have, from their headers as they are mapped.
 
-use super::copy::read_memory;
+use std::ops::Range;
+
 use super::maps::{Is, Mapping};
 
 const HEADER: usize = 4096;
 const PT_TLS: u32 = 7;
 
+/// Reads what it can of a range, and says how much.
+type Read<'a> = &'a mut dyn FnMut(Range<u64>, &mut [u8]) -> usize;
+
 /// The sum over all modules: at most so much lies beside a thread's pointer. What a module that was loaded late
 /// has is a block of its own, mostly.
-pub(super) fn thread_local_bytes(pid: u32, mappings: &[Mapping]) -> u64 {
+pub(crate) fn thread_local_bytes(mappings: &[Mapping], read: Read<'_>) -> u64 {
     let mut bases: Vec<u64> = mappings
         .iter()
         .filter_map(|mapping| match mapping.is {
@@ -19,9 +23,8 @@ pub(super) fn thread_local_bytes(pid: u32, mappings: &[Mapping]) -> u64 {
     bases.dedup();
     let mut buffer = [0; HEADER];
     let of = |base: u64| {
-        let range = base..base + HEADER as u64;
-        let got = read_memory(pid, std::slice::from_ref(&range), &mut buffer).unwrap_or(0);
-        storage(&buffer[..got as usize]).unwrap_or(0)
+        let got = read(base..base.saturating_add(HEADER as u64), &mut buffer);
+        storage(&buffer[..got]).unwrap_or(0)
     };
     bases.into_iter().map(of).fold(0, u64::saturating_add)
 }
@@ -31,9 +34,9 @@ fn storage(header: &[u8]) -> Option<u64> {
     if !header.starts_with(b"\x7fELF\x02") {
         return None;
     }
-    let u16_at = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
-    let u64_at = |at: usize| Some(u64::from_le_bytes(header.get(at..at + 8)?.try_into().ok()?));
+    let u16_at = |at: usize| Some(u16::from_le_bytes(*header.get(at..)?.first_chunk()?));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(*header.get(at..)?.first_chunk()?));
+    let u64_at = |at: usize| Some(u64::from_le_bytes(*header.get(at..)?.first_chunk()?));
     let first = usize::try_from(u64_at(32)?).ok()?;
     let (size, count) = (usize::from(u16_at(54)?), usize::from(u16_at(56)?));
     (0..count).find_map(|n| {

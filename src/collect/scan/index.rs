@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// Addresses are looked up in steps of 1 KiB, which hold few blocks.
 const STEP: u32 = 10;
-/// Blocks farther apart are in regions of their own.
-const APART: u64 = 16 << 20;
+/// Blocks that begin farther apart are in regions of their own, so that a few far apart take no memory.
+const APART: u64 = 128 << 10;
 
 /// One block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Index {
         let mut from = 0;
         for n in 0..index.blocks.len() {
             let last = n + 1 == index.blocks.len();
-            if last || index.blocks[n + 1].address.saturating_sub(index.blocks[n].end()) > APART {
+            if last || index.blocks[n + 1].address - index.blocks[n].address > APART {
                 index.add_region(from..n + 1);
                 from = n + 1;
             }

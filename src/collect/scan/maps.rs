@@ -38,7 +38,7 @@ pub(crate) enum Is {
 }
 
 impl Mapping {
-    pub(super) fn holds(&self, address: u64) -> bool {
+    pub(crate) fn holds(&self, address: u64) -> bool {
         (self.start..self.end).contains(&address)
     }
 }
@@ -49,13 +49,17 @@ pub(super) fn mappings(pid: u32, agent: &str) -> Vec<Mapping> {
 }
 
 fn parse(map: &[u8], agent: &str) -> Vec<Mapping> {
+    tell(map.split(|byte| *byte == b'\n').filter_map(line_of), agent)
+}
+
+/// What mappings are, which come in order of address.
+pub(crate) fn tell<'a>(lines: impl Iterator<Item = Line<'a>>, agent: &str) -> Vec<Mapping> {
     let mut mappings: Vec<Mapping> = Vec::new();
     // Where the file of the mapping before begins, which what lies behind it without a file belongs to.
     let mut module: Option<(Vec<u8>, u64)> = None;
     let mut end_of_module = 0;
     let mut end_of_guard = 0;
-    for line in map.split(|byte| *byte == b'\n') {
-        let Some(Line { start, end, permissions, path }) = line_of(line) else { continue };
+    for Line { start, end, permissions, path } in lines {
         let (shared, code) = (permissions[3] == b's', permissions[2] == b'x');
         let writable = permissions[1] == b'w';
         let mut bare = false;
@@ -95,7 +99,7 @@ fn parse(map: &[u8], agent: &str) -> Vec<Mapping> {
 }
 
 /// Whether what looks like a file's is nothing but memory.
-fn is_of_memory(path: &[u8]) -> bool {
+pub(crate) fn is_of_memory(path: &[u8]) -> bool {
     let of_memory = [&b"/dev/zero"[..], b"/dev/shm/", b"/memfd:", b"/SYSV", b"/anon_hugepage"];
     of_memory.iter().any(|of| path.starts_with(of))
 }
@@ -112,11 +116,14 @@ fn what(path: &[u8], code: bool) -> Is {
     }
 }
 
-struct Line<'a> {
-    start: u64,
-    end: u64,
-    permissions: [u8; 4],
-    path: &'a [u8],
+/// One mapping, as the kernel lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// `rwxp`, or `s` at the end.
+    pub(crate) permissions: [u8; 4],
+    pub(crate) path: &'a [u8],
 }
 
 /// `7f00-7f10 rw-p 00000000 fe:00 1234    /path`.

@@ -63,7 +63,7 @@ pub(super) fn areas(copied: &Copied, index: &Index) -> Vec<Area> {
                 let pointers = copied.threads.iter().map(|thread| thread.stack);
                 let lowest = pointers.filter(|pointer| mapping.holds(*pointer)).min();
                 // The first thread may run elsewhere just now: then all of it counts.
-                let start = lowest.map_or(mapping.start, |lowest| lowest - RED_ZONE);
+                let start = lowest.map_or(mapping.start, |lowest| lowest.saturating_sub(RED_ZONE));
                 let range = start.max(mapping.start)..mapping.end;
                 areas.push(Area { range, what: What::Stack });
             }
@@ -184,6 +184,7 @@ mod tests {
     use super::super::stop::Thread;
     use super::super::words::Words;
     use super::*;
+    use crate::event::Unread;
 
     fn areas_of(is: Is, threads: &[(u64, u64)]) -> Vec<(u64, u64, What)> {
         let (start, end) = (0x10_0000, 0x20_0000);
@@ -199,8 +200,10 @@ mod tests {
             threads: threads.iter().map(thread).collect(),
             words: Words::default(),
             thread_local: 0x100,
+            standing: 1,
             stopped: Duration::ZERO,
             read: 0,
+            unread: Unread::default(),
         };
         let areas = areas(&copied, &Index::new(Vec::new())).into_iter();
         areas.map(|area| (area.range.start, area.range.end, area.what)).collect()

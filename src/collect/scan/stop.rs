@@ -7,24 +7,24 @@ use std::ffi::c_void;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Subject, out_of_time};
+use super::Subject;
 
 const PAUSE: Duration = Duration::from_micros(50);
-/// In the upper byte of a stop's status: the thread was interrupted, or its group is stopped. Without it a signal
-/// is on its way.
+/// In the upper byte of a stop's status: the thread was interrupted (the lower says `SIGTRAP`), or its group is
+/// stopped. Without it a signal is on its way.
 const EVENT_STOP: libc::c_int = 128;
 #[cfg(target_arch = "aarch64")]
 const NT_ARM_TLS: libc::c_int = 0x401;
 
 /// What a thread held as it stopped.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Thread {
+pub(crate) struct Thread {
     /// Every register as words, those of floating point too, and of vectors the lower 128 bits.
-    pub(super) registers: Vec<u64>,
+    pub(crate) registers: Vec<u64>,
     /// The stack pointer.
-    pub(super) stack: u64,
+    pub(crate) stack: u64,
     /// The thread pointer, which thread-local storage lies beside.
-    pub(super) local: u64,
+    pub(crate) local: u64,
 }
 
 /// A process that stands still.
@@ -44,63 +44,103 @@ enum State {
     Runs,
     /// With the signal that is on its way to it, or 0.
     Stands(libc::c_int),
+    /// As its whole group does, by job control: it does not run before somebody continues that.
+    GroupStands,
     Gone,
 }
 
+impl State {
+    fn stands(self) -> bool {
+        matches!(self, State::Stands(_) | State::GroupStands)
+    }
+}
+
+/// Stops these, all at the same time: whoever does not stand in time, or must not be stopped, is told
+/// why and runs on, and spoils nothing for the others.
+pub(super) fn stop(stopping: &mut [Result<Stopped, String>], deadline: Instant) {
+    for of in stopping.iter_mut().flatten() {
+        of.interrupt();
+    }
+    let mut waiting: Vec<usize> = (0..stopping.len()).collect();
+    loop {
+        let in_time = Instant::now() < deadline;
+        waiting.retain(|n| {
+            let Ok(of) = &mut stopping[*n] else { return false };
+            let why = match of.stands() {
+                Ok(stands) if stands || in_time => return !stands,
+                Ok(_) => String::from(
+                    "a thread of the process did not stop in time: it may wait in the kernel",
+                ),
+                Err(why) => why,
+            };
+            stopping[*n] = Err(why);
+            false
+        });
+        if waiting.is_empty() {
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 impl Stopped {
-    pub(super) fn stop(subject: Subject, deadline: Instant) -> Result<Stopped, String> {
-        let mut stopped = Stopped { subject, since: Instant::now(), threads: Vec::new() };
-        stopped.stop_again(deadline)?;
-        Ok(stopped)
+    /// A process that still runs.
+    pub(super) fn new(subject: Subject) -> Stopped {
+        Stopped { subject, since: Instant::now(), threads: Vec::new() }
     }
 
-    /// Until no thread runs and none is new.
-    pub(super) fn stop_again(&mut self, deadline: Instant) -> Result<(), String> {
+    fn interrupt(&self) {
         for traced in self.threads.iter().filter(|traced| traced.state == State::Runs) {
             request(libc::PTRACE_INTERRUPT, traced.tid, 0);
         }
-        loop {
-            let known: BTreeSet<libc::pid_t> = self.threads.iter().map(|of| of.tid).collect();
-            let mut new = self.tasks();
-            new.retain(|tid| !known.contains(tid));
-            if new.is_empty() && self.threads.iter().all(|of| of.state != State::Runs) {
-                let stands = self.threads.iter().any(|of| matches!(of.state, State::Stands(_)));
-                return if stands { Ok(()) } else { Err(String::from("the process has ended")) };
-            }
-            for tid in new {
-                self.seize(tid)?;
-            }
-            while self.threads.iter_mut().any(|of| !of.has_stopped(self.subject)) {
-                if Instant::now() >= deadline {
-                    return Err(String::from(
-                        "a thread of the process did not stop in time: it may wait in the kernel",
-                    ));
-                }
-                std::thread::sleep(PAUSE);
-            }
-            if Instant::now() >= deadline {
-                return Err(out_of_time());
-            }
+    }
+
+    /// Whether no thread runs and none is new: new ones are stopped, too.
+    fn stands(&mut self) -> Result<bool, String> {
+        let mut all = true;
+        for of in &mut self.threads {
+            all &= of.has_stopped(self.subject);
+        }
+        if !all {
+            return Ok(false);
+        }
+        let known: BTreeSet<libc::pid_t> = self.threads.iter().map(|of| of.tid).collect();
+        let mut new = self.tasks();
+        new.retain(|tid| !known.contains(tid));
+        if new.is_empty() {
+            return match self.standing() {
+                Some(_) => Ok(true),
+                None => Err(String::from("the process has ended")),
+            };
+        }
+        for tid in new {
+            self.seize(tid)?;
+        }
+        Ok(false)
+    }
+
+    /// Lets all threads run that are not stopped by job control; they can be stopped again.
+    pub(super) fn go_on(&mut self) {
+        for traced in &mut self.threads {
+            match traced.state {
+                State::Stands(signal) => request(libc::PTRACE_CONT, traced.tid, signal),
+                State::GroupStands => request(libc::PTRACE_LISTEN, traced.tid, 0),
+                State::Runs | State::Gone => continue,
+            };
+            traced.state = State::Runs;
         }
     }
 
-    /// Lets all threads run; they can be stopped again.
-    pub(super) fn go_on(&mut self) {
-        for traced in &mut self.threads {
-            if let State::Stands(signal) = traced.state {
-                request(libc::PTRACE_CONT, traced.tid, signal);
-                traced.state = State::Runs;
-            }
-        }
+    /// A thread that stands: the first may have ended, and of that the kernel shows no memory.
+    pub(super) fn standing(&self) -> Option<u32> {
+        let stands = self.threads.iter().find(|traced| traced.state.stands());
+        stands.map(|traced| traced.tid.cast_unsigned())
     }
 
     /// What its threads hold.
     pub(super) fn threads(&self) -> Vec<Thread> {
-        self.threads
-            .iter()
-            .filter(|traced| matches!(traced.state, State::Stands(_)))
-            .map(|traced| read(traced.tid))
-            .collect()
+        let stand = self.threads.iter().filter(|traced| traced.state.stands());
+        stand.map(|traced| read(traced.tid)).collect()
     }
 
     fn tasks(&self) -> Vec<libc::pid_t> {
@@ -136,9 +176,13 @@ impl Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         for traced in &self.threads {
-            if let State::Stands(signal) = traced.state {
-                request(libc::PTRACE_DETACH, traced.tid, signal);
-            }
+            let signal = match traced.state {
+                State::Stands(signal) => signal,
+                // The kernel stops it again with its group.
+                State::GroupStands => 0,
+                State::Runs | State::Gone => continue,
+            };
+            request(libc::PTRACE_DETACH, traced.tid, signal);
         }
     }
 }
@@ -164,7 +208,7 @@ impl Traced {
             (0, 0, _) if leader && is_dead(subject.pid, self.tid) => State::Gone,
             (0, 0, _) => State::Runs,
             (0, _, libc::CLD_TRAPPED | libc::CLD_STOPPED) if status >> 8 == EVENT_STOP => {
-                State::Stands(0)
+                if status & 0x7f == libc::SIGTRAP { State::Stands(0) } else { State::GroupStands }
             }
             (0, _, libc::CLD_TRAPPED | libc::CLD_STOPPED) => State::Stands(status & 0x7f),
             _ => State::Gone,
@@ -237,5 +281,58 @@ fn forbidden(pid: u32) -> String {
             "the process must not be stopped: it is another user's, has changed its user or privileges, or \
              a container forbids ptrace: run unfreed as root, with CAP_SYS_PTRACE",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    fn state(pid: u32) -> char {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.trim_start().chars().next().unwrap()
+    }
+
+    fn signal(child: &Child, signal: libc::c_int) {
+        // SAFETY: our child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(child.id().cast_signed(), signal) }, 0);
+    }
+
+    /// Waits until the child's state is one of these.
+    #[track_caller]
+    fn wait_for(child: &Child, states: &str) {
+        let began = Instant::now();
+        while !states.contains(state(child.id())) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{}", state(child.id()));
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    #[test]
+    fn what_job_control_has_stopped_stays_so_and_can_be_continued() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        signal(&child, libc::SIGSTOP);
+        wait_for(&child, "T");
+        let subject = Subject { pid: child.id(), is_child: true };
+        let mut stopped = [Ok(Stopped::new(subject))];
+        let deadline = || Instant::now() + Duration::from_secs(60);
+        stop(&mut stopped, deadline());
+        let [Ok(of)] = &mut stopped else { panic!() };
+        assert!(of.threads[0].state == State::GroupStands);
+        of.go_on();
+        // Not even for a moment: it would sleep again.
+        wait_for(&child, "tT");
+        stop(&mut stopped, deadline());
+        assert!(stopped[0].as_ref().is_ok_and(|of| of.threads[0].state == State::GroupStands));
+        drop(stopped);
+        wait_for(&child, "T");
+        signal(&child, libc::SIGCONT);
+        wait_for(&child, "SR");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

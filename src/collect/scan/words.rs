@@ -9,12 +9,12 @@ const SPAN: u32 = 22;
 const ADDRESS_BITS: u32 = 48;
 
 /// Where blocks can lie.
-pub(super) struct Targets {
+pub(crate) struct Targets {
     spans: Vec<u64>,
 }
 
 impl Targets {
-    pub(super) fn new(ranges: impl Iterator<Item = Range<u64>>) -> Targets {
+    pub(crate) fn new(ranges: impl Iterator<Item = Range<u64>>) -> Targets {
         let mut spans = vec![0; 1 << (ADDRESS_BITS - SPAN - 6)];
         for range in ranges.filter(|range| range.end <= 1 << ADDRESS_BITS) {
             for span in range.start >> SPAN..=range.end.saturating_sub(1) >> SPAN {
@@ -33,7 +33,7 @@ impl Targets {
 
 /// The words kept, by address.
 #[derive(Default)]
-pub(super) struct Words {
+pub(crate) struct Words {
     runs: Vec<Run>,
     /// A bit for each word: whether it was kept.
     bits: Vec<u64>,
@@ -54,7 +54,7 @@ struct Run {
 impl Words {
     /// Takes in what lies at an address, which is higher than all before and begins a word. Rests shorter than a
     /// word are left out.
-    pub(super) fn add(&mut self, start: u64, bytes: &[u8], targets: &Targets) {
+    pub(crate) fn add(&mut self, start: u64, bytes: &[u8], targets: &Targets) {
         let words = bytes.len() / 8;
         self.runs.push(Run { start, end: start + words as u64 * 8, bits: self.bits.len() });
         for chunk in bytes[..words * 8].chunks(64 * 8) {
@@ -73,6 +73,13 @@ impl Words {
             self.values.truncate(from + kept);
             self.bits.push(bits);
         }
+    }
+
+    /// Bytes of memory that they take.
+    pub(super) fn held(&self) -> u64 {
+        // Of what was reserved and not used the kernel gives nothing.
+        let words = self.bits.len() + self.ranks.len() + self.values.len();
+        (words * size_of::<u64>()) as u64
     }
 
     /// The words kept of a range: address and value.

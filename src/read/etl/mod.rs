@@ -4,4 +4,49 @@
 //! clocks, processors); the *reader* turns records into events (payloads, stacks, modules). Unknown records
 //! are counted by provider and opcode, damage is counted with its place. Nothing here names or judges.
 
+mod ahead;
+mod blocks;
+mod buffer;
+mod closing;
+mod committed;
+mod counts;
+mod header;
+pub mod heap;
+mod held;
+pub mod image;
+mod input;
+mod joins;
+pub mod kind;
+mod log;
+mod logfile;
+mod mappings;
+mod merge;
+mod modules;
+mod payload;
+mod pending;
+mod plan;
+pub mod process;
+mod reader;
+mod recent;
 pub mod record;
+mod row;
+mod spaces;
+mod stacks;
+pub mod stackwalk;
+pub mod symbols;
+mod tallies;
+mod timeline;
+mod times;
+mod translate;
+pub mod unknown;
+mod unpack;
+pub mod virtual_alloc;
+
+pub use ahead::{Again, Seekable};
+pub use counts::Counts;
+pub use header::HeaderKind;
+pub use log::Log;
+pub use logfile::{Clock, FileTime, Logfile};
+pub use reader::Reader;
+pub use tallies::Tallies;
+pub use unpack::{Corrupt, Format};

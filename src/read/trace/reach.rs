@@ -4,19 +4,25 @@ use super::cursor::{Cursor, Skip};
 use super::sink::Sink;
 use super::stack_ids::StackIds;
 use super::tags::ROOT_KINDS;
-use crate::event::{Bytes, ModuleId, Reach, Root, Scan, Time};
+use crate::event::{Bytes, ModuleId, Reach, Root, Scan, Time, Unread};
 
 /// ```text
 /// stopped: varint, ns
 /// read:    varint, bytes
 /// whole:   one byte, 0 or 1
 /// failed:  optional string
+/// unread:  two varints, bytes of its own and shared, and an optional string; older records end before
+/// exact:   one byte, 0 or 1
 /// ```
 pub(super) fn put_scan(sink: &mut Sink, scan: &Scan) {
     sink.varint(scan.stopped.0);
     sink.varint(scan.read.0);
     sink.byte(scan.whole.into());
     sink.optional_str(scan.failed.as_deref());
+    sink.varint(scan.unread.own.0);
+    sink.varint(scan.unread.shared.0);
+    sink.optional_str(scan.unread.what.as_deref());
+    sink.byte(scan.exact.into());
 }
 
 pub(super) fn take_scan(cursor: &mut Cursor<'_>) -> Result<Scan, Skip> {
@@ -25,6 +31,16 @@ pub(super) fn take_scan(cursor: &mut Cursor<'_>) -> Result<Scan, Skip> {
         read: Bytes(cursor.varint()?),
         whole: cursor.bool()?,
         failed: cursor.optional_str()?,
+        unread: if cursor.at_end() { Unread::default() } else { take_unread(cursor)? },
+        exact: cursor.at_end() || cursor.bool()?,
+    })
+}
+
+fn take_unread(cursor: &mut Cursor<'_>) -> Result<Unread, Skip> {
+    Ok(Unread {
+        own: Bytes(cursor.varint()?),
+        shared: Bytes(cursor.varint()?),
+        what: cursor.optional_str()?,
     })
 }
 

@@ -117,7 +117,8 @@ fn hidden(
     if suspect.growth_bytes_per_s == 0.0 {
         return (!as_often).then_some(Lack::Load);
     }
-    if suspect.growth_bytes_per_s < least {
+    // What grew in an unknown time may grow too slowly to be seen.
+    if suspect.growth_bytes_per_s.is_nan() || suspect.growth_bytes_per_s < least {
         return Some(Lack::Pace);
     }
     let per_s = |measure: Measure, sight: Sight| measure.allocations as f64 / sight.duration_s;
@@ -135,6 +136,10 @@ fn pace(before: Measure, after: Measure) -> Judgement {
     };
     if (new < old * SAME || new * SAME > old) && by_chance(before, after, basis, new - old) {
         return Judgement { basis, ..Judgement::undecided(Lack::Sampling) };
+    }
+    // Snapshots at unknown times show that it grew, not how fast.
+    if basis == Basis::Growth && (bytes.0.is_nan() || bytes.1.is_nan()) {
+        return Judgement::undecided(Lack::Pace);
     }
     let outcome = if new < old * SAME {
         Outcome::Improved

@@ -9,6 +9,7 @@ mod judgement;
 mod key;
 mod sites;
 
+use super::known;
 use serde::{Deserialize, Serialize};
 
 pub use compare::compare;
@@ -176,7 +177,9 @@ pub struct Measure {
     pub live_blocks: u64,
     /// Live bytes at the end.
     pub live_bytes: u64,
-    /// Rate at which live bytes grow; 0 for a site that is no suspect.
+    /// Rate at which live bytes grow; 0 for a site that is no suspect, NaN (in the JSON `null`) where it is
+    /// known only by how much.
+    #[serde(with = "known")]
     pub growth_bytes_per_s: f64,
     /// Rate at which live blocks grow, where it was measured; 0 for a site that is no suspect.
     pub growth_blocks_per_s: f64,

@@ -62,6 +62,15 @@ impl Group<'_> {
         self.off(|s| s.growth_bytes_per_s, |all| all.growth_bytes_per_s)
     }
 
+    /// A number that verdicts rest on, of all stacks; `None` where one has none.
+    pub fn sum_of(&self, fact: &str) -> Option<f64> {
+        let of = |suspect: &&Suspect| {
+            let mut evidence = suspect.evidence.iter();
+            evidence.find(|evidence| evidence.fact == fact).map(|evidence| evidence.value)
+        };
+        self.all.iter().map(of).sum()
+    }
+
     /// When the oldest live block was allocated, seconds after the beginning.
     pub fn since(&self) -> f64 {
         self.all.iter().map(|suspect| suspect.since_s).fold(f64::INFINITY, f64::min)

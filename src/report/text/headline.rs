@@ -1,11 +1,12 @@
 //! The first lines: is it a leak, whose, in which version, and is there a fix.
 
+use super::counters;
 use super::fix::{best, status_words};
 use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::seen::reckoned;
-use super::units::{counted, percent, rate, rate_about};
+use super::units::{count, counted, percent, rate, rate_about};
 use crate::report::model::{Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
@@ -40,6 +41,29 @@ fn unmeasured(page: &mut Page, report: &Report) {
 
 /// Writes that there is no suspect, and what that is worth.
 pub fn nothing(page: &mut Page, report: &Report) {
+    if report.source.kind == "debugger" {
+        let versions = report.modules.iter().filter(|module| module.version.is_some()).count();
+        let text = format!(
+            " A debugger's lists have no stacks and accuse nobody. This one tells of {}, the file \
+             versions of {} among them.",
+            counted(report.modules.len() as u64, "module", "modules"),
+            count(versions as u64)
+        );
+        page.paragraph(0, &[words("No verdict.").ink(Ink::Warning), words(text)]);
+        return;
+    }
+    if report.unmeasured == Some(Unmeasured::CountersOnly) {
+        return counters::conclude(page, report);
+    }
+    if report.unmeasured == Some(Unmeasured::Snapshots) {
+        let text = format!(
+            " Of {} none shows a stack that surely grew. Take another after as much work again: it \
+             takes three that rise in step, or one stack that gained most of all.",
+            counted(report.source.snapshots, "snapshot", "snapshots")
+        );
+        page.paragraph(0, &[words("No suspect.").ink(Ink::Warning), words(text)]);
+        return;
+    }
     match report.smallest_detectable_bytes_per_s {
         Some(least) => page.paragraph(
             0,
@@ -57,15 +81,22 @@ pub fn nothing(page: &mut Page, report: &Report) {
             &[
                 words("No verdict.").ink(Ink::Warning),
                 words(" No leak of any rate could have been seen in this trace: "),
-                words(blind(report.unmeasured)),
+                words(blind(report)),
             ],
         ),
     }
 }
 
 /// Why nothing could be seen, and what to do about it.
-fn blind(why: Option<Unmeasured>) -> &'static str {
-    match why {
+fn blind(report: &Report) -> &'static str {
+    match report.unmeasured {
+        Some(Unmeasured::NothingAllocated) if report.source.kind == "etl" => {
+            "no heap events in this log. Capture with `xperf -start heap -heap -pids PID -stackwalk \
+             HeapCreate+HeapAlloc+HeapRealloc` beside `xperf -on PROC_THREAD+LOADER`, under load."
+        }
+        _ if report.source.kind == "minidump" => {
+            "a dump shows one moment. Record while the program works."
+        }
         Some(Unmeasured::NothingAllocated) => {
             "it shows no allocation. Record while the program works."
         }
@@ -86,6 +117,12 @@ fn blind(why: Option<Unmeasured>) -> &'static str {
             "the process ran before it was sampled, and a sample tells of no frees of its older \
              blocks. Trace it from its start, or without sampling."
         }
+        Some(Unmeasured::OneSnapshot) => {
+            "it is one snapshot, which shows what lives and not what grows. Take a second one after \
+             some work, and give the difference of the two."
+        }
+        Some(Unmeasured::Snapshots) => "it has snapshots only. Take another after some work.",
+        Some(Unmeasured::CountersOnly) => "it has counters only, which tell of no block.",
         None => "it is too short, or too much of it is missing. Record longer, under load.",
     }
 }
@@ -106,7 +143,10 @@ fn conclusion(page: &mut Page, group: &Group<'_>) {
     } else {
         let does =
             if lead.kind == Kind::Leak { " loses blocks that " } else { " keeps blocks that " };
-        let rate = rate_about(group.growth(), group.growth_off());
+        let rate = match group.growth() {
+            rate if rate.is_nan() => "at an unknown rate".to_owned(),
+            rate => rate_about(rate, group.growth_off()),
+        };
         spans.extend([words(does), function, words(format!(" allocates, {rate}"))]);
     }
     spans.push(words(confidence));

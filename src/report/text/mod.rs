@@ -4,10 +4,13 @@
 //! [`page::Page`], which keeps every line within the width and every hostile name harmless.
 
 mod changes;
+mod counters;
+mod crash;
 mod fix;
 mod group;
 mod headline;
 mod held;
+mod memory;
 pub mod named;
 pub mod page;
 mod recordings;
@@ -17,13 +20,17 @@ mod stack;
 pub mod style;
 mod suspect;
 pub mod units;
+mod vendor;
 
+pub(super) use fix::best as best_fix;
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
+pub(super) use group::{Group, groups};
 pub use headline::nothing as write_nothing;
+pub(super) use headline::write as headline;
+pub(super) use suspect::{Place, write as suspect};
 
 use super::diff::DiffReport;
 use super::model::Report;
-use group::groups;
 use page::Page;
 use style::Style;
 
@@ -32,19 +39,34 @@ use style::Style;
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page::new(style);
     let groups = groups(&report.suspects);
+    crash::headlines(&mut page, report);
     headline::write(&mut page, report, &groups);
     page.gap();
     recordings::write(&mut page, report, style.detail);
     seen::write(&mut page, report, style.detail);
     for (at, group) in groups.iter().enumerate() {
         page.gap();
-        suspect::write(&mut page, group, suspect::Place { at, of: groups.len() }, style.detail);
+        suspect::write(&mut page, group, Place { at, of: groups.len() }, style.detail);
     }
+    crash::write(&mut page, report, style.detail);
     if style.detail > style::Detail::Brief {
         page.gap();
         seen::write_dismissed(&mut page, report);
     }
     page.finish()
+}
+
+/// What a fix's status means, in words.
+pub(super) fn status_said(status: crate::fixes::Status) -> &'static str {
+    fix::status_words(status).0
+}
+
+/// Writes what was traced, what is missing of it and what was dismissed.
+pub(super) fn seen_pages(page: &mut Page, report: &Report, detail: style::Detail) {
+    recordings::write(page, report, detail);
+    seen::write(page, report, detail);
+    page.gap();
+    seen::write_dismissed(page, report);
 }
 
 /// Renders what changed between two traces as text; widths as in [`render`].

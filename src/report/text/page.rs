@@ -1,10 +1,13 @@
-//! A page of a known width: words are wrapped, names are cut in the middle, everything that came
-//! from outside is escaped, and colour is put on last. All text goes through [`Page`], so no line
-//! can be wider than the page and no byte of a name can reach the terminal as it is.
+//! A page: paragraphs, rows with a label, lines of cells, of words and names. All that is said to people goes through
+//! [`Page`], and is made into text for a terminal, HTML or Markdown last: so all of them say the same, and no byte of a
+//! name can reach any of them as it is.
+
+mod html;
+mod markdown;
+mod terminal;
 
 use std::borrow::Cow;
 
-use super::safe;
 use super::style::{LEAST_WIDTH, Style};
 
 /// What a piece of text looks like where there is colour.
@@ -23,19 +26,6 @@ pub enum Ink {
     Good,
     /// Less important.
     Faint,
-}
-
-impl Ink {
-    fn code(self) -> Option<&'static str> {
-        match self {
-            Ink::Plain => None,
-            Ink::Strong => Some("1"),
-            Ink::Alarm => Some("1;31"),
-            Ink::Warning => Some("33"),
-            Ink::Good => Some("32"),
-            Ink::Faint => Some("2"),
-        }
-    }
 }
 
 /// A piece of text.
@@ -62,28 +52,45 @@ impl Span<'_> {
         self.ink = ink;
         self
     }
+
+    fn owned(&self) -> Span<'static> {
+        Span { text: Cow::Owned(self.text.clone().into_owned()), ..*self }
+    }
 }
 
-/// A part of a word: all of one ink, escaped.
+/// One thing on a page.
 #[derive(Clone, Debug)]
-struct Piece {
-    text: String,
-    ink: Ink,
-    name: bool,
+enum Item {
+    /// An empty line.
+    Gap,
+    /// Words that fill lines: the first indented by `first` columns, further ones by `rest`.
+    Flow { first: usize, rest: usize, spans: Vec<Span<'static>> },
+    /// Words beside a label, which takes `column` columns.
+    Row { indent: usize, column: usize, label: Span<'static>, spans: Vec<Span<'static>> },
+    /// One line of cells, each with its width.
+    Cells { indent: usize, cells: Vec<(usize, Span<'static>)> },
 }
 
-/// Text under construction.
+/// Rows of items that make one list, one table or one row of paragraphs.
+fn runs(items: &[Item]) -> impl Iterator<Item = &[Item]> {
+    items.chunk_by(|one, other| match (one, other) {
+        (Item::Row { indent: one, .. }, Item::Row { indent: other, .. }) => one == other,
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    })
+}
+
+/// A page under construction.
 #[derive(Debug)]
 pub struct Page {
     width: usize,
     color: bool,
-    out: String,
+    items: Vec<Item>,
 }
 
 impl Page {
     /// An empty page.
     pub fn new(style: Style) -> Self {
-        Page { width: style.width.max(LEAST_WIDTH), color: style.color, out: String::new() }
+        Page { width: style.width.max(LEAST_WIDTH), color: style.color, items: Vec::new() }
     }
 
     /// The page's width in columns.
@@ -91,15 +98,10 @@ impl Page {
         self.width
     }
 
-    /// What was written.
-    pub fn finish(self) -> String {
-        self.out
-    }
-
     /// An empty line; never two in a row, none at the beginning.
     pub fn gap(&mut self) {
-        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
-            self.out.push('\n');
+        if !matches!(self.items.last(), None | Some(Item::Gap)) {
+            self.items.push(Item::Gap);
         }
     }
 
@@ -115,156 +117,44 @@ impl Page {
 
     /// A row whose label has an ink of its own.
     pub fn row_inked(&mut self, indent: usize, column: usize, label: Span<'_>, spans: &[Span<'_>]) {
-        let ink = label.ink;
-        let label = clean(&label.text);
-        let label = safe::fit(&label, column.saturating_sub(1));
-        self.pad(indent);
-        self.put(&label, ink);
-        self.pad(column - safe::width(&label));
-        self.flow(indent + column, indent + column, spans);
+        let spans = spans.iter().map(Span::owned).collect();
+        self.items.push(Item::Row { indent, column, label: label.owned(), spans });
     }
 
     /// A paragraph whose first line is indented differently from the rest.
     pub fn hanging(&mut self, first: usize, rest: usize, spans: &[Span<'_>]) {
-        self.pad(first);
-        self.flow(first, rest, spans);
+        let spans = spans.iter().map(Span::owned).collect();
+        self.items.push(Item::Flow { first, rest, spans });
     }
 
     /// One line of cells, each as wide as it says; the last is not padded. What does not fit its
     /// cell is cut in the middle.
     pub fn cells(&mut self, indent: usize, cells: &[(usize, Span<'_>)]) {
-        self.pad(indent);
-        let mut pending = 0;
-        let mut room = self.width.saturating_sub(indent);
-        for (width, span) in cells {
-            let width = (*width).min(room);
-            room -= width;
-            let text = clean(&span.text);
-            let text = safe::fit(&text, width);
-            if text.is_empty() {
-                pending += width;
-                continue;
-            }
-            self.pad(pending);
-            self.put(&text, span.ink);
-            pending = width - safe::width(&text);
-        }
-        self.out.push('\n');
+        let cells = cells.iter().map(|(width, span)| (*width, span.owned())).collect();
+        self.items.push(Item::Cells { indent, cells });
     }
 
-    /// Fills lines with words, from column `at` of the open line; further lines begin at `rest`.
-    fn flow(&mut self, at: usize, rest: usize, spans: &[Span<'_>]) {
-        let mut column = at;
-        let mut fresh = true;
-        for word in words_of(spans) {
-            let word = self.shorten(word, self.width.saturating_sub(rest).max(1));
-            let width: usize = word.iter().map(|piece| safe::width(&piece.text)).sum();
-            if !fresh && column + 1 + width > self.width {
-                self.out.push('\n');
-                self.pad(rest);
-                column = rest;
-                fresh = true;
-            }
-            if !fresh {
-                self.out.push(' ');
-                column += 1;
-            }
-            for piece in &word {
-                column = self.put_broken(piece, column, rest);
-            }
-            fresh = false;
-        }
-        self.out.push('\n');
+    /// The page as text: words wrapped, names cut in the middle, colour put on last. No line is wider than the page.
+    pub fn finish(self) -> String {
+        terminal::render(&self)
     }
 
-    /// Cuts a word's names so that the word fits a line.
-    fn shorten(&self, mut word: Vec<Piece>, room: usize) -> Vec<Piece> {
-        let total: usize = word.iter().map(|piece| safe::width(&piece.text)).sum();
-        if total <= room {
-            return word;
-        }
-        let names: usize =
-            word.iter().filter(|p| p.name).map(|piece| safe::width(&piece.text)).sum();
-        let others = total - names;
-        for piece in word.iter_mut().filter(|piece| piece.name) {
-            let own = safe::width(&piece.text);
-            let share = room.saturating_sub(others).max(1) * own / names.max(1);
-            piece.text = safe::fit(&piece.text, share.max(1)).into_owned();
-        }
-        word
+    /// The page as HTML, without a document around it.
+    pub fn html(&self) -> String {
+        html::render(&self.items)
     }
 
-    /// Puts a piece; one that is wider than a line (a URL, a command) is broken where the line
-    /// ends: cut short it would be worth nothing.
-    fn put_broken(&mut self, piece: &Piece, mut column: usize, rest: usize) -> usize {
-        let mut text = piece.text.as_str();
-        while column + safe::width(text) > self.width {
-            let head = safe::head(text, self.width.saturating_sub(column));
-            if head.is_empty() && column == rest {
-                break;
-            }
-            self.put(head, piece.ink);
-            self.out.push('\n');
-            self.pad(rest);
-            text = &text[head.len()..];
-            column = rest;
-        }
-        self.put(text, piece.ink);
-        column + safe::width(text)
+    /// The page as Markdown.
+    pub fn markdown(&self) -> String {
+        markdown::render(&self.items)
     }
-
-    fn pad(&mut self, columns: usize) {
-        self.out.extend(std::iter::repeat_n(' ', columns));
-    }
-
-    fn put(&mut self, text: &str, ink: Ink) {
-        match ink.code() {
-            Some(code) if self.color && !text.is_empty() => {
-                self.out.push_str("\x1b[");
-                self.out.push_str(code);
-                self.out.push('m');
-                self.out.push_str(text);
-                self.out.push_str("\x1b[0m");
-            }
-            _ => self.out.push_str(text),
-        }
-    }
-}
-
-/// Escaped; no-break spaces have done their work when words are split.
-fn clean(text: &str) -> String {
-    safe::escape(text).replace('\u{a0}', " ")
-}
-
-/// Splits spans into words; pieces that touch without white space make one word.
-fn words_of(spans: &[Span<'_>]) -> Vec<Vec<Piece>> {
-    let mut all = Vec::new();
-    let mut word: Vec<Piece> = Vec::new();
-    for span in spans {
-        let piece = |text: &str| Piece { text: clean(text), ink: span.ink, name: span.name };
-        if span.name {
-            word.push(piece(&span.text));
-            continue;
-        }
-        for (at, part) in span.text.split([' ', '\n', '\t']).enumerate() {
-            if at > 0 && !word.is_empty() {
-                all.push(std::mem::take(&mut word));
-            }
-            if !part.is_empty() {
-                word.push(piece(part));
-            }
-        }
-    }
-    if !word.is_empty() {
-        all.push(word);
-    }
-    all
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::safe;
     use super::*;
 
     fn page(width: usize) -> Page {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::style::Detail;
 use super::units::{bytes, bytes_about, count, count_about, counted, duration, percent, rate};
+use super::{counters, memory, named};
 use crate::event::Exit;
-use crate::report::model::{Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty};
+use crate::report::model::{
+    Report, SeenFrom, Target, Totals, TotalsUncertainty, Uncertainty, Unmeasured,
+};
 use crate::verdict::DEFAULT_MIN_CONFIDENCE;
 
 /// Faults that are listed; the rest is counted.
@@ -33,9 +35,24 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         let text = format!("And {} (-v shows them).", processes(more));
         page.paragraph(0, &[words(text)]);
     }
+    memory::write(page, &chosen);
     sampled(page, &report.target);
     scanned(page, &report.target);
     let totals = &report.totals;
+    counters::write(page, report, detail);
+    if report.unmeasured == Some(Unmeasured::CountersOnly) || report.source.kind == "debugger" {
+        return losses(page, report);
+    }
+    if report.source.snapshots > 0 && totals.allocations == 0 {
+        let text = format!(
+            "{}: {} ({}) live in the last.",
+            counted(report.source.snapshots, "snapshot", "snapshots"),
+            counted(totals.live_blocks, "block", "blocks"),
+            bytes(totals.live_bytes)
+        );
+        page.paragraph(0, &[words(text)]);
+        return losses(page, report);
+    }
     page.paragraph(0, &[words(summed(totals, report.duration_s))]);
     if !report.source.from_start {
         page.paragraph(
@@ -68,20 +85,28 @@ fn scanned(page: &mut Page, targets: &[Target]) {
     let scans = || targets.iter().filter_map(|target| target.scan.as_ref());
     let done: Vec<_> = scans().filter(|scan| scan.failed.is_none()).collect();
     if !done.is_empty() {
-        let stopped = done.iter().filter_map(|scan| scan.stopped_s).fold(0.0, f64::max);
+        let stopped = done.iter().filter_map(|scan| scan.stopped_s).reduce(f64::max);
         let lost = done.iter().filter_map(|scan| scan.lost_blocks).fold(0, u64::saturating_add);
         let all = done.iter().filter_map(|scan| scan.blocks).fold(0, u64::saturating_add);
-        let of = match done.len() {
-            1 => "the process stood still".to_owned(),
-            some => format!("{} stood still", processes(some)),
+        let of = match (stopped, done.len()) {
+            (None, _) => "a core dump".to_owned(),
+            (Some(longest), 1) => format!("the process stood still for {}", duration(longest)),
+            (Some(longest), some) => {
+                format!("{} stood still for {}", processes(some), duration(longest))
+            }
         };
         let text = format!(
-            "Scanned: {of} for {}; nothing refers to {} of {}.",
-            duration(stopped),
+            "Scanned: {of}; nothing refers to {} of {}.",
             count(lost),
             counted(all, "live block", "live blocks")
         );
         page.paragraph(0, &[words(text)]);
+    }
+    let unread: BTreeSet<&str> = done.iter().filter_map(|scan| scan.unread.as_deref()).collect();
+    for what in unread {
+        let spans =
+            [words("Not all of it could be known: ").ink(Ink::Warning), name(what), words(".")];
+        page.paragraph(0, &spans);
     }
     let reasons: BTreeSet<&str> = scans().filter_map(|scan| scan.failed.as_deref()).collect();
     for why in reasons {
@@ -150,10 +175,11 @@ fn traced(target: &Target) -> Vec<Span<'_>> {
         Exit::Replaced => "became another program".to_owned(),
         Exit::StillRunning => "still ran when tracing ended".to_owned(),
     };
-    vec![
-        named::process(&target.name).ink(Ink::Strong),
-        words(format!(" (process {}) {end}.", target.pid)),
-    ]
+    let pid = match target.pid {
+        0 => String::new(),
+        pid => format!(" (process {pid})"),
+    };
+    vec![named::process(&target.name).ink(Ink::Strong), words(format!("{pid} {end}."))]
 }
 
 fn losses(page: &mut Page, report: &Report) {

@@ -34,7 +34,8 @@ pub fn write(
             function.push_str(" (inlined)");
         }
         match frame.found {
-            Some(Found::SymtabUnsized) => function.push_str(" (nearest symbol)"),
+            Some(Found::SymtabUnsized | Found::PdbPublic) => function.push_str(" (nearest symbol)"),
+            Some(Found::ExportNearest) => function.push_str(" (nearest export)"),
             Some(Found::Unverified) => function.push_str(" (unverified)"),
             _ => {}
         }
@@ -92,6 +93,6 @@ fn source(page: &mut Page, indent: usize, frame: &StackFrame) {
     }
     said.push_str(found);
     if !said.is_empty() {
-        page.paragraph(indent, &[name(said).ink(Ink::Faint)]);
+        page.cells(indent, &[(page.width(), name(said).ink(Ink::Faint))]);
     }
 }

@@ -8,7 +8,9 @@ use super::named;
 use super::page::{Ink, Page, name, words};
 use super::stack;
 use super::style::Detail;
-use super::units::{about, bytes, bytes_about, count_about, duration, number, per_day, rate_about};
+use super::units::{
+    about, bytes, bytes_about, count, count_about, duration, number, per_day, rate_about,
+};
 use crate::report::model::{Kind, Suspect};
 
 /// Where the text beside a label begins.
@@ -52,12 +54,19 @@ fn whose_rows(page: &mut Page, group: &Group<'_>) {
         spans.push(name(package.as_str()));
     }
     spans.extend([words(", process "), named::process(&lead.process)]);
-    spans.push(words(format!(" ({})", lead.pid)));
+    // Some logs do not say which.
+    if lead.pid != 0 {
+        spans.push(words(format!(" ({})", lead.pid)));
+    }
     page.row(2, COLUMN, "Where", &spans);
 }
 
 fn pace(page: &mut Page, group: &Group<'_>) {
     let lead = group.lead;
+    if let Some(snapshots) = group.sum_of("snapshots").filter(|_| group.allocations() == 0) {
+        snapshots_rows(page, group, snapshots / group.all.len() as f64);
+        return;
+    }
     if lead.kind != Kind::OverRelease {
         let mut text = format!("{}, ", rate_about(group.growth(), group.growth_off()));
         if group.growth() > 0.0 {
@@ -93,6 +102,28 @@ fn pace(page: &mut Page, group: &Group<'_>) {
         since => format!("{} after the trace began", duration(since)),
     };
     page.row(2, COLUMN, "Since", &[words(since)]);
+}
+
+/// What was known from snapshots alone: by how much it grew, and how fast where times are known.
+fn snapshots_rows(page: &mut Page, group: &Group<'_>, snapshots: f64) {
+    let gained = group.sum_of("gained").unwrap_or_default();
+    let gained_bytes = group.sum_of("gained-bytes").unwrap_or_default().max(0.0);
+    let text = format!(
+        "{} blocks ({}) live in the last of {} snapshots, {} ({}) more than in the first",
+        count(group.live_blocks()),
+        bytes(group.live_bytes()),
+        number(snapshots),
+        number(gained),
+        bytes(gained_bytes as u64)
+    );
+    page.row(2, COLUMN, "How much", &[words(text)]);
+    let growth = group.growth();
+    let text = if growth.is_nan() {
+        "not known: nothing says how long it was between the snapshots".to_owned()
+    } else {
+        format!("{}, {} a day at this pace", rate_about(growth, None), per_day(growth))
+    };
+    page.row(2, COLUMN, "How fast", &[words(text)]);
 }
 
 /// A number of blocks that need not be whole.

@@ -200,10 +200,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn finish(&mut self, scan: Option<Duration>) -> Result<Exit, CollectError> {
-        self.note_gap();
-        self.ticker = None;
-        let copies = scan.map(|limit| self.copy_processes(limit));
+    /// Closes the session and reads all that it holds.
+    fn read_rest(&mut self) {
         self.memory.close();
         barrier();
         let at = now();
@@ -213,8 +211,14 @@ impl<'a> Collector<'a> {
         self.read_all_of(&|_| true, at);
         self.take_all_young();
         self.merge_young();
-        if let Some(copies) = copies {
-            self.scan(copies);
+    }
+
+    fn finish(&mut self, scan: Option<Duration>) -> Result<Exit, CollectError> {
+        self.note_gap();
+        self.ticker = None;
+        match scan {
+            Some(limit) => self.scan(limit),
+            None => self.read_rest(),
         }
         self.say_executions(true);
         let found = self.unseen.finish();

@@ -13,36 +13,33 @@ use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::memory::SessionMemory;
 use crate::collect::agent::procfs;
 use crate::collect::agent::record::Payload;
-use crate::collect::scan::{Copied, Subject, copy};
+use crate::collect::scan::{Copied, Step, Subject, copy};
 use crate::collect::sink::Coverage;
-use crate::event::{Bytes, Scan, Time};
-
-/// What came of copying each process, by its number.
-pub(super) type Copies = Vec<(u32, Result<Copied, String>)>;
+use crate::event::{Bytes, Scan, Time, Unread};
 
 impl Collector<'_> {
-    /// Copies every process that still runs, and closes the session while they stand still.
-    pub(super) fn copy_processes(&mut self, limit: Duration) -> Copies {
+    /// Copies every process that still runs, closes the session while they stand still, reads what it holds by
+    /// then, and says of each what was found.
+    pub(super) fn scan(&mut self, limit: Duration) {
         // Some may have executed another program, or ended, since the last round.
         let at = now();
         self.register(at);
         self.watch_ends(at);
-        let (target, memory) = (self.target.pid(), self.memory.as_ref());
-        let mut copies = Copies::new();
-        let mut running = Vec::new();
+        let (target, memory) = (self.target.pid(), self.memory.clone());
+        let (mut running, mut failed) = (Vec::new(), Vec::new());
         for (number, process) in self.processes.iter().enumerate() {
             let number = number as u32;
             if process.is_untraced() {
                 continue;
             } else if process.ended || process.pid == 0 {
-                copies.push((number, Err(ended())));
+                failed.push(number);
             } else {
                 running
                     .push((number, Subject { pid: process.pid, is_child: process.pid == target }));
             }
         }
         let subjects: Vec<Subject> = running.iter().map(|(_, subject)| *subject).collect();
-        let busy = |at: usize| running.get(at).is_some_and(|(number, _)| is_busy(memory, *number));
+        let busy = |at: usize| running.get(at).is_some_and(|(number, _)| is_busy(&memory, *number));
         // One that has executed another program since has not mapped the session: its blocks are gone.
         let (inode, gone) = (memory.inode(), Mutex::new(Vec::new()));
         let still = || {
@@ -51,52 +48,63 @@ impl Collector<'_> {
             let left = subjects.iter().map(has_left).collect();
             *gone.lock().unwrap_or_else(PoisonError::into_inner) = left;
         };
-        let copied = copy(&subjects, limit, &busy, &still);
-        let gone = gone.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for (at, copied) in copied.into_iter().enumerate() {
-            let left = gone.get(at).is_some_and(|left| *left);
-            copies.push((running[at].0, if left { Err(executed()) } else { copied }));
+        copy(&subjects, limit, &busy, &still, &mut |step| match step {
+            // Nothing is told any more: what there is to read is all that there was at that moment.
+            Step::Still => {
+                self.read_rest();
+                self.hand_on(Stamp(u64::MAX), usize::MAX);
+            }
+            Step::Done(at, copied) => {
+                let gone = gone.lock().unwrap_or_else(PoisonError::into_inner);
+                let left = gone.get(at).is_some_and(|left| *left);
+                drop(gone);
+                self.tell(running[at].0, if left { Err(executed()) } else { copied });
+            }
+        });
+        for number in failed {
+            self.tell(number, Err(ended()));
         }
-        copies
     }
 
-    /// Walks the copies and says what was found.
-    pub(super) fn scan(&mut self, copies: Copies) {
-        self.hand_on(Stamp(u64::MAX), usize::MAX);
-        for (number, copied) in copies {
-            let ended = self.processes.get(number as usize).is_none_or(|process| process.ended);
-            let failed = match copied {
-                // It was found only now.
-                Ok(_) if ended => executed(),
-                Ok(copied) => {
-                    if let Some((coverage, groups)) = self.translator.scan(number, &copied) {
-                        self.say_modules(number);
-                        let scan = Scan {
-                            stopped: Time(copied.stopped.as_nanos() as u64),
-                            read: Bytes(copied.read),
-                            whole: coverage == Coverage::Whole,
-                            failed: None,
-                        };
-                        self.control(now(), number, Payload::Scan(Box::new(scan)));
-                        for group in groups {
-                            self.control(now(), number, Payload::Reach(Box::new(group)));
-                        }
-                        continue;
+    /// Walks the copy of a process and says what was found.
+    fn tell(&mut self, number: u32, copied: Result<Box<Copied>, String>) {
+        let ended = self.processes.get(number as usize).is_none_or(|process| process.ended);
+        let failed = match copied {
+            // It was found only now.
+            Ok(_) if ended => executed(),
+            Ok(copied) => {
+                if let Some((coverage, groups)) = self.translator.scan(number, &copied) {
+                    self.say_modules(number, copied.standing);
+                    let Copied { stopped, read, unread, .. } = *copied;
+                    let scan = Scan {
+                        stopped: Time(stopped.as_nanos() as u64),
+                        read: Bytes(read),
+                        whole: coverage == Coverage::Whole && unread == Unread::default(),
+                        failed: None,
+                        unread,
+                        exact: true,
+                    };
+                    self.control(now(), number, Payload::Scan(Box::new(scan)));
+                    for group in groups {
+                        self.control(now(), number, Payload::Reach(Box::new(group)));
                     }
-                    String::from("its live blocks are not known")
+                    return;
                 }
-                Err(why) => why,
-            };
-            let scan =
-                Scan { stopped: Time(0), read: Bytes(0), whole: false, failed: Some(failed) };
-            self.control(now(), number, Payload::Scan(Box::new(scan)));
-        }
+                String::from("its live blocks are not known")
+            }
+            Err(why) => why,
+        };
+        let (stopped, read, unread) = (Time(0), Bytes(0), Unread::default());
+        let failed = Some(failed);
+        let scan = Scan { stopped, read, whole: false, failed, unread, exact: true };
+        self.control(now(), number, Payload::Scan(Box::new(scan)));
     }
 
-    /// So that every root lies in a module that is known.
-    fn say_modules(&mut self, number: u32) {
+    /// So that every root lies in a module that is known. Of a process whose first thread has ended only another shows
+    /// its map.
+    fn say_modules(&mut self, number: u32, standing: u32) {
         if let Some(process) = self.processes.get(number as usize) {
-            let modules = procfs::modules_of(process.pid, process.program());
+            let modules = procfs::modules_of(standing, process.program());
             self.control(now(), number, Payload::Map(modules));
         }
     }

@@ -1,0 +1,122 @@
+//! `unfreed export`: writes a trace in another tool's form. Nothing is judged.
+
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use unfreed::export::{self, ExportError, Exported};
+use unfreed::names::{Namer, Store, StoreOptions};
+use unfreed::report::text::page::{Ink, words};
+use unfreed::report::text::units::{bytes, counted};
+
+use super::Outcome;
+use super::fail::{Failure, Told};
+use super::output::{self, Aside, Io, shown};
+use super::recording;
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// A trace, or another recording that unfreed reads
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The form to write
+    #[arg(long = "as", value_name = "FORM")]
+    form: Form,
+    /// The file to write; stdout if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The process to write, where the trace has several
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// Look for symbols in PATH too (may be given several times)
+    #[arg(long, value_name = "PATH")]
+    symbols: Vec<PathBuf>,
+    /// Say nothing when done
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A data file for heaptrack_print and heaptrack_gui, not compressed
+    Heaptrack,
+}
+
+impl From<Form> for export::Form {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Heaptrack => export::Form::Heaptrack,
+        }
+    }
+}
+
+/// Exports a recording.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    let path = args.output.as_deref();
+    match path {
+        Some(path) => output::check(path)?,
+        None if io::stdout().is_terminal() => {
+            return Err(Failure::new("the result is not for a terminal")
+                .advise("name a file (-o FILE), or give it to another program (| ...)"));
+        }
+        None => {}
+    }
+    let doing = || format!("cannot export {}", args.file.display());
+    let mut source = recording::open_part(&args.file)?.source;
+    let mut aside = Aside::create(path)?;
+    let mut spool = tempfile::tempfile().told(doing)?;
+    let mut namer = Namer::new(Store::new(StoreOptions::from_environment(args.symbols.clone())));
+    let exported = export::export(
+        args.form.into(),
+        source.as_mut(),
+        args.pid,
+        &mut namer,
+        &mut spool,
+        &mut BufWriter::new(aside.file()),
+    );
+    let exported = exported.map_err(|error| {
+        let advice = match &error {
+            ExportError::Several(first, _) => Some(format!("choose one: --pid {}", first.pid)),
+            ExportError::NoProcess(_) => {
+                Some("`unfreed analyze FILE` lists the processes".to_owned())
+            }
+            ExportError::Read(_) | ExportError::Write(_) => None,
+        };
+        let failure = Failure::new(format!("{}: {error}", doing()));
+        advice.into_iter().fold(failure, Failure::advise)
+    })?;
+    aside.deliver()?;
+    tell(args, &exported, source.faults().len(), io);
+    Ok(Outcome::Clear)
+}
+
+/// Says what was written, and what of it is not the whole truth.
+fn tell(args: &Args, exported: &Exported, faults: usize, io: &Io) {
+    let warn = |text: String| io.tell(&[words(text).ink(Ink::Warning)]);
+    if exported.lost > 0 {
+        warn(format!(
+            "The trace lost {}: the file lacks them.",
+            counted(exported.lost, "event", "events")
+        ));
+    }
+    if faults > 0 {
+        warn("Not all of the trace could be read; `unfreed analyze` says what.".to_owned());
+    }
+    if exported.process.as_ref().is_some_and(|process| process.sampled.is_some()) {
+        warn("The process was sampled: the file has the sample, which is a small part.".to_owned());
+    }
+    if args.quiet {
+        return;
+    }
+    let what = format!(
+        "{}, {} ({}) live at the end",
+        counted(exported.allocations, "allocation", "allocations"),
+        counted(exported.live_blocks, "block", "blocks"),
+        bytes(exported.live_bytes)
+    );
+    match args.output.as_deref() {
+        Some(path) => io.tell(&[words("Wrote "), shown(path), words(": "), words(what)]),
+        None => io.tell(&[words("Wrote "), words(what)]),
+    }
+}

@@ -1,0 +1,194 @@
+//! Stacks that a text gives frame by frame: equal ones get one id, whatever the text calls them. A frame
+//! is an address in a known module where the text has one, else a function by name.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use unfreed_symbols::ModuleIdentity;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::event::{
+    Address, Bytes, Event, Frame, Module, ModuleId, Name, NamedFunction, ProcessId, StackId,
+    StackNode, Tid, Time, Trust, What,
+};
+
+/// Where threads of Windows begin: a stack that ends in one of these is whole.
+const OUTERMOST: [&str; 6] = [
+    "RtlUserThreadStart",
+    "_RtlUserThreadStart",
+    "__RtlUserThreadStart",
+    "BaseThreadInitThunk",
+    "BaseProcessStart",
+    "BaseThreadStart",
+];
+
+/// One frame, as a text gives it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::read) struct TextFrame {
+    /// Its module, with or without an extension.
+    pub module: Option<String>,
+    /// Its function.
+    pub function: Option<String>,
+    /// How far into its function; from its module's base where there is no function.
+    pub displacement: Option<u64>,
+    /// Its address.
+    pub address: Option<u64>,
+    /// Source file.
+    pub file: Option<String>,
+    /// Source line.
+    pub line: Option<u32>,
+}
+
+/// Modules, stacks and names, each defined once.
+#[derive(Debug)]
+pub(in crate::read) struct Stacks {
+    process: ProcessId,
+    nodes: FxHashMap<StackNode, StackId>,
+    modules: u32,
+    /// By the first address: the end, and which.
+    mapped: BTreeMap<u64, (u64, ModuleId)>,
+    by_name: FxHashMap<String, ModuleId>,
+    named: FxHashSet<(ModuleId, u64)>,
+}
+
+impl Stacks {
+    /// Those of one process.
+    pub(in crate::read) fn new(process: ProcessId) -> Self {
+        Stacks {
+            process,
+            nodes: FxHashMap::default(),
+            modules: 0,
+            mapped: BTreeMap::new(),
+            by_name: FxHashMap::default(),
+            named: FxHashSet::default(),
+        }
+    }
+
+    /// Says that a module is mapped.
+    pub(in crate::read) fn module(
+        &mut self,
+        identity: ModuleIdentity,
+        (base, size): (u64, u64),
+        events: &mut Vec<Event>,
+    ) -> ModuleId {
+        let id = ModuleId(self.modules);
+        self.modules += 1;
+        if size > 0 {
+            self.mapped.insert(base, (base.saturating_add(size), id));
+        }
+        self.by_name.entry(bare_name(&identity.name)).or_insert(id);
+        let module = Module { id, identity, base: Address(base), size: Bytes(size) };
+        events.push(self.event(What::Module(Box::new(module))));
+        id
+    }
+
+    /// The id of a stack, innermost frame first, below one of the roots.
+    pub(in crate::read) fn stack(
+        &mut self,
+        frames: &[TextFrame],
+        events: &mut Vec<Event>,
+    ) -> StackId {
+        let Some(outermost) = frames.last() else { return StackId::NOT_TAKEN };
+        let begins = |name: &str| OUTERMOST.contains(&name);
+        let whole = outermost.function.as_deref().is_some_and(begins);
+        let mut stack = if whole { StackId::COMPLETE } else { StackId::TRUNCATED };
+        for frame in frames.iter().rev() {
+            let frame = self.frame(frame, events);
+            let node = StackNode { caller: stack, frame };
+            stack = match self.nodes.get(&node) {
+                Some(id) => *id,
+                None => {
+                    let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+                    let id = StackId(StackId::FIRST.0.saturating_add(next));
+                    self.nodes.insert(node, id);
+                    events.push(self.event(What::Stack(node)));
+                    id
+                }
+            };
+        }
+        stack
+    }
+
+    fn frame(&mut self, frame: &TextFrame, events: &mut Vec<Event>) -> Frame {
+        let mapped = frame.address.and_then(|address| self.at(address));
+        if let Some((module, offset)) = mapped {
+            if let Some(function) = &frame.function {
+                self.name(module, offset, function, frame, events);
+            }
+            return Frame { module: Some(module), offset, trust: Trust::Recorded };
+        }
+        if frame.module.is_none() && frame.function.is_none() {
+            let offset = frame.address.unwrap_or_default();
+            return Frame { module: None, offset, trust: Trust::Recorded };
+        }
+        let module = self.called(frame.module.as_deref().unwrap_or_default(), events);
+        let Some(function) = &frame.function else {
+            // A place in a module, or no more than that it was in it.
+            return match frame.displacement {
+                Some(offset) => Frame { module: Some(module), offset, trust: Trust::Recorded },
+                None => {
+                    let offset = frame.address.unwrap_or_default();
+                    Frame { module: Some(module), offset, trust: Trust::Named }
+                }
+            };
+        };
+        let offset = key(function, frame.displacement);
+        self.name(module, offset, function, frame, events);
+        Frame { module: Some(module), offset, trust: Trust::Named }
+    }
+
+    fn at(&self, address: u64) -> Option<(ModuleId, u64)> {
+        let (base, (end, module)) = self.mapped.range(..=address).next_back()?;
+        (address < *end).then(|| (*module, address - base))
+    }
+
+    fn called(&mut self, name: &str, events: &mut Vec<Event>) -> ModuleId {
+        match self.by_name.get(&bare_name(name)) {
+            Some(id) => *id,
+            None => {
+                let identity = ModuleIdentity { name: name.to_owned(), ..Default::default() };
+                self.module(identity, (0, 0), events)
+            }
+        }
+    }
+
+    fn name(
+        &mut self,
+        module: ModuleId,
+        offset: u64,
+        function: &str,
+        frame: &TextFrame,
+        events: &mut Vec<Event>,
+    ) {
+        if !self.named.insert((module, offset)) {
+            return;
+        }
+        let function = NamedFunction {
+            function: function.to_owned(),
+            file: frame.file.clone(),
+            line: frame.line,
+        };
+        let name = Name { module, offset, functions: vec![function] };
+        events.push(self.event(What::Name(Box::new(name))));
+    }
+
+    fn event(&self, what: What) -> Event {
+        Event { time: Time(0), process: self.process, thread: Tid(0), what }
+    }
+}
+
+/// A module's name as texts agree on it: lower case, without directories and without an extension.
+pub(in crate::read) fn bare_name(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name).to_lowercase();
+    let stem = [".dll", ".exe", ".ocx", ".drv"].iter().find_map(|end| file.strip_suffix(end));
+    stem.map_or_else(|| file.clone(), str::to_owned)
+}
+
+/// What tells a call of a function from others, the same in every file.
+fn key(function: &str, displacement: Option<u64>) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(function.as_bytes());
+    hash.update(&[0]);
+    hash.update(&displacement.unwrap_or(u64::MAX).to_le_bytes());
+    hash.digest()
+}

@@ -1,0 +1,67 @@
+//! The stacks of live bytes, for a flame graph: of the suspects and of the sites beside them that hold most. Naming takes time,
+//! so the rest is summed up as what it is: not looked at.
+
+use super::blamed::survivors;
+use super::stacks::Step;
+use crate::event::{ProcessId, StackId};
+use crate::ledger::{Ledger, Site};
+use crate::names::Namer;
+
+/// Stacks that are named besides those of the suspects.
+const MOST: usize = 200;
+
+/// The stacks, outermost caller first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flame {
+    /// Each with its live bytes.
+    pub stacks: Vec<Weighed>,
+    /// Live bytes at sites that were not named.
+    pub rest_bytes: u64,
+}
+
+/// One stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// Process, then the frames from the outermost on, each with its module.
+    pub frames: Vec<String>,
+    /// Live bytes.
+    pub bytes: u64,
+}
+
+/// Collects the stacks that hold most live bytes, those of `suspects` first.
+pub fn flame(
+    ledger: &Ledger,
+    namer: &mut Namer,
+    suspects: impl IntoIterator<Item = (ProcessId, StackId)>,
+) -> Flame {
+    let wanted: std::collections::BTreeSet<_> = suspects.into_iter().collect();
+    let mut sites: Vec<&Site> =
+        ledger.sites().map(|(_, site)| site).filter(|s| s.live_bytes > 0).collect();
+    let suspect = |site: &Site| wanted.contains(&(site.process, site.stack));
+    sites.sort_by_key(|site| (!suspect(site), std::cmp::Reverse(site.live_bytes)));
+    let named = sites.len().min(wanted.len() + MOST);
+    let (shown, rest) = sites.split_at(named);
+    let survivors = survivors(ledger, namer, shown.iter().map(|site| (site.process, site.stack)));
+    let stacks = shown.iter().filter_map(|site| {
+        let survivor = survivors.get(&(site.process, site.stack))?;
+        let process = ledger.image(site.process).and_then(|image| image.process.as_ref());
+        let root =
+            process.map_or_else(|| "process".to_owned(), |p| format!("{} ({})", p.name, p.pid));
+        let frames = survivor.steps.iter().rev().map(frame);
+        Some(Weighed {
+            frames: std::iter::once(root).chain(frames).collect(),
+            bytes: site.live_bytes,
+        })
+    });
+    Flame {
+        stacks: stacks.collect(),
+        rest_bytes: rest.iter().fold(0, |sum, site| sum.saturating_add(site.live_bytes)),
+    }
+}
+
+fn frame(step: &Step<'_>) -> String {
+    match step.module {
+        Some(module) => format!("{} [{}]", step.label(), module.name),
+        None => step.label(),
+    }
+}

@@ -1,0 +1,88 @@
+//! How a process's memory grew, and how much of that the traced blocks explain. What they do not explain is said to be
+//! unexplained: it is in no module's account, and a reason is only named where something on the target speaks for it.
+
+use super::model::MemoryShown;
+use crate::event::{Metric, Time};
+use crate::ledger::{Image, KnownMemory, Ledger, Memory};
+
+/// Runtimes that keep a heap of their own, by the beginning of their modules' names.
+const RUNTIMES: [(&str, &str); 6] = [
+    ("clr.dll", ".NET"),
+    ("mscorwks.dll", ".NET"),
+    ("mscorsvr.dll", ".NET"),
+    ("coreclr", ".NET"),
+    ("jvm.dll", "Java"),
+    ("libjvm.so", "Java"),
+];
+
+/// What there is to say of a process's memory; `None` where it was not measured twice.
+pub fn shown(ledger: &Ledger, image: &Image) -> Option<MemoryShown> {
+    let (metric, points) = image.memory()?;
+    let last = *points.last()?;
+    // What lived before anything was traced is in no account.
+    let first =
+        points.iter().find(|(_, memory)| memory.known.is_some()).or(points.first()).copied()?;
+    (first.0 < last.0).then(|| account(ledger, image, metric, first, last))
+}
+
+fn account(
+    ledger: &Ledger,
+    image: &Image,
+    metric: Metric,
+    first: (Time, Memory),
+    last: (Time, Memory),
+) -> MemoryShown {
+    let growth = last.1.measured.0 as i64 - first.1.measured.0 as i64;
+    let known = first.1.known.zip(last.1.known);
+    let of = |part: fn(KnownMemory) -> u64| {
+        known.map(|(first, last)| part(last) as i64 - part(first) as i64)
+    };
+    let (heap, mapped) = (of(|known| known.heap.0), of(|known| known.mapped.0));
+    let span = (first.0, last.0);
+    let committed = gained(image, Metric::HeapCommitted, span);
+    let managed = gained(image, Metric::ManagedHeap, span);
+    // Heaps commit more than their blocks: what they say of themselves counts, where they do.
+    let explained = heap.map(|heap| {
+        heap.max(committed.unwrap_or(heap)) + mapped.unwrap_or(0) + managed.unwrap_or(0)
+    });
+    MemoryShown {
+        metric,
+        from_s: since(ledger, first.0),
+        to_s: since(ledger, last.0),
+        first_bytes: first.1.measured.0,
+        last_bytes: last.1.measured.0,
+        growth_bytes: growth,
+        live_blocks_bytes: heap,
+        mapped_bytes: mapped,
+        heap_committed_bytes: committed,
+        managed_heap_bytes: managed,
+        unexplained_bytes: explained.map(|explained| (growth - explained).max(0)),
+        runtimes: runtimes(ledger, image),
+    }
+}
+
+/// How much a quantity grew between its first and its last value of a span of time.
+fn gained(image: &Image, metric: Metric, (from, to): (Time, Time)) -> Option<i64> {
+    let within = |(at, _): &&(Time, u64)| from <= *at && *at <= to;
+    let mut points = image.samples(metric).iter().filter(within);
+    let first = points.next()?.1;
+    Some(points.next_back()?.1 as i64 - first as i64)
+}
+
+fn since(ledger: &Ledger, time: Time) -> f64 {
+    Time(time.0.saturating_sub(ledger.began().unwrap_or_default().0)).seconds()
+}
+
+fn runtimes(ledger: &Ledger, image: &Image) -> Vec<String> {
+    let names = image.mappings().iter().filter_map(|m| ledger.modules().identity(m.module));
+    let mut found: Vec<String> = names
+        .filter_map(|module| {
+            let name = module.name.to_lowercase();
+            let (_, runtime) = RUNTIMES.iter().find(|(begins, _)| name.starts_with(begins))?;
+            Some(format!("{runtime} ({})", module.name))
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}

@@ -1,0 +1,71 @@
+// Looks at reports in a real browser: `node look.mjs CHROMIUM REPORT.html DIRECTORY [WIDTHS]`. Says what is wrong, one line each, and exits
+// with 1 if anything is; with screenshots and a PDF in the directory.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, report, directory, sizes = "390,1280,2560"] = process.argv.slice(2);
+const widths = sizes.split(",").map(Number);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const address = pathToFileURL(report).href;
+const wrong = [];
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+
+async function opened(width, colorScheme) {
+  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
+  page.on("console", (said) => said.type() === "error" && wrong.push(`console: ${said.text()}`));
+  page.on("pageerror", (error) => wrong.push(`script: ${error.message}`));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (url !== address && url !== "about:srcdoc") wrong.push(`asked for ${url}`);
+  });
+  await page.goto(address, { waitUntil: "load" });
+  return page;
+}
+
+for (const width of widths) {
+  for (const scheme of ["light", "dark"]) {
+    const page = await opened(width, scheme);
+    page.on("dialog", (dialog) => (wrong.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (wider > 0) wrong.push(`${width} px: ${wider} px wider than the window`);
+    if (await page.evaluate(() => window.hit !== undefined)) wrong.push("a name ran as a script");
+    const images = await page.evaluate(() => document.querySelectorAll("img, object, embed").length);
+    if (images > 0) wrong.push(`${images} images that nobody drew`);
+    await page.evaluate(axe);
+    const found = await page.evaluate(() => axe.run({ iframes: false }));
+    for (const { id, impact, nodes } of found.violations) {
+      if (impact === "serious" || impact === "critical") {
+        wrong.push(`axe, ${width} px ${scheme}: ${id} (${impact}): ${nodes[0].html.slice(0, 200)}`);
+      }
+    }
+    await page.screenshot({ path: `${directory}/${width}-${scheme}.png` });
+    await page.close();
+  }
+}
+
+const page = await opened(1280, "light");
+const took = await page.evaluate(() => performance.timing.loadEventEnd - performance.timing.navigationStart);
+console.log(`opened in ${took} ms`);
+await page.pdf({ path: `${directory}/printed.pdf` });
+const links = await page.locator("nav a").count();
+for (let at = 0; at < links; at++) await page.keyboard.press("Tab");
+const reached = await page.evaluate(() => document.activeElement.tagName);
+if (reached !== "A") wrong.push(`the contents cannot be reached by keys: at ${reached}`);
+if ((await page.locator("iframe").count()) > 0) {
+  const frame = await (await page.locator("iframe").elementHandle()).contentFrame();
+  await frame.locator("#term").fill("main");
+  await page.keyboard.press("Enter");
+  const text = await frame.locator("#found").textContent();
+  if (!/Matched/.test(text)) wrong.push(`the search says ${JSON.stringify(text)}`);
+  const boxes = frame.locator("#frames g");
+  const widths = () => frame.evaluate(() => [...document.querySelectorAll("#frames rect")].map((box) => box.getAttribute("width")).join());
+  const before = await widths();
+  await boxes.last().focus();
+  await page.keyboard.press("Enter");
+  if ((await boxes.count()) > 2 && (await widths()) === before) wrong.push("Enter does not zoom");
+}
+await browser.close();
+wrong.forEach((line) => console.log(line));
+process.exit(wrong.length > 0 ? 1 : 0);

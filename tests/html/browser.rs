@@ -1,0 +1,69 @@
+//! A real browser, driven by `tests/browser/look.mjs`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where a browser may be.
+const PLACES: [&str; 3] =
+    ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/// A browser and what drives it.
+pub struct Browser {
+    executable: &'static str,
+    scripts: PathBuf,
+}
+
+impl Browser {
+    /// Looks for a browser and for node with its packages; says loudly what is not there.
+    pub fn find() -> Option<Browser> {
+        let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+        let Some(executable) = found else { return absent("no Chromium") };
+        let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+        std::fs::create_dir_all(&scripts).unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+        for file in ["package.json", "package-lock.json", "look.mjs"] {
+            std::fs::copy(from.join(file), scripts.join(file)).unwrap();
+        }
+        let installed = Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .current_dir(&scripts)
+            .output();
+        match installed {
+            Ok(output) if output.status.success() => Some(Browser { executable, scripts }),
+            Ok(output) => absent(&String::from_utf8_lossy(&output.stderr)),
+            Err(error) => absent(&format!("npm: {error}")),
+        }
+    }
+
+    /// Looks at a report at these widths, in light and dark; panics with all that is wrong with it.
+    pub fn look(&self, name: &str, html: &str, widths: &[u32]) {
+        let directory = self.scripts.join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let report = directory.join("report.html");
+        std::fs::write(&report, html).unwrap();
+        let output = Command::new("node")
+            .arg("look.mjs")
+            .args([Path::new(self.executable), &report, &directory])
+            .arg(widths.iter().map(u32::to_string).collect::<Vec<_>>().join(","))
+            .current_dir(&self.scripts)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let failed = String::from_utf8_lossy(&output.stderr);
+        println!("{name}: {said}");
+        assert!(output.status.success(), "{name}: {said}{failed}");
+        for width in widths {
+            for file in
+                [format!("{width}-dark.png"), format!("{width}-light.png"), "printed.pdf".into()]
+            {
+                assert!(directory.join(&file).metadata().unwrap().len() > 1000, "{name}: {file}");
+            }
+        }
+    }
+}
+
+fn absent(why: &str) -> Option<Browser> {
+    assert!(std::env::var_os("UNFREED_REQUIRE_ALL").is_none(), "cannot look at reports: {why}");
+    eprintln!("SKIPPED: no browser looks at the reports: {why}");
+    None
+}
