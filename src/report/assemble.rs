@@ -236,9 +236,10 @@ impl<'a> Assembler<'a> {
     }
 }
 
-/// Blocks and bytes of a site in the last snapshot; none where they were told one by one.
+/// Blocks and bytes of a site in its process's last snapshot; none where they were told one by one.
 fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
-    let last = ledger.snapshots().last().map(|(number, _)| *number);
+    let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
+    let last = taken.last().map(|(number, _)| *number);
     let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);
     match of {
         Some((_, live)) if site.allocations == 0 => (live.blocks, live.bytes.0),
