@@ -12,7 +12,13 @@ use crate::report::model::{Kind, Module, Report, Unmeasured};
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
     match groups {
-        [] => nothing(page, report),
+        [] => {
+            nothing(page, report);
+            // What blocks do not show counters may.
+            if report.unmeasured != Some(Unmeasured::CountersOnly) {
+                counters::growing(page, report);
+            }
+        }
         [only] => conclusion(page, only),
         [first, rest @ ..] => {
             conclusion(page, first);
