@@ -102,7 +102,7 @@ fn logs_that_are_read_as_one_case_are_of_one_process() {
 fn functions_that_a_log_names_are_named_in_a_case() {
     let case = kb896064("6.0.6603.1");
     let form = leakdiag::Form { symbols: true, split: false };
-    for log in [umdh::difference(&case, Default::default()), leakdiag::log(&case, 1, form)] {
+    for log in [umdh::difference(&case, umdh::USUAL), leakdiag::log(&case, 1, form)] {
         let named = |ledger: &Ledger| -> Vec<bool> {
             let frames = ledger.sites().flat_map(|(_, site)| ledger.stacks().frames(site.stack));
             frames
