@@ -177,3 +177,14 @@ fn what_no_process_can_use_is_no_panic() {
         render(&report, Style::default());
     }
 }
+
+#[test]
+fn resident_memory_of_a_traced_process_is_told_once_and_is_no_verdict() {
+    let grown = |told: Told| {
+        (1..40).fold(told, |told, second| told.grows(second, Metric::Rss, 100 + second * 10))
+    };
+    let traced = grown(Told::process().alloc(0, 4096, 1, Function::Malloc)).report();
+    assert!(traced.target[0].memory.is_some() && traced.target[0].counters.is_empty());
+    let counted = grown(Told::process()).report();
+    assert_eq!(counted.target[0].counters.len(), 1);
+}

@@ -18,7 +18,7 @@ use super::stacks::shown;
 use super::time_of_day::TimeOfDay;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
-use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
+use crate::event::{Exit, FactKind, Metric, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
 use crate::ledger::{Estimate, Image, Ledger, Site};
 use crate::names::Namer;
@@ -274,6 +274,9 @@ fn target(ledger: &Ledger, assessment: &Assessment, image: &Image) -> Target {
             .counters
             .iter()
             .filter(|counted| counted.process == image.id)
+            // Of a process whose blocks were traced `memory` tells it, held against them: by itself it would look like a
+            // verdict.
+            .filter(|counted| image.allocations == 0 || counted.metric != Metric::Rss)
             .copied()
             .collect(),
     }
