@@ -125,7 +125,7 @@ fn blind(report: &Report) -> &'static str {
         }
         Some(Unmeasured::OneSnapshot) => {
             "it is one snapshot, which shows what lives and not what grows. Take a second one after \
-             some work, and give the difference of the two."
+             some work, and give both, or the difference of the two."
         }
         Some(Unmeasured::Snapshots) => "it has snapshots only. Take another after some work.",
         Some(Unmeasured::CountersOnly) => "it has counters only, which tell of no block.",
