@@ -251,3 +251,18 @@ proptest! {
         read(&bytes);
     }
 }
+
+#[test]
+fn many_columns_take_no_longer_than_their_bytes() {
+    const COLUMNS: usize = 40_000;
+    let path = |n| format!(r",\\H\.NET CLR Memory(a{n})\# Bytes in all Heaps");
+    let mut text = String::from("(PDH-CSV 4.0)");
+    (0..COLUMNS).for_each(|n| text.push_str(&path(n)));
+    for minute in 0..4 {
+        text.push_str(&format!("\n01/02/2024 10:0{minute}:00.000"));
+        text.push_str(&",5".repeat(COLUMNS));
+    }
+    let (events, _, _) = read(text.as_bytes());
+    let samples = events.iter().filter(|event| matches!(event.what, What::Sample(_)));
+    assert_eq!(samples.count(), 4 * COLUMNS);
+}

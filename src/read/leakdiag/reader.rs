@@ -71,7 +71,8 @@ impl<R: Read> Reader<R> {
         let name = tag.local_name().as_ref().to_ascii_uppercase();
         let faults = &mut self.faults;
         let mut attributes = BTreeMap::new();
-        for attribute in tag.attributes() {
+        // The parser would hold each against all before it; a tag may have a hundred thousand.
+        for attribute in tag.attributes().with_checks(false) {
             let value = attribute.ok().map(|attribute| {
                 let key = attribute.key.local_name().as_ref().to_ascii_lowercase();
                 // Names of functions have ampersands that nobody escaped.
@@ -79,6 +80,9 @@ impl<R: Read> Reader<R> {
                 (key, value.map_or_else(|_| attribute.value.to_string(), Into::into))
             });
             match value {
+                Some((key, _)) if attributes.contains_key(&key) => {
+                    faults.add(at, "an attribute stands twice: its first value counts");
+                }
                 Some((key, value)) => _ = attributes.insert(key, value),
                 None => faults.add(at, "an attribute cannot be read: it was passed over"),
             }
