@@ -18,7 +18,7 @@ use super::stacks::shown;
 use super::time_of_day::TimeOfDay;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
-use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
+use crate::event::{Exit, FactKind, Metric, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
 use crate::ledger::{Estimate, Image, Ledger, Site};
 use crate::names::Namer;
@@ -236,9 +236,10 @@ impl<'a> Assembler<'a> {
     }
 }
 
-/// Blocks and bytes of a site in the last snapshot; none where they were told one by one.
+/// Blocks and bytes of a site in its process's last snapshot; none where they were told one by one.
 fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
-    let last = ledger.snapshots().last().map(|(number, _)| *number);
+    let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
+    let last = taken.last().map(|(number, _)| *number);
     let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);
     match of {
         Some((_, live)) if site.allocations == 0 => (live.blocks, live.bytes.0),
@@ -273,6 +274,9 @@ fn target(ledger: &Ledger, assessment: &Assessment, image: &Image) -> Target {
             .counters
             .iter()
             .filter(|counted| counted.process == image.id)
+            // Of a process whose blocks were traced `memory` tells it, held against them: by itself it would look like a
+            // verdict.
+            .filter(|counted| image.allocations == 0 || counted.metric != Metric::Rss)
             .copied()
             .collect(),
     }

@@ -2,7 +2,7 @@
 
 use super::modules::Modules;
 use super::processes::{Joined, Processes};
-use super::snapshots::Snapshots;
+use super::snapshots::{Form, Snapshots};
 use super::stacks::Stacks;
 use crate::event::{Event, Frame, Module, Root, What};
 
@@ -28,7 +28,7 @@ pub(super) enum Told {
 
 impl Numbers {
     /// Translates one event of a recording; its time is the case's already.
-    pub fn translate(&mut self, part: usize, mut event: Event) -> Told {
+    pub fn translate(&mut self, part: usize, form: Form<'_>, mut event: Event) -> Told {
         if let What::Process(process) = &mut event.what {
             return match self.processes.begin(part, event.process, process) {
                 Joined::Known(_) => Told::Known,
@@ -78,7 +78,10 @@ impl Numbers {
             What::Exception(exception) => exception.stack = stacks.id(part, exception.stack),
             What::Snapshot(snapshot) => {
                 snapshot.stack = stacks.id(part, snapshot.stack);
-                snapshot.number = self.snapshots.number(part, snapshot.number);
+                let number =
+                    self.snapshots.number(part, form, (event.process, event.time), snapshot.number);
+                let Some(number) = number else { return Told::BlockListedTwice };
+                snapshot.number = number;
             }
             What::Stack(node) => {
                 let module = node.frame.module.map(|module| self.modules.id(part, module));
@@ -94,7 +97,8 @@ impl Numbers {
                 name.offset = stacks.name(part, name.module, name.offset, &name.functions);
             }
             What::Module(module) => {
-                let mapped: Module = self.modules.map(part, module);
+                let process = self.processes.is_known(event.process).then_some(event.process);
+                let mapped: Module = self.modules.map(part, process, module);
                 **module = mapped;
             }
             What::ProcessExit(exit) => {

@@ -26,7 +26,8 @@ pub struct Reader<R: Read> {
     header: Header,
     faults: Faults,
     stacks: Stacks,
-    began: bool,
+    /// What was read before the program is known: whose it is comes first, or two logs of one process would be of two.
+    held: Option<Vec<Event>>,
     /// The program, once a stack goes through it.
     process: String,
     open: Option<(Offset, Stack)>,
@@ -57,7 +58,7 @@ impl<R: Read> Reader<R> {
             header,
             faults: Faults::default(),
             stacks: Stacks::new(PROCESS),
-            began: false,
+            held: Some(Vec::new()),
             process: String::new(),
             open: None,
             live: BTreeMap::new(),
@@ -70,7 +71,8 @@ impl<R: Read> Reader<R> {
         let name = tag.local_name().as_ref().to_ascii_uppercase();
         let faults = &mut self.faults;
         let mut attributes = BTreeMap::new();
-        for attribute in tag.attributes() {
+        // The parser would hold each against all before it; a tag may have a hundred thousand.
+        for attribute in tag.attributes().with_checks(false) {
             let value = attribute.ok().map(|attribute| {
                 let key = attribute.key.local_name().as_ref().to_ascii_lowercase();
                 // Names of functions have ampersands that nobody escaped.
@@ -78,6 +80,9 @@ impl<R: Read> Reader<R> {
                 (key, value.map_or_else(|_| attribute.value.to_string(), Into::into))
             });
             match value {
+                Some((key, _)) if attributes.contains_key(&key) => {
+                    faults.add(at, "an attribute stands twice: its first value counts");
+                }
                 Some((key, value)) => _ = attributes.insert(key, value),
                 None => faults.add(at, "an attribute cannot be read: it was passed over"),
             }
@@ -125,9 +130,7 @@ impl<R: Read> Reader<R> {
         let mut modules = frames.iter().filter_map(|frame| frame.module.as_deref());
         let program = modules.find(|name| name.to_ascii_lowercase().ends_with(".exe"));
         if let Some(program) = program.filter(|_| self.process.is_empty()) {
-            // Said again now that more is known.
             program.clone_into(&mut self.process);
-            events.push(self.named());
         }
         let id = self.stacks.stack(&frames, events);
         let live = self.live.entry(id).or_default();
@@ -164,10 +167,6 @@ impl<R: Read> Source for Reader<R> {
         if self.ended {
             return Ok(false);
         }
-        if !self.began {
-            self.began = true;
-            events.push(self.named());
-        }
         let mut buffer = Vec::new();
         for _ in 0..BATCH {
             buffer.clear();
@@ -200,6 +199,13 @@ impl<R: Read> Source for Reader<R> {
                     self.end(events);
                     break;
                 }
+            }
+        }
+        if let Some(held) = &mut self.held {
+            held.append(events);
+            if self.ended || !self.process.is_empty() {
+                events.push(self.named());
+                events.append(&mut self.held.take().unwrap_or_default());
             }
         }
         Ok(true)

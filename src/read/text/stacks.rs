@@ -127,7 +127,7 @@ impl Stacks {
             return match frame.displacement {
                 Some(offset) => Frame { module: Some(module), offset, trust: Trust::Recorded },
                 None => {
-                    let offset = frame.address.unwrap_or_default();
+                    let offset = Frame::NAMED | frame.address.unwrap_or_default();
                     Frame { module: Some(module), offset, trust: Trust::Named }
                 }
             };
@@ -190,5 +190,5 @@ fn key(function: &str, displacement: Option<u64>) -> u64 {
     hash.update(function.as_bytes());
     hash.update(&[0]);
     hash.update(&displacement.unwrap_or(u64::MAX).to_le_bytes());
-    hash.digest()
+    Frame::NAMED | hash.digest()
 }

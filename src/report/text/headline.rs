@@ -12,7 +12,13 @@ use crate::report::model::{Kind, Module, Report, Unmeasured};
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
     match groups {
-        [] => nothing(page, report),
+        [] => {
+            nothing(page, report);
+            // What blocks do not show counters may.
+            if report.unmeasured != Some(Unmeasured::CountersOnly) {
+                counters::growing(page, report);
+            }
+        }
         [only] => conclusion(page, only),
         [first, rest @ ..] => {
             conclusion(page, first);
@@ -119,7 +125,7 @@ fn blind(report: &Report) -> &'static str {
         }
         Some(Unmeasured::OneSnapshot) => {
             "it is one snapshot, which shows what lives and not what grows. Take a second one after \
-             some work, and give the difference of the two."
+             some work, and give both, or the difference of the two."
         }
         Some(Unmeasured::Snapshots) => "it has snapshots only. Take another after some work.",
         Some(Unmeasured::CountersOnly) => "it has counters only, which tell of no block.",

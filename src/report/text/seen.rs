@@ -173,6 +173,10 @@ fn traced(target: &Target) -> Vec<Span<'_>> {
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
         Exit::Unknown => "ended".to_owned(),
         Exit::Replaced => "became another program".to_owned(),
+        // Of a dump or a log: nothing was traced.
+        Exit::StillRunning if target.allocations == 0 => {
+            "still ran when this was recorded".to_owned()
+        }
         Exit::StillRunning => "still ran when tracing ended".to_owned(),
     };
     let pid = match target.pid {
