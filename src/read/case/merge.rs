@@ -92,13 +92,15 @@ impl<'a> Case<'a> {
             open.push(part);
         }
         let header = place(&mut open);
-        Ok(Case {
-            parts: open,
-            header,
-            numbers: Numbers::default(),
-            faults: Vec::new(),
-            last: Time(0),
-        })
+        let mut numbers = Numbers::default();
+        // Those that list a process's modules do so first, whatever their time.
+        let begun = open.iter().flat_map(|part| part.next.iter().chain(part.events.as_slice()));
+        for event in begun {
+            if let What::Module(module) = &event.what {
+                numbers.bases.learn(module);
+            }
+        }
+        Ok(Case { parts: open, header, numbers, faults: Vec::new(), last: Time(0) })
     }
 
     /// What became of each recording, in the order given.
