@@ -135,3 +135,13 @@ pub fn q265514() -> Case {
     ];
     case(r"C:\Tools\stores.exe", &own, &open, 40)
 }
+
+/// KB900326: a message whose use count ends too low. Its first stack allocates what is released twice.
+pub fn kb900326(version: &'static str) -> Case {
+    let own = [
+        module(r"C:\Program Files\Exchsrvr\bin\Exsmtp.dll", 0x6100_0000, version),
+        module(r"C:\Program Files\Exchsrvr\bin\Drviis.dll", 0x6200_0000, version),
+    ];
+    let send = [(3, Some("CMessage::Create"), 0x77), (4, Some("CSubmission::Send"), 0x120)];
+    case(r"C:\WINDOWS\system32\inetsrv\Inetinfo.exe", &own, &send, 184)
+}

@@ -2,9 +2,9 @@
 //! write such logs of those servers. They have what a log of a later system has: loaded images, GUIDs of PDBs, file
 //! versions, a stack behind each record; the PDBs lie in a symbol store.
 
-use super::evidence::{Case, kb843523, kb891509, kb896064, q265514};
+use super::evidence::{Case, kb843523, kb891509, kb896064, kb900326, q265514};
 use super::stand_ins::{StoodIn, stand_in};
-use super::synth_etl::{Bits, File, Pid, SynthEtl};
+use super::synth_etl::{Bits, File, HEAP, Pid, SynthEtl};
 use super::{Evidence, Expected, THEN, analyze, check};
 
 /// The file of a case's module, as the log tells of it.
@@ -154,5 +154,35 @@ fn constructed_heap_logs_show_private_heaps_that_leak() {
         };
         let report = held(&log.build(), &stood_in, expected);
         assert_eq!(report["suspects"][0]["live_blocks"], 540);
+    }
+}
+
+/// KB900326's message is released once too often: the second free is in the log.
+#[test]
+fn constructed_heap_logs_show_a_message_that_is_freed_too_often() {
+    tools!();
+    for (version, status) in [("6.5.7226.0", "possible"), ("6.5.7233.31", "already-fixed")] {
+        let stood_in = stand_in(kb900326(version));
+        let (mut log, pid) = log(&stood_in, true);
+        let message = &stood_in.case.stacks[0];
+        let stack = frames(&stood_in.case, &message.frames);
+        let stack: Vec<&str> = stack.iter().map(String::as_str).collect();
+        for referral in 0..20 {
+            let at = 1.0 + f64::from(referral) * 2.9;
+            let address = log.block(pid, message.size.into());
+            log.alloc(at, pid, HEAP, address, message.size.into(), &stack);
+            log.free(at + 0.001, pid, HEAP, address);
+            log.free(at + 0.002, pid, HEAP, address);
+        }
+        let expected = Expected {
+            id: "KB900326",
+            // That a wrong count shows as a second free is no more than inferred.
+            status,
+            module: "Exsmtp.dll",
+            version: Some(version),
+            function: Some("CMessage::Create"),
+        };
+        let report = held(&log.build(), &stood_in, expected);
+        assert_eq!(report["suspects"][0]["kind"], "over-release");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::translate::{Numbers, Told};
+use super::translate::{Numbers, Told, is_of_a_block};
 use crate::event::{Event, Exit, FactKind, ProcessId, Tid, Time, What};
 use crate::read::trace::{Clock, Header};
 use crate::read::{About, Fault, ReadError, Source};
@@ -37,6 +37,8 @@ pub struct PartSeen {
     pub events: u64,
     /// Events of blocks that were left out, since another recording lists the same process's.
     pub listed_twice: u64,
+    /// Until when it tells of blocks, on the case's clock; `None` where it lists none.
+    pub blocks_until: Option<Time>,
 }
 
 /// How a recording was put on the clock of its case.
@@ -85,6 +87,7 @@ impl<'a> Case<'a> {
                 placed: Placed::Beginning,
                 events: 0,
                 listed_twice: 0,
+                blocks_until: None,
             };
             let events = Vec::new().into_iter();
             let mut part = Open { source, seen, events, next: None, begins: 0 };
@@ -134,6 +137,9 @@ impl Source for Case<'_> {
             match self.numbers.translate(at, event) {
                 Told::Event(event) => {
                     part.seen.events += 1;
+                    if part.seen.blocks_until.is_some() || is_of_a_block(&event.what) {
+                        part.seen.blocks_until = Some(event.time);
+                    }
                     events.push(event);
                 }
                 Told::Known => part.seen.events += 1,

@@ -47,17 +47,7 @@ impl Numbers {
             }
             _ => self.processes.id(part, event.process),
         };
-        let of_a_block = matches!(
-            event.what,
-            What::Alloc(_)
-                | What::Free(_)
-                | What::Realloc(_)
-                | What::Tally(_)
-                | What::FreedBefore(_)
-                | What::HeapCreate(_)
-                | What::HeapDestroy(_)
-        );
-        if of_a_block && !self.processes.lists_blocks(part, event.process) {
+        if is_of_a_block(&event.what) && !self.processes.lists_blocks(part, event.process) {
             return Told::BlockListedTwice;
         }
         let stacks = &mut self.stacks;
@@ -126,4 +116,18 @@ impl Numbers {
         }
         Told::Event(event)
     }
+}
+
+/// Whether it tells of a block by itself, or of a heap.
+pub(super) fn is_of_a_block(what: &What) -> bool {
+    matches!(
+        what,
+        What::Alloc(_)
+            | What::Free(_)
+            | What::Realloc(_)
+            | What::Tally(_)
+            | What::FreedBefore(_)
+            | What::HeapCreate(_)
+            | What::HeapDestroy(_)
+    )
 }
