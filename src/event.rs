@@ -379,7 +379,7 @@ pub enum Exit {
     Unknown,
     /// It was replaced by another image (exec).
     Replaced,
-    /// It still ran when tracing ended.
+    /// It still ran when tracing ended, or when it was looked at last; not known to have ended.
     StillRunning,
 }
 

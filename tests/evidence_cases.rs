@@ -64,6 +64,13 @@ fn run(files: &[Evidence<'_>], arguments: &[&str], symbols: Option<&Path>) -> Ou
     command.output().unwrap()
 }
 
+/// What a reader of the report reads, without its line breaks.
+fn text(files: &[Evidence<'_>]) -> String {
+    let output = run(files, &[], None);
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The report.
 fn analyze(files: &[Evidence<'_>], symbols: Option<&Path>) -> Value {
     let output = run(files, &["--json"], symbols);

@@ -331,7 +331,10 @@ fn fault(fault: &read::Fault) -> Fault {
 fn totals(ledger: &Ledger) -> Totals {
     let totals = ledger.totals();
     let estimated = ledger.estimated_totals();
-    let listed = ledger.sites().map(|(_, site)| listed(ledger, site));
+    // Snapshots list the blocks that a trace of the same process tells one by one, too.
+    let told = |site: &Site| ledger.image(site.process).is_some_and(|image| image.allocations > 0);
+    let listed = ledger.sites().filter(|(_, site)| !told(site));
+    let listed = listed.map(|(_, site)| self::listed(ledger, site));
     let listed = listed.fold((0, 0), |sum: (u64, u64), of| {
         (sum.0.saturating_add(of.0), sum.1.saturating_add(of.1))
     });
