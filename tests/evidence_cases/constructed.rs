@@ -2,7 +2,8 @@
 //! write such logs of those servers. They have what a log of a later system has: loaded images, GUIDs of PDBs, file
 //! versions, a stack behind each record; the PDBs lie in a symbol store.
 
-use super::evidence::{Case, kb843523, kb891509, kb896064, kb900326, q265514};
+use super::articles::{ARTICLES, Article};
+use super::evidence::{Case, kb891509, kb900326};
 use super::stand_ins::{StoodIn, stand_in};
 use super::synth_etl::{Bits, File, HEAP, Pid, SynthEtl};
 use super::{Evidence, Expected, THEN, analyze, check};
@@ -79,42 +80,9 @@ fn held(bytes: &[u8], stood_in: &StoodIn, expected: Expected<'_>) -> serde_json:
 #[test]
 fn constructed_heap_logs_lead_to_each_leak_s_article() {
     tools!();
-    type Make = fn(&'static str) -> Case;
-    let articles: [(&str, Make, &str, &str, &[(&str, &str)]); 4] = [
-        (
-            "KB896064",
-            kb896064,
-            "Cdoexm.dll",
-            "CMailboxStore::Open",
-            &[("6.0.6603.1", "applies"), ("6.0.6617.63", "already-fixed")],
-        ),
-        (
-            "KB843523",
-            kb843523,
-            "Emsmdb32.dll",
-            "CExport::AddProps",
-            &[("6.5.7226.0", "applies"), ("6.5.7232.18", "already-fixed")],
-        ),
-        (
-            "KB891509",
-            kb891509,
-            "Mapi32.dll",
-            "HrCreateHeapEntry",
-            // Fixed files need a setting, too, of which no log tells.
-            &[("6.5.7226.0", "applies"), ("6.5.7232.75", "possible")],
-        ),
-        (
-            "Q265514",
-            |_| q265514(),
-            "provider.dll",
-            "CStore::Init",
-            // The article names no file, so that no version says anything.
-            &[("5.5.2650.24", "possible")],
-        ),
-    ];
-    for (id, make, module, function, versions) in articles {
+    for &Article { id, case, module, function, versions } in &ARTICLES {
         for &(version, status) in versions {
-            let stood_in = stand_in(make(version));
+            let stood_in = stand_in(case(version));
             let function = Some(function);
             let expected = Expected { id, status, module, version: Some(version), function };
             let report = held(&leaking(&stood_in, true), &stood_in, expected);

@@ -1,51 +1,9 @@
 //! Each article as two logs an hour apart, with and without the debugger's list that has the versions.
 
-use super::evidence::{Case, debugger, kb843523, kb891509, kb896064, leakdiag, q265514, umdh};
+use super::articles::{ARTICLES, Article};
+use super::evidence::{debugger, leakdiag, umdh};
 use super::stand_ins::{StoodIn, stand_in};
 use super::{Evidence, Expected, THEN, analyze, check};
-
-/// An article's defect: the file that is to blame, and what its versions make of the fix.
-struct Article {
-    id: &'static str,
-    case: fn(&'static str) -> Case,
-    module: &'static str,
-    function: &'static str,
-    /// Versions, and the state of the fix where a debugger tells them.
-    versions: &'static [(&'static str, &'static str)],
-}
-
-const ARTICLES: [Article; 4] = [
-    Article {
-        id: "KB896064",
-        case: kb896064,
-        module: "Cdoexm.dll",
-        function: "CMailboxStore::Open",
-        versions: &[("6.0.6603.1", "applies"), ("6.0.6617.63", "already-fixed")],
-    },
-    Article {
-        id: "KB843523",
-        case: kb843523,
-        module: "Emsmdb32.dll",
-        function: "CExport::AddProps",
-        versions: &[("6.5.7226.0", "applies"), ("6.5.7232.18", "already-fixed")],
-    },
-    Article {
-        id: "KB891509",
-        case: kb891509,
-        module: "Mapi32.dll",
-        function: "HrCreateHeapEntry",
-        // Fixed files need a setting, too, of which no log tells.
-        versions: &[("6.5.7226.0", "applies"), ("6.5.7232.75", "possible")],
-    },
-    Article {
-        id: "Q265514",
-        case: |_| q265514(),
-        module: "provider.dll",
-        function: "CStore::Init",
-        // The article names no file, so that no version says anything.
-        versions: &[("5.5.2650.24", "possible")],
-    },
-];
 
 /// Holds two logs of a case, written an hour apart, against an article: with versions and without.
 fn held(
