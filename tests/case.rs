@@ -75,6 +75,13 @@ impl Recording {
         self.say(0, 0, What::Module(Box::new(Module { id: ModuleId(id), identity, base, size })))
     }
 
+    /// A module of which only the name is known.
+    fn module_somewhere(self, id: u32, name: &str) -> Self {
+        let identity = ModuleIdentity { name: name.to_owned(), ..ModuleIdentity::default() };
+        let (id, base, size) = (ModuleId(id), Address(0), Bytes(0));
+        self.say(0, 0, What::Module(Box::new(Module { id, identity, base, size })))
+    }
+
     fn frame(self, caller: StackId, module: u32, offset: u64, trust: Trust) -> Self {
         let frame = Frame { module: Some(ModuleId(module)), offset, trust };
         self.say(0, 0, What::Stack(StackNode { caller, frame }))
@@ -392,4 +399,56 @@ fn a_version_stays_with_the_process_that_has_it() {
         .map(|(_, module)| module.file_version.clone())
         .collect();
     assert_eq!(versions, [Some("6.5.7226.0".to_owned()), None]);
+}
+
+#[test]
+fn an_address_in_a_module_is_a_place_in_it_where_another_file_knows_its_base() {
+    let log = |name: &str, address: u64| {
+        Recording::new(name, "leakdiag", THEN, FILE_TIME)
+            .process(0, 0, "inetinfo.exe")
+            .module_somewhere(7, "Cdoexm.dll")
+            .frame(StackId::COMPLETE, 7, address, Trust::Named)
+            .snapshot(0, 0, 4, 10)
+    };
+    let list = || {
+        Recording::new("lmv.txt", "debugger", 0, "").process(0, 0, "inetinfo.exe").module(
+            0,
+            "cdoexm",
+            Some("6.0.6603.1"),
+        )
+    };
+    let frames = |recordings| -> Vec<(u64, Trust)> {
+        let (events, ..) = read(recordings);
+        let ledger = folded(&events);
+        let sites = ledger.sites().map(|(_, site)| site.stack);
+        sites.flat_map(|stack| ledger.stacks().frames(stack)).map(|f| (f.offset, f.trust)).collect()
+    };
+    // The list comes last, and is as good for what stands before it.
+    let placed = frames(vec![log("a", 0x1000_1234), log("b", 0x1000_1234), list()]);
+    assert_eq!(placed, [(0x1234, Trust::Recorded)], "one stack in both logs");
+    let outside = frames(vec![log("a", 0x2000_1234), list()]);
+    assert_eq!(outside, [(0x2000_1234, Trust::Named)]);
+    let unknown = frames(vec![log("a", 0x1000_1234), log("b", 0x1000_1234)]);
+    assert_eq!(unknown, [(0x1000_1234, Trust::Named)], "one stack in both logs");
+}
+
+#[test]
+fn logs_that_name_no_process_are_of_the_one_that_is_known_by_no_pid() {
+    let log = |name: &str| {
+        Recording::new(name, "leakdiag", THEN, FILE_TIME).process(0, 0, "").module(
+            0,
+            "Cdoexm.dll",
+            None,
+        )
+    };
+    let named = |name: &str, pid| Recording::new(name, "debugger", 0, "").process(0, pid, name);
+    let seen = |recordings| pids(&folded(&read(recordings).0));
+    let of = |pid, name: &str| (pid, name.to_owned());
+    let one = seen(vec![log("a"), log("b"), named("store.exe", 0)]);
+    assert_eq!(one, [of(0, "store.exe")]);
+    assert_eq!(seen(vec![named("store.exe", 0), log("a")]), [of(0, "store.exe")]);
+    let known_by_pid = seen(vec![log("a"), named("store.exe", 12)]);
+    assert_eq!(known_by_pid, [of(0, ""), of(12, "store.exe")]);
+    let two = seen(vec![named("store.exe", 0), named("emsmta.exe", 0), log("a")]);
+    assert_eq!(two.len(), 3, "it may be either's");
 }

@@ -15,10 +15,12 @@ const RUNTIMES: [(&str, &str); 6] = [
     ("libjvm.so", "Java"),
 ];
 
-/// What there is to say of a process's memory; `None` where it was not measured twice.
-pub fn shown(ledger: &Ledger, image: &Image) -> Option<MemoryShown> {
+/// What there is to say of a process's memory; `None` where it was not measured twice. Of a case, counters may have gone on
+/// for longer than blocks were traced: what came behind `blocks_until` is in no account.
+pub fn shown(ledger: &Ledger, image: &Image, blocks_until: Option<Time>) -> Option<MemoryShown> {
     let (metric, points) = image.memory()?;
-    let last = *points.last()?;
+    let traced = |time: Time| blocks_until.is_none_or(|until| time <= until);
+    let last = *points.iter().rfind(|(time, _)| traced(*time))?;
     // What lived before anything was traced is in no account.
     let first =
         points.iter().find(|(_, memory)| memory.known.is_some()).or(points.first()).copied()?;

@@ -151,3 +151,25 @@ fn program(name: &str) -> &str {
         _ => name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_called_by_their_files_with_their_ending_or_without() {
+        let is = |name: &str, wanted: &str| {
+            let module = ModuleIdentity { name: name.to_owned(), ..ModuleIdentity::default() };
+            is_called(&module, wanted)
+        };
+        for name in ["Cdoexm.dll", "CDOEXM.DLL", "cdoexm"] {
+            assert!(is(name, "Cdoexm.dll"), "{name}");
+        }
+        assert!(is("inetinfo", "Inetinfo.exe"));
+        assert!(is("Microsoft.Exchange.Store", "Microsoft.Exchange.Store.dll"));
+        assert!(!is("Cdoexm.exe", "Cdoexm.dll"));
+        assert!(!is("Cdoexm.dll", "Cdoexm"));
+        assert!(!is("Cdo", "Cdoexm.dll"));
+        assert!(!is("libmosquitto", "libmosquitto.so.1"));
+    }
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::snapshots::Form;
-use super::translate::{Numbers, Told};
+use super::translate::{Numbers, Told, is_of_a_block};
 use crate::event::{Event, Exit, Fact, FactKind, ProcessId, Tid, Time, What};
 use crate::read::trace::{Clock, Header};
 use crate::read::{About, Fault, ReadError, Source};
@@ -38,6 +38,8 @@ pub struct PartSeen {
     pub events: u64,
     /// Events of blocks that were left out, since another recording lists the same process's.
     pub listed_twice: u64,
+    /// Until when it tells of blocks, on the case's clock; `None` where it lists none.
+    pub blocks_until: Option<Time>,
 }
 
 /// How a recording was put on the clock of its case.
@@ -88,6 +90,7 @@ impl<'a> Case<'a> {
                 placed: Placed::Beginning,
                 events: 0,
                 listed_twice: 0,
+                blocks_until: None,
             };
             let events = Vec::new().into_iter();
             let mut part = Open { source, seen, events, next: None, begins: 0, pair: false };
@@ -100,6 +103,10 @@ impl<'a> Case<'a> {
             for event in part.next.iter().chain(part.events.as_slice()) {
                 if let What::Process(process) = &event.what {
                     numbers.processes.announce(at, event.process, process);
+                }
+                // Those that list a process's modules do so first, whatever their time.
+                if let What::Module(module) = &event.what {
+                    numbers.bases.learn(module);
                 }
             }
         }
@@ -138,6 +145,9 @@ impl Source for Case<'_> {
             match self.numbers.translate(at, form, event) {
                 Told::Event(event) => {
                     part.seen.events += 1;
+                    if part.seen.blocks_until.is_some() || is_of_a_block(&event.what) {
+                        part.seen.blocks_until = Some(event.time);
+                    }
                     events.push(event);
                 }
                 Told::Known => part.seen.events += 1,

@@ -51,6 +51,11 @@ impl Modules {
         ModuleId(at as u32)
     }
 
+    /// The name of a module, by the case's number.
+    pub fn name(&self, id: ModuleId) -> Option<&str> {
+        self.known.get(id.0 as usize).map(|known| known.identity.name.as_str())
+    }
+
     fn find(
         &mut self,
         part: usize,
@@ -78,7 +83,7 @@ impl Modules {
 }
 
 /// Debuggers and logs leave the ending away; only `.exe` and `.dll` are never what tells two modules apart.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let lower = name.to_lowercase();
     let stem = lower.strip_suffix(".dll").or_else(|| lower.strip_suffix(".exe"));
     stem.map_or_else(|| lower.clone(), str::to_owned)

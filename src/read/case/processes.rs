@@ -1,5 +1,6 @@
 //! Which process of one recording is which of another. A pid and a name that agree make them one; a recording that knows
-//! no pid (UMDH) is joined by its name if the case has one process of that name; a name is compared as Windows does,
+//! no pid (UMDH) is joined by its name if the case has one process of that name, and where it knows no name either, with the
+//! one process that is known by no pid; a name is compared as Windows does,
 //! without its case and without `.exe`.
 
 use std::collections::BTreeSet;
@@ -181,12 +182,19 @@ impl Processes {
                 && !crowded(part)
                 && !known.parts.iter().any(|part| crowded(*part))
         };
-        let mut by_name = all().filter(may);
-        match (by_name.next(), by_name.next()) {
-            (Some(at), None) => Some(at),
-            _ => None,
-        }
+        // Logs of one process that know neither its pid nor, one of them, its name.
+        let unknown = |at: &usize| {
+            let known = &self.known[*at];
+            known.pid == 0 && process.pid == 0 && (known.name.is_empty() || name.is_empty())
+        };
+        only(all().filter(may)).or_else(|| only(all().filter(unknown)))
     }
+}
+
+/// The only one, if there is one.
+fn only(mut all: impl Iterator<Item = usize>) -> Option<usize> {
+    let first = all.next();
+    first.filter(|_| all.next().is_none())
 }
 
 /// What two recordings say of a process, the first counting for more.

@@ -1,10 +1,11 @@
 //! An event of one recording in the numbers of the case.
 
+use super::bases::Bases;
 use super::modules::Modules;
 use super::processes::{Joined, Processes};
 use super::snapshots::{Form, Snapshots};
 use super::stacks::Stacks;
-use crate::event::{Event, Frame, Module, Root, What};
+use crate::event::{Event, Frame, Module, Root, Trust, What};
 
 /// What is known of all recordings so far.
 #[derive(Debug, Default)]
@@ -13,6 +14,7 @@ pub(super) struct Numbers {
     pub modules: Modules,
     pub stacks: Stacks,
     pub snapshots: Snapshots,
+    pub bases: Bases,
 }
 
 /// What becomes of an event.
@@ -45,17 +47,7 @@ impl Numbers {
             }
             _ => self.processes.id(part, event.process),
         };
-        let of_a_block = matches!(
-            event.what,
-            What::Alloc(_)
-                | What::Free(_)
-                | What::Realloc(_)
-                | What::Tally(_)
-                | What::FreedBefore(_)
-                | What::HeapCreate(_)
-                | What::HeapDestroy(_)
-        );
-        if of_a_block && !self.processes.lists_blocks(part, event.process) {
+        if is_of_a_block(&event.what) && !self.processes.lists_blocks(part, event.process) {
             return Told::BlockListedTwice;
         }
         let stacks = &mut self.stacks;
@@ -85,8 +77,16 @@ impl Numbers {
             }
             What::Stack(node) => {
                 let module = node.frame.module.map(|module| self.modules.id(part, module));
-                let offset = stacks.offset(part, module, &node.frame);
-                let frame = Frame { module, offset, ..node.frame };
+                let name = module.and_then(|module| self.modules.name(module));
+                let offset = name.filter(|_| node.frame.is_address_alone());
+                let offset = offset.and_then(|name| self.bases.offset(name, node.frame.offset));
+                let frame = match offset {
+                    Some(offset) => Frame { module, offset, trust: Trust::Recorded },
+                    None => {
+                        let offset = stacks.offset(part, module, &node.frame);
+                        Frame { module, offset, ..node.frame }
+                    }
+                };
                 match stacks.define(part, node.caller, frame) {
                     Some(defined) => *node = defined,
                     None => return Told::Known,
@@ -120,4 +120,18 @@ impl Numbers {
         }
         Told::Event(event)
     }
+}
+
+/// Whether it tells of a block by itself, or of a heap.
+pub(super) fn is_of_a_block(what: &What) -> bool {
+    matches!(
+        what,
+        What::Alloc(_)
+            | What::Free(_)
+            | What::Realloc(_)
+            | What::Tally(_)
+            | What::FreedBefore(_)
+            | What::HeapCreate(_)
+            | What::HeapDestroy(_)
+    )
 }

@@ -68,10 +68,11 @@ impl Frames {
                 next
             }
         };
-        let offset = Frame::NAMED | address;
-        if !functions.is_empty() {
-            tell(What::Name(Box::new(Name { module: id, offset, functions })));
+        if functions.is_empty() {
+            return Some(Frame { module: Some(id), offset: address, trust: Trust::Named });
         }
+        let offset = Frame::NAMED | address;
+        tell(What::Name(Box::new(Name { module: id, offset, functions })));
         Some(Frame { module: Some(id), offset, trust: Trust::Named })
     }
 

@@ -26,10 +26,8 @@ pub struct Reader<R: Read> {
     header: Header,
     faults: Faults,
     stacks: Stacks,
-    /// What was read before the program is known: whose it is comes first, or two logs of one process would be of two.
-    held: Option<Vec<Event>>,
-    /// The program, once a stack goes through it.
-    process: String,
+    /// What is said before the program is known: only a stack that goes through it tells its name.
+    opening: Option<Vec<Event>>,
     open: Option<(Offset, Stack)>,
     live: BTreeMap<StackId, (u64, u64)>,
     ended: bool,
@@ -58,8 +56,7 @@ impl<R: Read> Reader<R> {
             header,
             faults: Faults::default(),
             stacks: Stacks::new(PROCESS),
-            held: Some(Vec::new()),
-            process: String::new(),
+            opening: Some(Vec::new()),
             open: None,
             live: BTreeMap::new(),
             ended: false,
@@ -95,7 +92,7 @@ impl<R: Read> Reader<R> {
                     subject: "LeakDiag".to_owned(),
                     value: attribute("ver"),
                 };
-                events.push(event(What::Fact(Box::new(fact))));
+                self.opening.as_mut().unwrap_or(events).push(event(What::Fact(Box::new(fact))));
             }
             "STACK" => {
                 self.close(events);
@@ -129,16 +126,26 @@ impl<R: Read> Reader<R> {
         let frames = stack.frames();
         let mut modules = frames.iter().filter_map(|frame| frame.module.as_deref());
         let program = modules.find(|name| name.to_ascii_lowercase().ends_with(".exe"));
-        if let Some(program) = program.filter(|_| self.process.is_empty()) {
-            program.clone_into(&mut self.process);
+        if let Some(program) = program {
+            self.begin(program, events);
         }
-        let id = self.stacks.stack(&frames, events);
+        let id = self.stacks.stack(&frames, self.opening.as_mut().unwrap_or(events));
         let live = self.live.entry(id).or_default();
         *live = (live.0.saturating_add(blocks), live.1.saturating_add(bytes));
     }
 
+    /// Says the process and what was waiting for its name.
+    fn begin(&mut self, program: &str, events: &mut Vec<Event>) {
+        if let Some(mut opening) = self.opening.take() {
+            let process = Process { name: program.to_owned(), ..Process::default() };
+            events.push(event(What::Process(Box::new(process))));
+            events.append(&mut opening);
+        }
+    }
+
     fn end(&mut self, events: &mut Vec<Event>) {
         self.close(events);
+        self.begin("", events);
         self.ended = true;
         for (&stack, &(blocks, bytes)) in &self.live {
             let snapshot = Snapshot { number: 0, stack, blocks, bytes: Bytes(bytes) };
@@ -146,10 +153,6 @@ impl<R: Read> Reader<R> {
         }
         events.push(event(What::ProcessExit(Exit::StillRunning)));
         events.push(event(What::Epoch));
-    }
-
-    fn named(&self) -> Event {
-        event(What::Process(Box::new(Process { name: self.process.clone(), ..Process::default() })))
     }
 
     fn place(&self) -> Offset {
@@ -199,13 +202,6 @@ impl<R: Read> Source for Reader<R> {
                     self.end(events);
                     break;
                 }
-            }
-        }
-        if let Some(held) = &mut self.held {
-            held.append(events);
-            if self.ended || !self.process.is_empty() {
-                events.push(self.named());
-                events.append(&mut self.held.take().unwrap_or_default());
             }
         }
         Ok(true)

@@ -127,7 +127,7 @@ impl Stacks {
             return match frame.displacement {
                 Some(offset) => Frame { module: Some(module), offset, trust: Trust::Recorded },
                 None => {
-                    let offset = Frame::NAMED | frame.address.unwrap_or_default();
+                    let offset = frame.address.unwrap_or_default();
                     Frame { module: Some(module), offset, trust: Trust::Named }
                 }
             };

@@ -127,6 +127,10 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
 
 fn told(of: &Counted) -> String {
     let value = |n: u64| if is_bytes(of.metric) { bytes(n) } else { count(n) };
+    // Of one moment there is nothing to judge.
+    if of.slope_per_s.is_none() && of.first == of.last {
+        return value(of.last);
+    }
     let ends = format!("{} to {}", value(of.first), value(of.last));
     let per_hour = of.slope_per_s.map(|slope| slope * 3600.0);
     let pace = match per_hour {

@@ -58,7 +58,8 @@ pub fn nothing(page: &mut Page, report: &Report) {
         page.paragraph(0, &[words("No verdict.").ink(Ink::Warning), words(text)]);
         return;
     }
-    if report.unmeasured == Some(Unmeasured::CountersOnly) {
+    let dumped = report.source.shows_moments() && report.source.is_of("minidump");
+    if report.unmeasured == Some(Unmeasured::CountersOnly) && !dumped {
         return counters::conclude(page, report);
     }
     if report.unmeasured == Some(Unmeasured::Snapshots) {
@@ -100,7 +101,10 @@ fn blind(report: &Report) -> &'static str {
             "no heap events in this log. Capture with `xperf -start heap -heap -pids PID -stackwalk \
              HeapCreate+HeapAlloc+HeapRealloc` beside `xperf -on PROC_THREAD+LOADER`, under load."
         }
-        _ if report.source.kind == "minidump" => {
+        _ if report.source.shows_moments()
+            && report.source.is_of("minidump")
+            && report.source.snapshots == 0 =>
+        {
             "a dump shows one moment. Record while the program works."
         }
         Some(Unmeasured::NothingAllocated) => {
