@@ -20,7 +20,7 @@ impl Translator<'_> {
             }
         };
         say(ProcessId::EVERY, Lost::Events, std::mem::take(&mut self.lost_anywhere));
-        for at in 0..self.spaces.len() {
+        for at in self.spaces.take_lossy() {
             let space = self.spaces.get_mut(at);
             let Some(id) = space.id else { continue };
             say(id, Lost::Events, std::mem::take(&mut space.lost_events));

@@ -91,7 +91,12 @@ impl Translator<'_> {
             }
             None => {
                 self.pending.wait(number, Wait::Key);
-                self.keyed.entry(key).or_default().push(number);
+                let waiting = self.keyed.entry(key).or_default();
+                if waiting.len() == waiting.capacity() {
+                    // Of those that wait no more nothing may stay: a log can have many more than can wait.
+                    waiting.retain(|number| self.pending.holds(*number));
+                }
+                waiting.push(number);
             }
         }
     }
@@ -147,7 +152,7 @@ impl Translator<'_> {
             }
             for image in ahead.images(which) {
                 if !self.spaces.get(at).mappings.covers(image.base, image.size) {
-                    self.map(at, image);
+                    self.map(at, image, Ticks(0));
                 }
             }
         }

@@ -268,13 +268,15 @@ impl<'a> Translator<'a> {
             return;
         }
         space.listed |= record.opcode == 3;
-        self.map(at, &image);
+        // One that was found, not seen to be mapped, was there before.
+        let since = if matches!(record.opcode, 3 | 4) { Ticks(0) } else { record.time };
+        self.map(at, &image, since);
     }
 
-    pub(super) fn map(&mut self, at: usize, image: &Image) {
+    pub(super) fn map(&mut self, at: usize, image: &Image, since: Ticks) {
         let module = self.modules.id(image);
         let space = self.spaces.get_mut(at);
-        if space.mappings.map(image.base, image.size, module) {
+        if space.mappings.map(image.base, image.size, module, since) {
             space.remembered.clear();
             if space.id.is_some() {
                 self.say_module(at, module, image.base, image.size);
@@ -347,7 +349,7 @@ impl<'a> Translator<'a> {
         };
         let Some(mut event) = event else { return };
         if missing {
-            self.spaces.get_mut(space).lost_stacks += 1;
+            self.spaces.lose_stack(space);
             set(&mut event.what, StackId::LOST);
         }
         if event.time >= self.epoch {
