@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use super::translate::{Said, Translator};
+use super::inventory::Said;
+use super::translate::Translator;
 use crate::event::{Event, Exit, Fact, FactKind, Loss, Lost, Module, ProcessId, Tid, What};
 
 /// So many kinds of records that were passed over are named.

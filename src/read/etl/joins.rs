@@ -1,12 +1,13 @@
 //! Stacks to the events they belong to.
 
 use super::ahead::Ahead;
+use super::onward::set;
 use super::pending::{Hook, Number, Wait};
 use super::record::{Record, Ticks};
 use super::spaces::Space;
 use super::stacks::in_kernel;
 use super::stackwalk::{Addresses, Of, StackRecord};
-use super::translate::{Translator, set};
+use super::translate::Translator;
 use crate::event::{Address, StackId};
 use crate::read::Offset;
 
