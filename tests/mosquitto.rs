@@ -80,8 +80,9 @@ fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// One broker at a time: what their verdicts rest on is when things happen, and three of them with their clients on two
-/// processors put it off.
+/// One broker at a time. Beside two others, with their clients on two processors, growth that only the shutdown freed was
+/// called steady in 2 of 9 runs; alone in none of 8. Why is not known: that is a missed verdict to be explained, and
+/// this guard is to go then.
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
