@@ -138,17 +138,18 @@ fn judge_further(entry: &Entry, view: &View<'_>, signature: Judged) -> (f64, Mat
     // Growth in a process of that name is no reason to name a fix: what the source is about must be there.
     let there = state == Judgement::Affected
         || (state == Judgement::Unknown && conditions::is_established(&entry.conditions, view));
-    let status = if !signature.hit || failed || (vague && !there) {
-        Status::DoesNotApply
-    } else {
-        let decide = if view.dismissed.is_some() { decide_dismissed } else { decide };
-        match decide(&signature.clauses, state, &settings) {
-            Status::Applies if vague => Status::Possible,
-            // Of many fixes in a module, those whose functions nobody saw are no news once they are there.
-            Status::AlreadyFixed if !signature.tells => Status::DoesNotApply,
-            status => status,
-        }
-    };
+    let status =
+        if !signature.hit || failed || (vague && (!there || is_blamed_elsewhere(entry, view))) {
+            Status::DoesNotApply
+        } else {
+            let decide = if view.dismissed.is_some() { decide_dismissed } else { decide };
+            match decide(&signature.clauses, state, &settings) {
+                Status::Applies if vague => Status::Possible,
+                // Of many fixes in a module, those whose functions nobody saw are no news once they are there.
+                Status::AlreadyFixed if !signature.tells => Status::DoesNotApply,
+                status => status,
+            }
+        };
     let score = score::score(entry, &signature.clauses);
     let (confidence, says) = match status {
         Status::DoesNotApply => (0.0, String::new()),
@@ -181,6 +182,16 @@ fn judge_further(entry: &Entry, view: &View<'_>, signature: Judged) -> (f64, Mat
         origin: entry.origin_line(),
     };
     (score.held, found)
+}
+
+/// Whether the stack blames another module than those that the source names: every stack of a process goes through its
+/// program, so that to be on it says nothing.
+fn is_blamed_elsewhere(entry: &Entry, view: &View<'_>) -> bool {
+    let blamed = view.evidence.blame.and_then(|at| view.evidence.stack.get(at)?.module);
+    let named = entry.signature.modules.as_ref();
+    blamed
+        .zip(named)
+        .is_some_and(|(blamed, named)| !named.any.iter().any(|name| is_called(blamed, name)))
 }
 
 /// What versions and levels come to.

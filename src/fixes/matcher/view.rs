@@ -120,7 +120,7 @@ pub(super) fn is_called(module: &ModuleIdentity, name: &str) -> bool {
             || (ends_unnumbered(name) && unnumbered(its).eq_ignore_ascii_case(name))
     };
     is(&module.name)
-        || !module.name.contains('.') && module.name.eq_ignore_ascii_case(stem(name))
+        || module.name.eq_ignore_ascii_case(stem(name))
         || module.soname.as_deref().is_some_and(is)
 }
 
@@ -149,5 +149,27 @@ fn program(name: &str) -> &str {
     match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(".exe") && !stem.is_empty() => stem,
         _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_called_by_their_files_with_their_ending_or_without() {
+        let is = |name: &str, wanted: &str| {
+            let module = ModuleIdentity { name: name.to_owned(), ..ModuleIdentity::default() };
+            is_called(&module, wanted)
+        };
+        for name in ["Cdoexm.dll", "CDOEXM.DLL", "cdoexm"] {
+            assert!(is(name, "Cdoexm.dll"), "{name}");
+        }
+        assert!(is("inetinfo", "Inetinfo.exe"));
+        assert!(is("Microsoft.Exchange.Store", "Microsoft.Exchange.Store.dll"));
+        assert!(!is("Cdoexm.exe", "Cdoexm.dll"));
+        assert!(!is("Cdoexm.dll", "Cdoexm"));
+        assert!(!is("Cdo", "Cdoexm.dll"));
+        assert!(!is("libmosquitto", "libmosquitto.so.1"));
     }
 }
