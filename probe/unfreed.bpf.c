@@ -77,12 +77,18 @@ INLINE struct thread *find_thread(__u64 key)
 
 // Whether a call at this stack pointer was made by the one that is under way. One at the same height jumped here
 // from it, if its return address is the kernel's, which has put its own there; else, or higher, the
-// earlier call was left by a jump.
+// earlier call was left by a jump or an exception. So it was where a deeper call is somebody else's, or where
+// something else lies by now in the place of its return address.
 INLINE bool is_within(struct thread *thread, struct process *process, __u64 sp, __u64 caller)
 {
     if (!thread->sp) return false;
-    if (sp < thread->sp) return thread->sp - sp < ALLOCATOR_STACK;
-    return sp == thread->sp && caller != thread->caller && !mapping_of(process, caller - 1);
+    if (sp == thread->sp) return caller != thread->caller && !mapping_of(process, caller - 1);
+    if (sp > thread->sp || thread->sp - sp >= ALLOCATOR_STACK) return false;
+    struct mapping *mapping = mapping_of(process, caller - 1);
+    if (mapping && !(mapping->flags & MAPPING_ALLOCATOR)) return false;
+    __u64 returns_to = 0;
+    bpf_probe_read_user(&returns_to, 8, (void *)thread->sp);
+    return returns_to == thread->caller || !mapping_of(process, returns_to - 1);
 }
 
 INLINE __u64 size_of(struct pt_regs *context, __u8 shape)
@@ -135,13 +141,14 @@ INLINE int enter_allocation(struct pt_regs *context, __u64 cookie)
     return 0;
 }
 
-INLINE int leave_allocation(struct pt_regs *context, __u64 cookie)
+// `sp`: where the return address lay.
+INLINE int leave_allocation(struct pt_regs *context, __u64 cookie, __u64 sp)
 {
     __u32 slot = cookie >> COOKIE_SLOT;
     __u64 key = bpf_get_current_pid_tgid();
     struct thread *thread = bpf_map_lookup_elem(&THREADS, &key);
     // Calls that the allocator made itself return at a lower height.
-    if (!thread || thread->sp == 0 || context->rsp != thread->sp + 8) return 0;
+    if (!thread || thread->sp == 0 || sp != thread->sp) return 0;
     thread->sp = 0;
     __u64 address = context->rax;
     if (thread->out) {
@@ -254,7 +261,14 @@ int allocation(struct pt_regs *context)
 SEC("uretprobe/allocated")
 int allocated(struct pt_regs *context)
 {
-    return leave_allocation(context, bpf_get_attach_cookie(context));
+    return leave_allocation(context, bpf_get_attach_cookie(context), context->rsp - 8);
+}
+
+// On the instruction that returns: where a return probe would stand in the way of an exception.
+SEC("uprobe/left")
+int left(struct pt_regs *context)
+{
+    return leave_allocation(context, bpf_get_attach_cookie(context), context->rsp);
 }
 
 SEC("uprobe/release")

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use attached::{Held, attach, record, require_attach};
+use attached::{Held, attach, record, require_attach, until};
 use serde_json::Value;
 use support::broker::Broker;
 use support::compile::{Compile, Language};
@@ -255,14 +255,6 @@ fn waiting() -> (Running, (Vec<u8>, Vec<String>)) {
     });
     let before = code_and_map(program.pid());
     (program, before)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use attached::{record_in, require_attach};
+use attached::{GATE_ONLY, Gated, require_attach};
 use support::oracle::{self, Agreement, Allocation, Run};
 use support::process::{LIMIT, run};
 use support::programs::{self, Archiver};
@@ -23,7 +23,7 @@ use unfreed::event::{ModuleId, ProcessId, StackId, What};
 /// Most allocations that are compared in one run.
 const MOST: u64 = 200_000;
 
-/// Attaches to a command that records its own stacks, and compares.
+/// Attaches to a command that records its own stacks, once its libraries are there, and compares.
 fn check(command: &[OsString]) -> Agreement {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("oracle");
@@ -31,49 +31,32 @@ fn check(command: &[OsString]) -> Agreement {
     // Under this name it gets no probes of its own. A return address that a probe replaced ends its walks.
     let preloaded = directory.path().join("libunfreed_agent.so");
     std::fs::copy(programs::oracle(), &preloaded).unwrap();
-    let traced = record_in(
+    let gated = Gated::start(
         command,
+        &[preloaded],
         &[
-            ("LD_PRELOAD", preloaded.into()),
             (oracle::FILE, file.clone().into()),
             (oracle::LIMIT, MOST.to_string().into()),
             (oracle::ONLY, program.to_owned()),
+            (GATE_ONLY, program.to_owned()),
         ],
     );
+    let traced = gated.record();
     assert!(matches!(traced.finished.code(), Some(0 | 1)), "{}", traced.finished.err());
     assert_eq!(traced.lost(), HashMap::new(), "something was lost");
     let run = Run::read(&file);
-    let (ours, skipped) = allocations(&traced);
-    // The first few are the loader's, which may come before the oracle.
-    let (unknown, first) = ours[..64]
-        .iter()
-        .enumerate()
-        .find_map(|(n, ours)| {
-            let same =
-                |oracle: &Allocation| (oracle.address, oracle.size) == (ours.address, ours.size);
-            Some((n, run.allocations.iter().position(same)?))
-        })
-        .expect("one of the probe's first allocations");
-    let skipped = skipped.max(unknown);
-    let theirs = &run.allocations[first + skipped - unknown..];
-    let agreement = oracle::compare(theirs, &ours[skipped..], std::slice::from_ref(&run.own))
+    let ours = allocations(&traced);
+    let agreement = oracle::compare(&run.allocations, &ours, std::slice::from_ref(&run.own))
         .unwrap_or_else(|difference| panic!("{difference}"));
-    println!("{}: {agreement:?}, {first} and {skipped} before", program.display());
+    println!("{}: {agreement:?}", program.display());
     agreement
 }
 
-/// The allocations of the last program executed, with absolute addresses, and how many of them come before all its
-/// tables were there.
-fn allocations(traced: &Traced) -> (Vec<Allocation>, usize) {
-    let last = traced
-        .events
-        .iter()
-        .rposition(|event| matches!(event.what, What::Process(_)))
-        .expect("a process");
-    let process = traced.events[last].process;
+/// The allocations of the program, with absolute addresses.
+fn allocations(traced: &Traced) -> Vec<Allocation> {
     let mut load_bias: HashMap<ModuleId, u64> = HashMap::new();
     let mut allocations = Vec::new();
-    for event in traced.events.iter().filter(|event| event.process == process) {
+    for event in traced.events.iter().filter(|event| event.process == ProcessId(0)) {
         let (address, size, stack) = match &event.what {
             What::Module(module) => {
                 let fixed = is_fixed(Path::new(&module.identity.path));
@@ -92,12 +75,7 @@ fn allocations(traced: &Traced) -> (Vec<Allocation>, usize) {
         let (tid, address, size) = (event.thread.0, address.0, size.0);
         allocations.push(Allocation { tid, address, size, frames, complete });
     }
-    assert_ne!(process, ProcessId(0), "the program was not followed");
-    // A program that begins allocates faster than copies of its stacks can be told, until its tables are there.
-    let begins = allocations.len() / 2;
-    let bare = |allocation: &Allocation| allocation.frames.len() < 2;
-    let last = allocations[..begins].iter().rposition(bare).map_or(0, |last| last + 1);
-    (allocations, last)
+    allocations
 }
 
 fn is_fixed(path: &Path) -> bool {
@@ -145,5 +123,9 @@ fn stacks_of_rust_agree() {
 fn stacks_of_python_agree() {
     let python = support::require!("python3");
     require_attach!();
-    assert_whole(check(&[python.into(), programs::script("workload.py").into()]), 20_000);
+    // Not a script that looks for it first, which would start a hundred processes.
+    let mut ask = Command::new(python);
+    let itself = run(ask.args(["-c", "import sys; print(sys.executable)"]), LIMIT).expect_code(0);
+    let script = programs::script("workload.py");
+    assert_whole(check(&[itself.out().trim().into(), script.into()]), 20_000);
 }

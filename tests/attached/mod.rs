@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::process::{Finished, LIMIT, Running, run};
+use crate::support::programs;
 use crate::traced::{Traced, UNFREED};
 
 /// Why nothing can be attached to here; `None` where it can.
@@ -68,6 +70,83 @@ impl Held {
     }
 }
 
+/// Names the only program that waits at its gate.
+pub const GATE_ONLY: &str = "UNFREED_TEST_GATE_ONLY";
+
+/// A program that waits before its main, with all its libraries there, until it is let go.
+pub struct Gated {
+    running: Running,
+    gate: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Gated {
+    /// Starts it with these libraries preloaded, beside the gate (a static program has it inside).
+    pub fn start(
+        command: &[OsString],
+        preloaded: &[PathBuf],
+        environment: &[(&str, OsString)],
+    ) -> Gated {
+        let directory = tempfile::tempdir().unwrap();
+        let gate = directory.path().join("gate");
+        run(Command::new("mkfifo").arg(&gate), LIMIT).expect_code(0);
+        let library = programs::gate();
+        let preload: Vec<&str> =
+            preloaded.iter().chain([&library]).map(|path| path.to_str().unwrap()).collect();
+        let mut program = Command::new(&command[0]);
+        program.args(&command[1..]).env("UNFREED_TEST_GATE", &gate);
+        program.env("LD_PRELOAD", preload.join(":")).envs(environment.iter().cloned());
+        let mut running = Running::start(&mut program);
+        let up = directory.path().join("gate.up");
+        until("the program waits at its gate", || {
+            assert!(!running.has_ended(), "it ended before");
+            up.exists()
+        });
+        Gated { running, gate, _directory: directory }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Lets it go.
+    pub fn release(self) -> Running {
+        std::fs::write(&self.gate, "g").unwrap();
+        self.running
+    }
+
+    /// Attaches to it, lets it go and records it to its end.
+    pub fn record(self) -> Traced {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("trace.unfreed");
+        let unfreed = record_to(&file, self.pid());
+        let finished = self.release().finish(LIMIT);
+        unfreed.finish(LIMIT).expect_code(0);
+        Traced::from_file(finished, file, directory)
+    }
+}
+
+/// Waits until something holds; panics past the limit.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An unfreed that has attached to a process and records it.
+fn record_to(file: &Path, pid: u32) -> Running {
+    let pid = pid.to_string();
+    attach(&[
+        "record".as_ref(),
+        "--attach".as_ref(),
+        OsStr::new(&pid),
+        "-o".as_ref(),
+        file.as_os_str(),
+    ])
+}
+
 /// An unfreed that has attached.
 pub fn attach<S: AsRef<OsStr>>(verb: &[S]) -> Running {
     let unfreed = Running::start(Command::new(UNFREED).args(verb));
@@ -85,14 +164,7 @@ pub fn record_in(command: &[OsString], environment: &[(&str, OsString)]) -> Trac
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("trace.unfreed");
     let held = Held::start(command, environment);
-    let pid = held.pid().to_string();
-    let unfreed = attach(&[
-        OsStr::new("record"),
-        OsStr::new("--attach"),
-        pid.as_ref(),
-        OsStr::new("-o"),
-        file.as_os_str(),
-    ]);
+    let unfreed = record_to(&file, held.pid());
     let finished: Finished = held.release().finish(LIMIT);
     unfreed.finish(LIMIT).expect_code(0);
     Traced::from_file(finished, file, directory)

@@ -73,6 +73,10 @@ pub(super) struct Collector<'a> {
     until: Stamp,
 }
 
+/// Why an `operator new` is not traced.
+const UNPROBED: &str = "its operator new may throw, and no way out of it was found on which a probe could sit \
+    without standing in the way of an exception";
+
 /// Records of nobody's.
 const NO_IMAGE: u32 = u32::MAX;
 
@@ -338,6 +342,14 @@ impl<'a> Collector<'a> {
         let Some(modules) = target.look(&mut self.probe, &mut self.modules)? else { return Ok(()) };
         let generation = Generation(target.generation);
         let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
+        for path in std::mem::take(&mut target.unprobed) {
+            let fact = Fact {
+                kind: FactKind::AllocationsUnseen,
+                subject: format!("{} in process {}", path.display(), target.pid),
+                value: Some(UNPROBED.to_owned()),
+            };
+            self.out.push(Record { stamp: now(), origin, payload: Payload::Fact(Box::new(fact)) });
+        }
         for seen in modules {
             let payload = Payload::Module(Box::new(seen), generation);
             self.out.push(Record { stamp: Stamp(0), origin, payload });

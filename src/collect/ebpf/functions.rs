@@ -89,12 +89,24 @@ pub(super) const MORE: [Known; 40] = [
     takes("mi_free", Function::Free),
 ];
 
-/// Libraries whose `operator new` is made of malloc: probes there would cost and say nothing more.
-pub(super) const MADE_OF_MALLOC: [&str; 2] = ["libstdc++.so", "libc++.so"];
-
 /// A function of this name.
 pub(super) fn known(name: &str) -> Option<&'static Known> {
     C.iter().chain(&MORE).find(|known| known.name == name)
+}
+
+/// Whether it is C++'s.
+pub(super) fn is_operator(name: &str) -> bool {
+    ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|operator| name.starts_with(operator))
+}
+
+/// Whether it is an `operator new`.
+pub(super) fn is_new(name: &str) -> bool {
+    name.starts_with("_Znw") || name.starts_with("_Zna")
+}
+
+/// Whether it may be left by an exception.
+pub(super) fn may_throw(name: &str) -> bool {
+    is_new(name) && !name.ends_with("RKSt9nothrow_t")
 }
 
 /// All names, the plainest first.

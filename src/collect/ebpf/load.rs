@@ -26,18 +26,23 @@ static PROBE: &[u8] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hook {
     Allocation,
+    /// On the return, by the kernel's own address in the place of the return address.
     Allocated,
+    /// On the instruction that returns.
+    Left,
     Release,
     MapChanged,
 }
 
 impl Hook {
-    const ALL: [Hook; 4] = [Hook::Allocation, Hook::Allocated, Hook::Release, Hook::MapChanged];
+    const ALL: [Hook; 5] =
+        [Hook::Allocation, Hook::Allocated, Hook::Left, Hook::Release, Hook::MapChanged];
 
     fn name(self) -> &'static str {
         match self {
             Hook::Allocation => "allocation",
             Hook::Allocated => "allocated",
+            Hook::Left => "left",
             Hook::Release => "release",
             Hook::MapChanged => "map_changed",
         }

@@ -11,6 +11,7 @@
 mod collector;
 mod drain;
 mod error;
+mod exits;
 mod functions;
 mod kernel;
 mod layout;

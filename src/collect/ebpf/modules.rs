@@ -10,11 +10,13 @@ use std::sync::Arc;
 use aya::maps::MapData;
 use memmap2::MmapMut;
 use unfreed_symbols::{
-    CallerFrame, Entry, FrameBase, SavedBase, Segment, UnwindRow, UnwindRows, entries, segments,
+    CallerFrame, Entry, Flow, FrameBase, SavedBase, Segment, UnwindRow, UnwindRows, entries,
+    segments,
 };
 
 use super::error::AttachError;
-use super::functions::{MAP_CHANGED, names};
+use super::exits::{exits, first_call};
+use super::functions::{MAP_CHANGED, Role, is_new, is_operator, known, may_throw, names};
 use super::kernel;
 use super::layout::{Mapping, Row};
 use super::memory::FileId;
@@ -31,6 +33,10 @@ pub(super) struct Module {
     pub(super) rows: u32,
     /// Allocator functions that it defines.
     pub(super) functions: Vec<Entry>,
+    /// Of those that may be left by an exception, by address: where in the file they return.
+    pub(super) exits: HashMap<u64, Vec<u64>>,
+    /// Whether its `operator new` is made of malloc, its own or another file's: then it is seen there.
+    pub(super) made_of_malloc: bool,
     /// Where the loader says that it changed the map, if it is the loader.
     pub(super) map_changed: Option<Entry>,
 }
@@ -104,10 +110,12 @@ impl Modules {
         let found = entries(&bytes, &names).map_err(std::io::Error::other)?;
         let (changes, functions): (Vec<Entry>, Vec<Entry>) =
             found.into_iter().partition(|entry| entry.name == MAP_CHANGED);
+        let made_of_malloc = is_made_of_malloc(&bytes, &functions);
+        let exits = if made_of_malloc { HashMap::new() } else { ways_out(&bytes, &functions) };
         let rows = UnwindRows::read(&bytes).unwrap_or_default();
         let (first, rows) = self.place(&rows.0);
         let map_changed = changes.into_iter().next();
-        Ok(Module { segments, first, rows, functions, map_changed })
+        Ok(Module { segments, first, rows, functions, exits, made_of_malloc, map_changed })
     }
 
     /// Puts rows behind those that are there.
@@ -124,6 +132,30 @@ impl Modules {
         }
         (first as u32, (self.used - first) as u32)
     }
+}
+
+/// Whether a file has an `operator new` and no memory of its own for it: libstdc++ and libc++, as libraries and linked
+/// into a program.
+fn is_made_of_malloc(bytes: &[u8], functions: &[Entry]) -> bool {
+    let Some(new) = functions.iter().find(|entry| is_new(entry.name)) else { return false };
+    let gives = |entry: &&Entry| {
+        !is_operator(entry.name)
+            && known(entry.name).is_some_and(|known| known.role != Role::Releases)
+    };
+    if !functions.iter().any(|entry| gives(&entry)) {
+        return true;
+    }
+    let called = Flow::read(bytes).ok().and_then(|flow| first_call(&flow, new.address));
+    functions.iter().filter(gives).any(|entry| Some(entry.address) == called)
+}
+
+fn ways_out(bytes: &[u8], functions: &[Entry]) -> HashMap<u64, Vec<u64>> {
+    let mut throwing = functions.iter().filter(|entry| may_throw(entry.name)).peekable();
+    if throwing.peek().is_none() {
+        return HashMap::new();
+    }
+    let Ok(flow) = Flow::read(bytes) else { return HashMap::new() };
+    throwing.filter_map(|entry| Some((entry.address, exits(&flow, entry.address)?))).collect()
 }
 
 /// A row as the probe has it; nothing for what lies beyond the first 4 GiB of a module.

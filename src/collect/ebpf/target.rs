@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
+use unfreed_symbols::Entry;
 use unfreed_wire::split_frame_word;
 
 use super::drain::Walked;
 use super::error::AttachError;
-use super::functions::{MADE_OF_MALLOC, Role, known};
+use super::functions::{Role, is_operator, known, may_throw};
 use super::kernel::Places;
 use super::layout::{
     Counters, MAPPING_ALLOCATOR, MAPPINGS_MOST, Mapping, ProcessTable, Shape, Slot, cookie,
@@ -60,6 +61,8 @@ pub(super) struct Target {
     pub(super) mappings: Vec<Mapping>,
     links: Vec<Link>,
     probed: Vec<FileId>,
+    /// Files in which no probe could be set on an `operator new` without standing in an exception's way; not told yet.
+    pub(super) unprobed: Vec<PathBuf>,
     /// Where its files are, if they are not seen by their own paths.
     root: Option<PathBuf>,
 }
@@ -70,6 +73,8 @@ struct Chosen {
     role: Role,
     offset: u64,
     place: Place,
+    /// Where it returns, if no probe may stand in the way of an exception that leaves it.
+    exits: Option<Vec<u64>>,
 }
 
 impl Target {
@@ -94,6 +99,7 @@ impl Target {
             mappings: Vec::new(),
             links: Vec::new(),
             probed: Vec::new(),
+            unprobed: Vec::new(),
             root: foreign_root(pid),
         }
     }
@@ -256,12 +262,17 @@ impl Target {
             };
             self.put(probe, Hook::MapChanged, &link, &places)?;
         }
+        if module.functions.iter().any(|entry| has_no_place(module, entry)) {
+            self.unprobed.push(mapped.path.clone());
+        }
         let chosen = choose(mapped, module);
         if !chosen.is_empty() {
             let guarded = self.guarded;
             let mut allocations = Places::default();
+            let mut returning = Places::default();
+            let mut left = Places::default();
             let mut releases = Places::default();
-            for Chosen { function, role, offset, place } in chosen {
+            for Chosen { function, role, offset, place, exits } in chosen {
                 let (shape, into) = match role {
                     Role::Allocates(shape) => (shape, &mut allocations),
                     Role::Releases => (Shape::Size, &mut releases),
@@ -273,12 +284,29 @@ impl Target {
                         function.name()
                     );
                 }
+                let cookie = cookie(self.slot, function, shape, guarded);
                 into.offsets.push(offset + place.offset);
-                into.cookies.push(cookie(self.slot, function, shape, guarded));
+                into.cookies.push(cookie);
+                if role == Role::Releases {
+                    continue;
+                }
+                let Some(exits) = exits else {
+                    returning.offsets.push(offset + place.offset);
+                    returning.cookies.push(cookie);
+                    continue;
+                };
+                for exit in exits {
+                    // Two functions may end in the same code.
+                    if !left.offsets.contains(&exit) {
+                        left.offsets.push(exit);
+                        left.cookies.push(cookie);
+                    }
+                }
             }
             // Whatever is seen allocated is seen released, and what is seen to begin is seen to end.
             self.put(probe, Hook::Release, &link, &releases)?;
-            self.put(probe, Hook::Allocated, &link, &allocations)?;
+            self.put(probe, Hook::Allocated, &link, &returning)?;
+            self.put(probe, Hook::Left, &link, &left)?;
             self.put(probe, Hook::Allocation, &link, &allocations)?;
             self.has_allocator = true;
         }
@@ -330,8 +358,8 @@ fn may_call_each_other(mapped: &[Mapped], files: &[Arc<Module>]) -> bool {
 fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
     let name =
         mapped.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // Those of libstdc++ are made of malloc; the agent of another unfreed calls the real ones.
-    if is_made_of_malloc(mapped) || name == crate::collect::agent::AGENT_NAME {
+    // The agent of another unfreed calls the real ones.
+    if name == crate::collect::agent::AGENT_NAME {
         return Vec::new();
     }
     // glibc's loader has a malloc of its own, for itself, until the real one is there.
@@ -341,6 +369,11 @@ fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
     let mut chosen = Vec::new();
     for entry in &module.functions {
         let Some(known) = known(entry.name) else { continue };
+        let made_of_malloc = module.made_of_malloc && is_operator(entry.name);
+        if made_of_malloc || has_no_place(module, entry) {
+            continue;
+        }
+        let exits = module.exits.get(&entry.address).cloned();
         let releases = known.role == Role::Releases;
         let place = match beginning(&entry.code, entry.address, releases) {
             Beginning::At(place) => place,
@@ -357,27 +390,29 @@ fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
             role: known.role,
             offset: entry.offset,
             place,
+            exits,
         });
     }
     chosen
 }
 
+/// Whether no probe can see this function return without standing in the way of an exception.
+fn has_no_place(module: &Module, entry: &Entry) -> bool {
+    !module.made_of_malloc && may_throw(entry.name) && !module.exits.contains_key(&entry.address)
+}
+
 /// Where a C++ library's functions are that call malloc.
 fn news(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, Function)> {
     let bias = mapped.code.first().and_then(|code| module.bias(code.start, code.offset));
-    let Some(bias) = bias.filter(|_| is_made_of_malloc(mapped)) else { return Vec::new() };
-    let functions = module.functions.iter().filter_map(|entry| {
+    let Some(bias) = bias.filter(|_| module.made_of_malloc) else { return Vec::new() };
+    let operators = module.functions.iter().filter(|entry| is_operator(entry.name));
+    let functions = operators.filter_map(|entry| {
         let known = known(entry.name).filter(|known| known.role != Role::Releases)?;
         let start = bias.wrapping_add(entry.address);
         // A return address may lie behind a call that is the last instruction.
         Some((start..start + entry.size + 1, known.function))
     });
     functions.collect()
-}
-
-fn is_made_of_malloc(mapped: &Mapped) -> bool {
-    let name = mapped.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    MADE_OF_MALLOC.iter().any(|made| name.starts_with(made))
 }
 
 fn is_libc(mapped: &Mapped) -> bool {
