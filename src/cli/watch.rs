@@ -68,7 +68,12 @@ impl Watch {
 
     /// Makes everything ready to attach to running processes; nothing is done to them yet.
     pub fn attach(wish: Wish, tell: Option<Io>) -> Result<Watch, Failure> {
+        let awaited = wish.wait.then(|| wish.who.iter().map(Who::text).collect::<Vec<_>>());
         let attach = Attach::prepare(wish).map_err(cannot_attach)?;
+        // From here on whoever begins is seen.
+        if let (Some(io), Some(who)) = (tell, awaited) {
+            io.tell(&[words(format!("Waiting for processes {}.", who.join(", ")))]);
+        }
         let source = Source::Attach(Box::new(attach), tell);
         Ok(Watch { source, packages: packages(), service: None })
     }

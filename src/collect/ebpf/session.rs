@@ -93,6 +93,12 @@ impl Attach {
         }
         let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS };
         let (probe, ends) = Probe::load(sizes, wish.wait, Links::Few)?;
+        if wish.wait {
+            // Whoever began while the probe was loaded.
+            pids.extend(wish.who.iter().flat_map(running));
+            pids.sort_unstable();
+            pids.dedup();
+        }
         let marks = MarkListener::open()
             .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
             .ok();

@@ -46,8 +46,8 @@ impl Who {
         matches!(self, Who::Pid(_))
     }
 
-    /// In words.
-    pub(super) fn text(&self) -> String {
+    /// In words: "of the name smtpd".
+    pub fn text(&self) -> String {
         match self {
             Who::Pid(pid) => pid.to_string(),
             Who::Name(name) => format!("of the name {name}"),
