@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use attached::{Held, attach, record, require_attach, until};
+use attached::{Held, attach, record, require_attach, span, until};
 use serde_json::Value;
 use support::broker::Broker;
 use support::compile::{Compile, Language};
@@ -437,7 +437,6 @@ fn a_failed_resize_frees_nothing() {
 /// Debian's mosquitto under load, attached to once it runs; the report, and how many messages there were. Every
 /// message arrives. The load lasts as long as a verdict needs, and is as much as the machine lets pass in that time.
 fn broker(plugin: Option<&Path>) -> (Value, u64) {
-    const AT_LEAST: Duration = Duration::from_secs(12);
     const LEAST: u64 = 2_000;
     const BURST: u64 = 400;
     const LAST: &[u8] = b"last";
@@ -462,7 +461,7 @@ fn broker(plugin: Option<&Path>) -> (Value, u64) {
     });
     let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
     let (began, mut published) = (Instant::now(), 0);
-    while began.elapsed() < AT_LEAST || published < LEAST {
+    while began.elapsed() < span() || published < LEAST {
         let topics = ["mail/in", "mail/out", "status"];
         publisher.publish(Qos::AtLeastOnce, &topics, &[b'x'; 64], BURST).unwrap();
         published += BURST;

@@ -126,6 +126,12 @@ impl Gated {
     }
 }
 
+/// How long a server is kept under load: long enough for a verdict, or as `ATTACH_SECONDS` says.
+pub fn span() -> Duration {
+    let asked = std::env::var("ATTACH_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(asked.unwrap_or(12))
+}
+
 /// Waits until something holds; panics past the limit.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();

@@ -56,6 +56,8 @@ pub(super) struct Collector<'a> {
     threads: FxHashSet<(u32, u32)>,
     /// Processes that share a traced one's memory until they execute something.
     expected: HashSet<u32>,
+    /// Processes that are still to be attached to, as was asked.
+    pending: HashSet<u32>,
     records: Vec<drain::Record>,
     out: Vec<Record>,
     look: HashSet<Slot>,
@@ -76,6 +78,17 @@ pub(super) struct Collector<'a> {
 /// Why an `operator new` is not traced.
 const UNPROBED: &str = "its operator new may throw, and no way out of it was found on which a probe could sit \
     without standing in the way of an exception";
+
+const ENDED_BEFORE: &str = "it ended before unfreed could attach to it";
+const NO_ALLOCATOR: &str =
+    "no allocator was found in it: it may be linked statically and have no symbols";
+
+/// Whether a process is given time to map its allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    None,
+    Waits,
+}
 
 /// Records of nobody's.
 const NO_IMAGE: u32 = u32::MAX;
@@ -104,6 +117,7 @@ impl<'a> Collector<'a> {
             image_count: 0,
             threads: FxHashSet::default(),
             expected: HashSet::new(),
+            pending: HashSet::new(),
             records: Vec::new(),
             out: Vec::new(),
             look: HashSet::new(),
@@ -122,8 +136,16 @@ impl<'a> Collector<'a> {
 
     /// Attaches to those that were asked for; if that fails for one, to none.
     pub(super) fn attach_first(&mut self, pids: &[u32]) -> Result<(), AttachError> {
+        // Whom they start meanwhile is told from here on.
+        self.pending = pids.iter().copied().collect();
         for pid in pids {
-            match self.attach(*pid) {
+            self.probe
+                .follow(*pid, Slot(0))
+                .map_err(AttachError::system("cannot follow a process"))?;
+        }
+        for pid in pids {
+            let patience = if self.wish.wait { Patience::Waits } else { Patience::None };
+            match self.attach(*pid, patience) {
                 // Of many some may have ended meanwhile.
                 Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {}
                 Err(error) => {
@@ -131,6 +153,11 @@ impl<'a> Collector<'a> {
                     return Err(error);
                 }
                 Ok(()) => {}
+            }
+            self.pending.remove(pid);
+            // The kernel takes its time over each, and the ring fills meanwhile.
+            if pids.len() > 1 {
+                self.pass();
             }
         }
         Ok(())
@@ -273,8 +300,9 @@ impl<'a> Collector<'a> {
         self.out.push(Record { stamp, origin, payload: Payload::ThreadBegan(name) });
     }
 
-    /// Attaches to a process.
-    fn attach(&mut self, pid: u32) -> Result<(), AttachError> {
+    /// Attaches to a process. With patience, one in which no allocator is found yet, or whose map changes under our
+    /// hands, is looked at again.
+    fn attach(&mut self, pid: u32, patience: Patience) -> Result<(), AttachError> {
         if self.slots.contains_key(&pid) {
             return Ok(());
         }
@@ -291,16 +319,20 @@ impl<'a> Collector<'a> {
         let looked = self.look(slot);
         let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
         match looked {
-            Ok(()) if found => Ok(()),
-            Ok(()) if self.wish.wait => Ok(()),
+            Ok(()) if found || patience == Patience::Waits => Ok(()),
+            // What it executes takes the place of what it was.
+            Err(AttachError::System { .. })
+                if patience == Patience::Waits && procfs::is_alive(pid) =>
+            {
+                Ok(())
+            }
             looked => {
                 self.forget(slot, Exit::Unknown);
                 looked?;
                 let name = procfs::describe(pid, None).name;
                 Err(AttachError::Refused(
                     format!("{name} (process {pid})"),
-                    "no allocator was found in it: it may be linked statically and have no symbols"
-                        .to_owned(),
+                    NO_ALLOCATOR.to_owned(),
                 ))
             }
         }
@@ -330,10 +362,9 @@ impl<'a> Collector<'a> {
     }
 
     fn look_at(&mut self, slot: Slot) {
-        if let Err(error) = self.look(slot)
-            && !matches!(error, AttachError::NoSuch(_))
-        {
-            tracing::warn!("{error}");
+        // It may have ended, or execute something; whatever it was, it is looked at again.
+        if let Err(error) = self.look(slot) {
+            tracing::debug!("{error}");
         }
     }
 
@@ -365,7 +396,10 @@ impl<'a> Collector<'a> {
     }
 
     fn forked(&mut self, parent: u32, child: u32) {
-        if !self.slots.contains_key(&parent) && !self.expected.contains(&parent) {
+        let is_ours = self.slots.contains_key(&parent)
+            || self.expected.contains(&parent)
+            || self.pending.contains(&parent);
+        if !is_ours {
             return self.probe.unfollow(child);
         }
         let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
@@ -373,7 +407,7 @@ impl<'a> Collector<'a> {
         match group.map(|group| group.trim().parse() == Ok(child)) {
             // A thread.
             Some(false) => {}
-            None => self.say_untraced(child, "it ended before unfreed could attach to it"),
+            None => self.say_untraced(child, ENDED_BEFORE),
             // A vforked child is its parent until it executes something, and is seen as that.
             Some(true) if shares_memory(parent, child) => {
                 self.expected.insert(child);
@@ -383,9 +417,10 @@ impl<'a> Collector<'a> {
     }
 
     fn attach_child(&mut self, pid: u32) {
-        if let Err(error) = self.attach(pid) {
+        if let Err(error) = self.attach(pid, Patience::Waits) {
             let why = match error {
-                AttachError::NoSuch(_) => "it ended before unfreed could attach to it".to_owned(),
+                _ if !procfs::is_alive(pid) => ENDED_BEFORE.to_owned(),
+                AttachError::NoSuch(_) => ENDED_BEFORE.to_owned(),
                 AttachError::Refused(_, why) => why,
                 other => other.to_string(),
             };
@@ -402,6 +437,7 @@ impl<'a> Collector<'a> {
             if let Some(target) = self.targets.get_mut(&slot) {
                 // The probes on files that both programs map stay, and see it from its first allocation.
                 target.is_new = true;
+                target.has_allocator = false;
             }
             self.begin_image(stamp, slot);
             self.look_at(slot);
@@ -425,6 +461,9 @@ impl<'a> Collector<'a> {
         self.probe.unfollow(pid);
         if let Some(&slot) = self.slots.get(&pid) {
             self.say_losses_of(slot);
+            if self.targets.get(&slot).is_some_and(|target| !target.has_allocator) {
+                self.say_untraced(pid, NO_ALLOCATOR);
+            }
             self.forget(slot, Exit::Unknown);
         }
     }
@@ -510,6 +549,7 @@ impl<'a> Collector<'a> {
                 self.ended(pid);
             }
         }
+        self.look_for_allocators();
         if elapsed >= self.modules_due {
             self.modules_due = elapsed + MODULES_EVERY;
             for slot in self.targets.keys().copied().collect::<Vec<_>>() {
@@ -534,11 +574,21 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Looks at those again that have begun to execute something and had not mapped their allocator.
+    fn look_for_allocators(&mut self) {
+        let open = self.targets.iter_mut().filter(|(_, target)| !target.has_allocator);
+        let due: Vec<Slot> = open
+            .filter_map(|(slot, target)| target.is_to_be_looked_at().then_some(*slot))
+            .collect();
+        for slot in due {
+            self.look_at(slot);
+        }
+    }
+
     /// Takes all probes away: from here on nothing of us is in any process.
     fn let_go(&mut self) {
-        for target in self.targets.values_mut() {
-            target.detach(&mut self.probe);
-        }
+        let links = self.targets.values_mut().flat_map(Target::take_links).collect();
+        self.probe.detach(links);
     }
 
     fn finish(&mut self) -> Result<(), AttachError> {

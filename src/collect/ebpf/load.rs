@@ -22,6 +22,9 @@ use super::layout::{ProcessTable, Slot};
 static PROBE: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/probe/unfreed.bpf.o"));
 
+/// Threads that take probes away.
+const CLOSERS_MOST: usize = 32;
+
 /// A program of the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hook {
@@ -94,7 +97,7 @@ pub(super) struct Ends {
 pub(super) enum Link {
     /// Closed, it is gone.
     Multi {
-        _link: OwnedFd,
+        link: OwnedFd,
     },
     Single(Hook, aya::programs::uprobe::UProbeLinkId),
 }
@@ -169,7 +172,7 @@ impl Probe {
     ) -> io::Result<Vec<Link>> {
         if let Some(program) = self.multi.get(hook as usize) {
             let link = kernel::link(program.as_fd(), file, pid, places, hook.is_return())?;
-            return Ok(vec![Link::Multi { _link: link }]);
+            return Ok(vec![Link::Multi { link }]);
         }
         let program = uprobe(&mut self.ebpf, hook).map_err(io::Error::other)?;
         let mut links = Vec::new();
@@ -184,16 +187,30 @@ impl Probe {
         Ok(links)
     }
 
-    /// Takes probes away.
+    /// Takes probes away. For each link the kernel waits until no processor can be in its probes any more, some tens
+    /// of milliseconds: for many at once it is one wait.
     pub(super) fn detach(&mut self, links: Vec<Link>) {
+        let mut multi = Vec::new();
         for link in links {
-            if let Link::Single(hook, id) = link
-                && let Ok(program) = uprobe(&mut self.ebpf, hook)
-                && let Err(error) = program.detach(id)
-            {
-                tracing::warn!("a probe could not be taken away: {error}");
+            match link {
+                Link::Multi { link } => multi.push(link),
+                Link::Single(hook, id) => {
+                    if let Ok(program) = uprobe(&mut self.ebpf, hook)
+                        && let Err(error) = program.detach(id)
+                    {
+                        tracing::warn!("a probe could not be taken away: {error}");
+                    }
+                }
             }
         }
+        let share = multi.len().div_ceil(CLOSERS_MOST).max(1);
+        std::thread::scope(|scope| {
+            while multi.len() > share {
+                let part = multi.split_off(multi.len() - share);
+                scope.spawn(move || drop(part));
+            }
+            drop(multi);
+        });
     }
 
     /// Tells the probe what a process has mapped.

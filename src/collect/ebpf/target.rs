@@ -141,6 +141,8 @@ impl Target {
                 self.set_probes(probe, mapped, module)?;
             }
         }
+        self.has_allocator =
+            mapped.iter().zip(&files).any(|(mapped, module)| !choose(mapped, module).is_empty());
         self.news =
             mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
         let seen =
@@ -194,8 +196,13 @@ impl Target {
 
     /// Takes its probes away.
     pub(super) fn detach(&mut self, probe: &mut Probe) {
-        probe.detach(std::mem::take(&mut self.links));
+        probe.detach(self.take_links());
+    }
+
+    /// What holds its probes, for who takes away those of many at once.
+    pub(super) fn take_links(&mut self) -> Vec<Link> {
         self.probed.clear();
+        std::mem::take(&mut self.links)
     }
 
     fn unreadable(&self, error: &io::Error) -> AttachError {
@@ -308,7 +315,6 @@ impl Target {
             self.put(probe, Hook::Allocated, &link, &returning)?;
             self.put(probe, Hook::Left, &link, &left)?;
             self.put(probe, Hook::Allocation, &link, &allocations)?;
-            self.has_allocator = true;
         }
         self.probed.push(mapped.file.clone());
         Ok(())
