@@ -287,7 +287,8 @@ impl<'a> Exporter<'a> {
         spool.seek(SeekFrom::Start(0))?;
         io::copy(spool, out)?;
         out.flush()?;
-        Ok(Exported { process, ..self.exported })
+        let sampled = process.as_ref().is_some_and(|process| process.sampled.is_some());
+        Ok(Exported { process, sampled, ..self.exported })
     }
 }
 
