@@ -3,6 +3,7 @@
 //! what to do. Only `main` turns these into an exit code.
 
 mod analyze;
+mod bundle;
 mod catalogue;
 mod conclusion;
 mod demo;
@@ -52,7 +53,7 @@ enum Verb {
     Record(record::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
-    /// Write what a recording says to a file: HTML, Markdown or JSON
+    /// Write what a recording says to a file: HTML, Markdown, JSON, or a case bundle for support
     Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),

@@ -7,6 +7,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use unfreed::event::Event;
 use unfreed::ledger::Ledger;
 use unfreed::read::case::{Case, Part, PartSeen};
 use unfreed::read::etl::Again;
@@ -30,20 +31,29 @@ pub struct Recording {
 
 /// Reads a recording.
 pub fn read(path: &Path) -> Result<Recording, Failure> {
-    let Part { mut source, about } = open_part(path)?;
-    let (ledger, faults) = fold(source.as_mut(), &about.name)?;
+    read_part(open_part(path)?, &mut |_| {})
+}
+
+fn read_part(part: Part<'_>, each: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
+    let Part { mut source, about } = part;
+    let (ledger, faults) = fold(source.as_mut(), &about.name, each)?;
     Ok(Recording { header: source.header().clone(), ledger, faults, parts: Vec::new() })
 }
 
 /// Reads several recordings of one server as one; a single one as it is.
 pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
+    read_each(paths, &mut |_| {})
+}
+
+/// The same, and shows each event as it is folded.
+pub fn read_each(paths: &[PathBuf], each: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
     if let [path] = paths {
-        return read(path);
+        return read_part(open_part(path)?, each);
     }
     let parts = paths.iter().map(|path| open_part(path)).collect::<Result<Vec<_>, _>>()?;
     let mut case = Case::new(parts)
         .map_err(|(name, error)| Failure::new(format!("cannot read {name}: {error}")))?;
-    let (ledger, faults) = fold(&mut case, "the recordings")?;
+    let (ledger, faults) = fold(&mut case, "the recordings", each)?;
     let parts = case.parts().cloned().collect();
     Ok(Recording { header: case.header().clone(), ledger, faults, parts })
 }
@@ -120,14 +130,29 @@ fn modified(data: &Metadata) -> Option<i64> {
     i64::try_from(since.as_nanos()).ok()
 }
 
-fn fold(source: &mut dyn Source, name: &str) -> Result<(Ledger, Vec<Fault>), Failure> {
+/// Reads a trace that this very run wrote.
+pub fn read_trace(trace: impl Read) -> Result<Recording, Failure> {
+    let source = unfreed::read::trace::Reader::new(trace);
+    let mut source = source.told(|| "cannot read the trace again".to_owned())?;
+    let (ledger, faults) = fold(&mut source, "the trace again", &mut |_| {})?;
+    Ok(Recording { header: source.header().clone(), ledger, faults, parts: Vec::new() })
+}
+
+fn fold(
+    source: &mut dyn Source,
+    name: &str,
+    each: &mut dyn FnMut(&Event),
+) -> Result<(Ledger, Vec<Fault>), Failure> {
     let doing = || format!("cannot read {name}");
     let mut ledger = Ledger::default();
     let mut events = Vec::new();
     let mut faults = Vec::new();
     loop {
         match source.next_batch(&mut events) {
-            Ok(true) => events.iter().for_each(|event| ledger.apply(event)),
+            Ok(true) => events.iter().for_each(|event| {
+                ledger.apply(event);
+                each(event);
+            }),
             Ok(false) => break,
             // A disk that fails in the middle: what was read so far still says something.
             Err(ReadError::Io { offset, source }) if ledger.epochs() > 0 => {

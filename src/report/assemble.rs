@@ -82,6 +82,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         totals: totals(ledger),
         modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
+        baseline: None,
         suspects,
         crashes: Vec::new(),
         dismissed: dismissed(assessment, min_confidence),

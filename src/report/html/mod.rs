@@ -17,7 +17,7 @@ use super::model::Report;
 use super::text::page::Page;
 use super::text::safe;
 use super::text::style::{Detail, Style};
-use super::text::{groups, seen_pages};
+use super::text::{changes, groups, seen_pages};
 
 /// Suspects that are shown whole; further ones stand in a table, and all of them in the JSON.
 const SHOWN: usize = 40;
@@ -58,6 +58,12 @@ pub fn render(report: &Report, flame: &Flame, made: &Made) -> String {
                     (contents(report, flame))
                 }
                 main {
+                    @if let Some(diff) = &report.baseline {
+                        section #baseline {
+                            h2 { "Before and after" }
+                            (page(|page| changes(page, diff)))
+                        }
+                    }
                     @if !report.suspects.is_empty() {
                         section #suspects {
                             h2 { "Suspects" }
@@ -93,6 +99,7 @@ fn contents(report: &Report, flame: &Flame) -> Markup {
     html! {
         nav aria-label="Contents" {
             ul {
+                @if report.baseline.is_some() { li { a href="#baseline" { "Before and after" } } }
                 @if !report.suspects.is_empty() { li { a href="#suspects" { "Suspects" } } }
                 @if !flame.stacks.is_empty() { li { a href="#stacks" { "Stacks" } } }
                 li { a href="#seen" { "Traced and lost" } }

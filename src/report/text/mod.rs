@@ -68,6 +68,11 @@ pub(super) fn seen_pages(page: &mut Page, report: &Report, detail: style::Detail
     seen::write_dismissed(page, report);
 }
 
+/// Writes what became of the suspects since an earlier trace.
+pub(super) fn changes(page: &mut Page, diff: &DiffReport) {
+    changes::write(page, diff, style::Detail::Normal);
+}
+
 /// Renders what changed between two traces as text; widths as in [`render`].
 pub fn render_diff(diff: &DiffReport, style: Style) -> String {
     let mut page = Page::new(style);
