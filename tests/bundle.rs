@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
-#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod support;
 mod synth;
 
@@ -393,6 +392,56 @@ fn a_redacted_case_holds_none_of_the_names_and_the_key_stays_outside() {
     let jdoe = key.as_object().unwrap().iter().find(|(_, name)| *name == "jdoe").unwrap().0;
     assert!(decoded.contains(&format!("Settings\\\\{jdoe}\\\\")), "{jdoe}");
     assert!(decoded.contains(&format!("from {jdoe} via")), "{jdoe}");
+}
+
+#[test]
+fn a_real_program_keeps_its_names_where_its_paths_are_gone() {
+    support::require!("cc");
+    let (home, _) = written(b"");
+    let trace = home.path().join("keeps.unfreed");
+    let program = support::programs::c("keeps");
+    done(&["record", "-q", "-o", plain(&trace), "--", plain(&program), "3000"]);
+    let case = case(&trace, &["--redact"]);
+    let functions = |file: &Path| -> Vec<Value> {
+        let report = analyze(file);
+        let suspects = report["suspects"].as_array().unwrap().iter();
+        suspects.map(|s| serde_json::json!([s["function"], s["confidence"]])).collect()
+    };
+    assert_eq!(functions(&case), functions(&trace));
+    assert!(functions(&case)[0][0].is_string());
+    let parts = unpacked(&case);
+    assert_eq!(manifest(&parts)["trace"]["same_suspects"], true);
+    let directory = program.parent().unwrap();
+    for (part, bytes) in &parts {
+        assert!(!holds(bytes, plain(directory)), "{part}");
+    }
+    assert!(!format!("{:?}", events(&parts["trace.unfreed"])).contains(plain(directory)));
+}
+
+#[test]
+fn several_recordings_become_one_case() {
+    let (home, first) = written(&story().build());
+    let second = home.path().join("jdoe-second.unfreed");
+    let mut other = Synth::windows();
+    let store = other.process("store.exe");
+    other.leak(store, &["ntdll.dll!RtlAllocateHeap", "store.exe!keep"], 64, 500, 0.0..5.0);
+    fs::write(&second, other.build()).unwrap();
+    let case = home.path().join("both.zip");
+    done(&["report", plain(&first), plain(&second), "-o", plain(&case), "--redact"]);
+    let both = unfreed(&["analyze", "--json", plain(&first), plain(&second)]).stdout;
+    let both: Value = serde_json::from_slice(&both).unwrap();
+    let again = analyze(&case);
+    for field in ["function", "confidence", "process", "live_bytes"] {
+        for at in 0..2 {
+            assert_eq!(again["suspects"][at][field], both["suspects"][at][field], "{field}");
+        }
+    }
+    assert!(again["suspects"][1].is_object(), "{again:#}");
+    let parts = unpacked(&case);
+    let manifest = manifest(&parts);
+    assert_eq!(manifest["inputs"].as_array().unwrap().len(), 2);
+    assert!(parts.values().all(|bytes| !holds(bytes, "jdoe")));
+    assert!(!manifest["inputs"][0]["sha256"].is_null(), "{manifest}");
 }
 
 #[test]

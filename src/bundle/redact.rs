@@ -186,6 +186,11 @@ impl Redactor {
         fact.value = fact.value.as_deref().map(|value| self.text(value));
     }
 
+    /// The path of a recording, absolute or not.
+    pub fn recording(&mut self, path: &str) -> String {
+        self.path(path, false)
+    }
+
     /// How many names of each kind were replaced.
     pub fn removed(&self) -> BTreeMap<String, u64> {
         self.counts.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()

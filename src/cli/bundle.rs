@@ -245,12 +245,15 @@ impl Spooled {
         trace.rewind().told(doing)?;
         let mut recording = recording::read_trace(BufReader::new(&trace))?;
         // What could not be read of the originals, and what these were, the trace itself does not tell.
+        recording.parts = self.side.recording.parts.clone();
+        if let Some(redactor) = redactor.as_deref_mut() {
+            let parts = recording.parts.iter_mut();
+            parts.for_each(|part| part.name = redactor.recording(&part.name));
+        }
         let mut text = |text: &str| match redactor.as_deref_mut() {
             Some(redactor) => redactor.text(text),
             None => text.to_owned(),
         };
-        recording.parts = self.side.recording.parts.clone();
-        recording.parts.iter_mut().for_each(|part| part.name = text(&part.name));
         let faults = self.side.recording.faults.iter();
         recording.faults =
             faults.map(|fault| Fault { what: text(&fault.what).into(), ..fault.clone() }).collect();
@@ -296,8 +299,7 @@ fn inputs(
         let name = path.display().to_string();
         inputs.push(Input {
             name: match &mut redactor {
-                // Relative ones, too, are paths.
-                Some(redactor) => redactor.text(&format!("/{}", name.trim_start_matches('/'))),
+                Some(redactor) => redactor.recording(&name),
                 None => name,
             },
             size: sum.as_ref().map(|(size, _)| *size),

@@ -32,6 +32,9 @@ impl Sums {
     }
 }
 
+/// A site with its process.
+pub(super) type Chosen<'a> = (SiteId, &'a Site, &'a Image);
+
 /// The sites wanted, with their processes, and what they come to.
 ///
 /// # Errors
@@ -39,7 +42,7 @@ impl Sums {
 pub(super) fn chosen(
     ledger: &Ledger,
     pid: Option<u32>,
-) -> Result<(Vec<(SiteId, &Site, &Image)>, Exported), ExportError> {
+) -> Result<(Vec<Chosen<'_>>, Exported), ExportError> {
     let of = |image: &Image| image.process.as_ref().map_or(0, |process| process.pid);
     if let Some(pid) = pid
         && !ledger.images().iter().any(|image| of(image) == pid)
