@@ -2,31 +2,30 @@
 //! report is made of that: so what is redacted in the trace is redacted in every part, and the case says what the original said,
 //! or that it does not.
 
+mod archive;
+
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{BufReader, Seek};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-use unfreed::bundle::manifest::{Input, Part, SCHEMA, TraceKept};
+use unfreed::bundle::manifest::{Input, SCHEMA, TraceKept};
 use unfreed::bundle::{Cut, Manifest, Redactor, fixes, missing, modules, names, same_suspects};
 use unfreed::event::{Event, ProcessId, StackId, Tid, Time, What};
-use unfreed::read::bundle::{FORMAT, MANIFEST, TRACE, hexadecimal};
+use unfreed::read::bundle::{FORMAT, TRACE};
 use unfreed::read::trace::{Header, Reader, Writer};
 use unfreed::read::{Fault, Source};
 use unfreed::report::html::Made;
 use unfreed::report::text::page::words;
-use unfreed::report::text::units::bytes;
-use zip::CompressionMethod;
-use zip::write::SimpleFileOptions;
 
 use super::conclusion::Analyst;
 use super::diff::{Side, held_against};
 use super::doctor;
 use super::fail::{Failure, Told};
-use super::output::{Aside, Io, deliver, shown};
+use super::output::{Io, deliver, shown};
 use super::recording;
 use super::report::{Kind, render};
+use archive::{Bytes, Content, archive, sum};
 
 /// A trace up to this size is left whole.
 const WHOLE: u64 = 4 << 20;
@@ -311,87 +310,6 @@ fn inputs(
         });
     }
     Ok(inputs)
-}
-
-/// Size and SHA-256.
-fn sum(bytes: &mut dyn Read) -> io::Result<(u64, String)> {
-    let mut sum = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut size = 0;
-    loop {
-        match bytes.read(&mut buffer)? {
-            0 => return Ok((size, hexadecimal(&sum.finalize()))),
-            read => {
-                sum.update(&buffer[..read]);
-                size += read as u64;
-            }
-        }
-    }
-}
-
-enum Bytes {
-    Memory(Vec<u8>),
-    File(File),
-}
-
-/// A part with its bytes.
-struct Content {
-    part: Part,
-    bytes: Bytes,
-}
-
-impl Content {
-    fn text(name: &str, text: String) -> Result<Self, Failure> {
-        Content::of(name, Bytes::Memory(text.into_bytes()))
-    }
-
-    fn of(name: &str, mut bytes: Bytes) -> Result<Self, Failure> {
-        let (size, sha256) = match &mut bytes {
-            Bytes::Memory(bytes) => sum(&mut bytes.as_slice()),
-            Bytes::File(file) => file.rewind().and_then(|()| sum(file)),
-        }
-        .told(doing)?;
-        Ok(Content { part: Part { name: name.to_owned(), size, sha256 }, bytes })
-    }
-}
-
-/// Writes the archive, the manifest first.
-fn archive(
-    wanted: &Wanted<'_>,
-    manifest: &Manifest,
-    parts: Vec<Content>,
-    io: &Io,
-) -> Result<(), Failure> {
-    let text = unfreed::report::json::render(manifest).told(doing)?;
-    let size = parts.iter().fold(text.len() as u64, |sum, part| sum + part.part.size);
-    if !wanted.quiet {
-        let size = format!(": {} parts, {} before compression", parts.len() + 1, bytes(size));
-        io.tell(&[words("Writing "), shown(wanted.output), words(size)]);
-    }
-    let mut aside = Aside::create(Some(wanted.output))?;
-    let mut archive = zip::ZipWriter::new(aside.file());
-    archive.start_file(MANIFEST, options(text.len() as u64)).told(doing)?;
-    archive.write_all(text.as_bytes()).told(doing)?;
-    for Content { part, bytes } in parts {
-        let options = options(part.size);
-        // A trace is compressed already.
-        let stored = part.name == TRACE;
-        let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        archive.start_file(part.name, options.compression_method(method)).told(doing)?;
-        match bytes {
-            Bytes::Memory(bytes) => archive.write_all(&bytes).told(doing)?,
-            Bytes::File(mut file) => {
-                file.rewind().told(doing)?;
-                io::copy(&mut file, &mut archive).map(drop).told(doing)?;
-            }
-        }
-    }
-    archive.finish().told(doing)?;
-    aside.deliver()
-}
-
-fn options(size: u64) -> SimpleFileOptions {
-    SimpleFileOptions::default().unix_permissions(0o600).large_file(size >= u64::from(u32::MAX))
 }
 
 /// Writes the key beside the case; it never goes into it.
