@@ -5,6 +5,7 @@
 mod analyze;
 mod bundle;
 mod catalogue;
+mod changelogs;
 mod conclusion;
 mod demo;
 mod diff;

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::page;
 use crate::fixes::{Match, Status};
 use crate::report::model::{Kind, Report};
+use crate::report::text::units::rate;
 use crate::report::text::{Group, best_fix, headline, safe, status_said};
 
 /// The document's title.
@@ -60,7 +61,13 @@ fn kind(kind: Kind) -> &'static str {
 fn leak(report: &Report) -> String {
     match report.suspects.first() {
         Some(suspect) => suspect.explanation.clone(),
-        None if report.conclusive => "Nothing of what was traced accumulates.".to_owned(),
+        None if report.conclusive => match report.smallest_detectable_bytes_per_s {
+            Some(least) => format!(
+                "No stack is a suspect. A leak slower than {} would not have been seen.",
+                rate(least)
+            ),
+            None => "No stack is a suspect.".to_owned(),
+        },
         None => "That cannot be told from this recording.".to_owned(),
     }
 }
