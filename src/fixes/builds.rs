@@ -1,8 +1,8 @@
 //! Products and their levels, told by the builds of their own programs: where nobody read on the target which service
 //! pack is installed, `Store.exe 5.5.2650.24` says it. Only programs and libraries count that no other product ships.
 //! A hotfix is numbered between the service pack it needs and the next, so a build belongs to the last level at or under it.
-//! The builds are those of Microsoft's list "Exchange Server build numbers and release dates" and, for the older ones,
-//! of the service packs' own files.
+//! The builds are written down as Microsoft's list "Exchange Server build numbers and release dates" is known to have them; the
+//! list itself was not at hand.
 
 use unfreed_symbols::ModuleIdentity;
 

@@ -120,7 +120,7 @@ pub(super) fn is_called(module: &ModuleIdentity, name: &str) -> bool {
             || (ends_unnumbered(name) && unnumbered(its).eq_ignore_ascii_case(name))
     };
     is(&module.name)
-        || !module.name.contains('.') && module.name.eq_ignore_ascii_case(stem(name))
+        || module.name.eq_ignore_ascii_case(stem(name))
         || module.soname.as_deref().is_some_and(is)
 }
 

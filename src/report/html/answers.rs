@@ -34,8 +34,8 @@ pub(super) fn section(report: &Report, groups: &[Group<'_>]) -> Markup {
                 (answer("Is there a fix?", &fix(best_fix(group))))
                 @if let Some(fix) = best_fix(group) { (takes(fix)) }
             }
-            (answer("What do I send?", "This report, or better the case bundle that unfreed report FILE -o case.zip makes: it \
-                holds the trace of the suspects, all versions and what is missing."))
+            (answer("What do I send?", "This report and the recordings that it was made from: whoever gets them can make it \
+                again, and ask further."))
         }
     }
 }
