@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
+#[path = "bundle/hostile.rs"]
+mod hostile;
+#[path = "bundle/redaction.rs"]
+mod redaction;
 mod support;
 mod synth;
 
@@ -11,6 +15,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use redaction::holds;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use synth::{Synth, windows_module};
@@ -171,45 +176,6 @@ fn what_was_attached_late_or_has_no_names_is_missing() {
 }
 
 #[test]
-fn other_archives_and_changed_cases_are_told() {
-    support::require!("python3");
-    let (home, trace) = written(&story().build());
-    let case = case(&trace, &[]);
-    // Packed again by another program, in another order.
-    let again = home.path().join("again.zip");
-    let pack = "import sys, zipfile\n\
-                old = zipfile.ZipFile(sys.argv[1])\n\
-                with zipfile.ZipFile(sys.argv[2], 'w', zipfile.ZIP_DEFLATED) as new:\n \
-                [new.writestr(n, old.read(n)) for n in reversed(old.namelist())]";
-    let packed = Command::new("python3").args(["-c", pack]).args([&case, &again]).status();
-    assert!(packed.unwrap().success());
-    assert_eq!(analyze(&again)["suspects"], analyze(&case)["suspects"]);
-    let write = |parts: &BTreeMap<String, Vec<u8>>| {
-        let mut zip = zip::ZipWriter::new(File::create(&again).unwrap());
-        for (name, bytes) in parts {
-            let options = zip::write::SimpleFileOptions::default();
-            zip.start_file(name, options).unwrap();
-            zip.write_all(bytes).unwrap();
-        }
-        zip.finish().unwrap();
-    };
-    let mut parts = unpacked(&case);
-    let other = parts["trace.unfreed"].len() / 2;
-    parts.get_mut("trace.unfreed").unwrap()[other] ^= 1;
-    write(&parts);
-    let faults = analyze(&again)["faults"].to_string();
-    assert!(faults.contains("changed or damaged"), "{faults}");
-    parts.remove("manifest.json");
-    write(&parts);
-    let failed = unfreed(&["analyze", plain(&again)]);
-    let said = unwrapped(&String::from_utf8_lossy(&failed.stderr));
-    assert!(failed.status.code() == Some(2) && said.contains("no case of unfreed"), "{said}");
-    let cut = &fs::read(&case).unwrap()[..2000];
-    fs::write(&again, cut).unwrap();
-    assert_eq!(unfreed(&["analyze", plain(&again)]).status.code(), Some(2));
-}
-
-#[test]
 fn a_large_trace_is_cut_to_the_suspects_and_says_the_same() {
     let mut story = story();
     // What makes it large: names of threads, which nothing compresses.
@@ -276,146 +242,6 @@ fn events(trace: &[u8]) -> Vec<unfreed::event::Event> {
         all.append(&mut batch);
     }
     all
-}
-
-/// What nobody may find in a redacted case.
-const PLANTED: [&str; 12] = [
-    "jdoe",
-    "Jane.Roe",
-    "mail01",
-    "corp.example",
-    "secret-project",
-    "hunter2",
-    "--password",
-    "quarterly",
-    "bigclient",
-    "fileserv9",
-    "buildbox",
-    "nightly-drop",
-];
-
-fn planted() -> Synth {
-    let mut story = story();
-    let web = unfreed::event::ProcessId(0);
-    let mut module = windows_module("Third.dll", "1.2.3.4");
-    module.path = r"C:\Documents and Settings\jdoe\secret-project\Third.dll".to_owned();
-    story.module(web, module);
-    let stack = ["msvcrt.dll!malloc", "Third.dll!Store::Keep", "w3svc.dll!main"];
-    story.leak(web, &stack, 80, 400, 0.0..5.0);
-    let command = [
-        r"D:\bigclient\Inetinfo.exe",
-        "--password=hunter2",
-        r"\\fileserv9\quarterly\mail.edb",
-        "--relay=mail01.corp.example",
-    ];
-    let process = Process {
-        pid: 2000,
-        parent: 1,
-        name: "Inetinfo.exe".to_owned(),
-        command: command.map(str::to_owned).to_vec(),
-        from_start: true,
-        sampled: None,
-    };
-    story.event(0.0, unfreed::event::ProcessId(1), What::Process(Box::new(process)));
-    story.mark(1.0, "mail to Jane.Roe@corp.example from jdoe via MAIL01 (hunter2)", Some(3));
-    story.event(1.0, web, What::Thread("worker of jdoe".into()));
-    let setting = r"C:\Program Files\Exchsrvr\quarterly\report.mdb on http://mail01.corp.example/x";
-    story.fact(FactKind::Setting, r"HKLM\SOFTWARE\Vendor\Store", Some(setting));
-    story.fact(FactKind::NotTraced, r"/home/jdoe/bin/helper (process 7)", Some("static"));
-    let function = NamedFunction {
-        function: "Store::Flush".to_owned(),
-        file: Some("/home/buildbox/nightly-drop/src/store.cpp".to_owned()),
-        line: Some(7),
-    };
-    let module = unfreed::event::ModuleId(0);
-    let name = Name { module, offset: 0x4242, functions: vec![function] };
-    story.event(4.0, web, What::Name(Box::new(name)));
-    story
-}
-
-/// Where a text stands in bytes, in any encoding and in any case.
-fn holds(bytes: &[u8], text: &str) -> bool {
-    let lower = bytes.to_ascii_lowercase();
-    let text = text.to_lowercase();
-    let wide = |to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<u8>>();
-    [text.as_bytes().to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)]
-        .iter()
-        .any(|needle| lower.windows(needle.len()).any(|part| part == needle))
-}
-
-#[test]
-fn a_redacted_case_holds_none_of_the_names_and_the_key_stays_outside() {
-    let (home, _) = written(b"");
-    let directory = home.path().join("secret-project");
-    fs::create_dir(&directory).unwrap();
-    let trace = directory.join("jdoe.unfreed");
-    fs::write(&trace, planted().build()).unwrap();
-    let text = format!("{:?}", planted().events()).replace("\\\\", "\\");
-    for name in PLANTED {
-        assert!(holds(text.as_bytes(), name), "{name} is not planted");
-    }
-    let case = case(&trace, &["--redact", "--baseline", plain(&trace)]);
-    let parts = unpacked(&case);
-    let decoded = format!("{:?}", events(&parts["trace.unfreed"]));
-    for name in PLANTED {
-        for (part, bytes) in &parts {
-            assert!(!holds(bytes, name) && !holds(part.as_bytes(), name), "{name} in {part}");
-        }
-        assert!(!holds(decoded.as_bytes(), name), "{name} in the trace's events");
-        assert!(!holds(&fs::read(&case).unwrap(), name), "{name} in the archive");
-    }
-    let (original, again) = (analyze(&trace), analyze(&case));
-    let key = |report: &Value| -> Vec<String> {
-        let suspects = report["suspects"].as_array().unwrap().iter();
-        let of = |s: &Value| {
-            format!(
-                "{}{}{}{}",
-                s["function"], s["confidence"], s["module"]["name"], s["module"]["version"]
-            )
-        };
-        suspects.map(of).collect()
-    };
-    assert_eq!(key(&again), key(&original));
-    assert!(key(&again).join(" ").contains("\"Third.dll\"\"1.2.3.4\""), "{:?}", key(&again));
-    let manifest = manifest(&parts);
-    assert_eq!(manifest["trace"]["same_suspects"], true);
-    for kind in ["user", "host", "path", "argument", "mail"] {
-        assert!(manifest["redacted"][kind].as_u64().unwrap() > 0, "{manifest}");
-    }
-    let key_file = case.with_file_name("case.key.json");
-    let key: Value = serde_json::from_slice(&fs::read(&key_file).unwrap()).unwrap();
-    assert!(key.to_string().contains("hunter2") && key["user-1"].is_string(), "{key}");
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&key_file).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600);
-    // The same name is the same token: in the path and in the mark.
-    let jdoe = key.as_object().unwrap().iter().find(|(_, name)| *name == "jdoe").unwrap().0;
-    assert!(decoded.contains(&format!("Settings\\\\{jdoe}\\\\")), "{jdoe}");
-    assert!(decoded.contains(&format!("from {jdoe} via")), "{jdoe}");
-}
-
-#[test]
-fn a_real_program_keeps_its_names_where_its_paths_are_gone() {
-    support::require!("cc");
-    let (home, _) = written(b"");
-    let trace = home.path().join("keeps.unfreed");
-    let program = support::programs::c("keeps");
-    done(&["record", "-q", "-o", plain(&trace), "--", plain(&program), "3000"]);
-    let case = case(&trace, &["--redact"]);
-    let functions = |file: &Path| -> Vec<Value> {
-        let report = analyze(file);
-        let suspects = report["suspects"].as_array().unwrap().iter();
-        suspects.map(|s| serde_json::json!([s["function"], s["confidence"]])).collect()
-    };
-    assert_eq!(functions(&case), functions(&trace));
-    assert!(functions(&case)[0][0].is_string());
-    let parts = unpacked(&case);
-    assert_eq!(manifest(&parts)["trace"]["same_suspects"], true);
-    let directory = program.parent().unwrap();
-    for (part, bytes) in &parts {
-        assert!(!holds(bytes, plain(directory)), "{part}");
-    }
-    assert!(!format!("{:?}", events(&parts["trace.unfreed"])).contains(plain(directory)));
 }
 
 #[test]

@@ -18,6 +18,13 @@ pub struct Missing {
     pub command: String,
 }
 
+/// A program's name in a command that people will copy: what a shell might take for more than a name is left to them to fill in.
+fn typed(name: &str) -> &str {
+    let plain = |c: char| c.is_alphanumeric() || "._-+".contains(c);
+    let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(plain);
+    if is_name { name } else { "NAME" }
+}
+
 /// Everything missing.
 pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
     let windows = ledger.modules().iter().any(|(_, module)| {
@@ -31,6 +38,7 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
         }
         let (name, pid) = (&target.name, target.pid);
         let process = format!("{name} (process {pid})");
+        let typed = typed(name);
         let image = ledger.images().get(at);
         let measured = image.and_then(|image| image.metrics().map(|(_, all)| all.len()).max());
         let samples = measured.unwrap_or(0).max(report.source.snapshots as usize);
@@ -38,7 +46,7 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
             let command = match windows {
                 true => format!(
                     "typeperf \"\\Process({})\\Private Bytes\" -si 60 -sc 60 -o counters.csv",
-                    name.trim_end_matches(".exe")
+                    typed.trim_end_matches(".exe")
                 ),
                 false => {
                     format!("for n in 1 2 3; do grep VmRSS /proc/{pid}/status; sleep 600; done")
@@ -51,8 +59,8 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
         }
         if target.seen_from == SeenFrom::Running {
             let command = match windows {
-                true => format!("gflags /i {name} +ust, restart it, then record"),
-                false => format!("unfreed record -o again.unfreed -- {name}"),
+                true => format!("gflags /i {typed} +ust, restart it, then record"),
+                false => format!("unfreed record -o again.unfreed -- {typed}"),
             };
             add(
                 format!("{process}: tracing started late, its older blocks are not known"),
@@ -92,7 +100,7 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
                 .as_deref()
                 .is_some_and(|value| !value.trim_start_matches("0x").trim_matches('0').is_empty())
         {
-            let program = fact.subject.rsplit('\\').nth(1).unwrap_or("NAME.exe");
+            let program = typed(fact.subject.rsplit('\\').nth(1).unwrap_or_default());
             add(
                 format!("{program}: gflags are still on ({})", fact.subject),
                 format!("gflags /i {program} -ust"),

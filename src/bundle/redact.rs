@@ -46,6 +46,8 @@ pub struct Redactor {
     words: BTreeMap<String, Kind>,
     /// Names of modules and processes, in lower case.
     modules: BTreeSet<String>,
+    /// The same without endings, and without what Linux puts before those of libraries.
+    products: BTreeSet<String>,
 }
 
 impl Redactor {
@@ -61,7 +63,7 @@ impl Redactor {
     pub fn learn(&mut self, event: &Event) {
         match &event.what {
             What::Process(process) => {
-                self.modules.insert(process.name.to_lowercase());
+                self.learn_module(&process.name);
                 for (at, argument) in process.command.iter().enumerate() {
                     self.learn_text(argument);
                     if at > 0 {
@@ -72,7 +74,7 @@ impl Redactor {
                 }
             }
             What::Module(module) => {
-                self.modules.insert(module.identity.name.to_lowercase());
+                self.learn_module(&module.identity.name);
                 self.learn_text(&module.identity.path);
                 let pdb = module.identity.pdb.as_ref();
                 pdb.into_iter().for_each(|pdb| self.learn_text(&pdb.name));
@@ -99,6 +101,18 @@ impl Redactor {
                 _ => self.host(&name),
             }
         }
+    }
+
+    fn learn_module(&mut self, name: &str) {
+        let name = name.to_lowercase();
+        // A user may be called as a product is: `mosquitto`, of `libmosquitto.so.1`.
+        let stem = name.split('.').next().unwrap_or_default();
+        for stem in [stem, stem.trim_start_matches("lib")] {
+            if stem.len() > 1 {
+                self.products.insert(stem.to_owned());
+            }
+        }
+        self.modules.insert(name);
     }
 
     fn user(&mut self, user: &str) {
@@ -143,7 +157,7 @@ impl Redactor {
                 process.name = self.path(&process.name, true);
                 for (at, argument) in process.command.iter_mut().enumerate() {
                     *argument = match at {
-                        0 => self.path(argument, true),
+                        0 => self.program(argument),
                         _ => self.token(Kind::Argument, argument),
                     };
                 }
@@ -163,6 +177,19 @@ impl Redactor {
                 scan.unread.what = scan.unread.what.as_deref().map(|text| self.text(text));
             }
             _ => {}
+        }
+    }
+
+    /// How a program was called. Some write what they do there, and for whom (`sshd: jdoe@pts/0`): only names of programs and
+    /// modules stay.
+    fn program(&mut self, called: &str) -> String {
+        let file = called.rsplit(['/', '\\']).next().unwrap_or_default();
+        let file = file.trim_start_matches('-').to_lowercase();
+        let known = self.modules.contains(&file)
+            || self.modules.iter().any(|module| module.strip_suffix(".exe") == Some(&file));
+        match known {
+            true => self.path(called, true),
+            false => self.token(Kind::Argument, called),
         }
     }
 

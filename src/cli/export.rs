@@ -11,8 +11,9 @@ use unfreed::report::text::units::{bytes, counted};
 use unfreed::verdict::judge;
 
 use super::Outcome;
+use super::aside::Aside;
 use super::fail::{Failure, Told};
-use super::output::{self, Aside, Io, shown};
+use super::output::{self, Io, shown};
 use super::recording::{self, Recording};
 
 /// What the verb is given.

@@ -3,6 +3,7 @@
 //! what to do. Only `main` turns these into an exit code.
 
 mod analyze;
+mod aside;
 mod bundle;
 mod catalogue;
 mod changelogs;
@@ -13,13 +14,16 @@ mod doctor;
 mod export;
 mod fail;
 mod fixes;
+mod made;
 mod mark;
 mod options;
 mod output;
+mod progress;
 mod quantity;
 mod record;
 mod recording;
 mod report;
+mod reporting;
 mod run;
 mod service;
 mod watch;

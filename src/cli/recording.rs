@@ -15,6 +15,7 @@ use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
 use super::fail::{Failure, Told};
+use super::progress::Progress;
 
 /// What was read.
 #[derive(Debug)]
@@ -87,9 +88,16 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     };
     // A pipe cannot go back: what was looked at is put before the rest.
     let place = path.to_owned();
+    let size = file.metadata().ok().filter(Metadata::is_file).map(|data| data.len());
     let (stream, again): (Box<dyn Read>, Option<Again<'static>>) = match file.rewind() {
-        Ok(()) => (Box::new(file), Some(Box::new(move || Ok(Box::new(File::open(&place)?))))),
-        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
+        Ok(()) => (
+            Box::new(Progress::new(file, "Reading", size)),
+            Some(Box::new(move || Ok(Box::new(File::open(&place)?)))),
+        ),
+        Err(_) => {
+            let stream = std::io::Cursor::new(start).chain(file);
+            (Box::new(Progress::new(stream, "Reading", None)), None)
+        }
     };
     let opened = kind.map(|kind| open(kind, stream, &about, again)).transpose();
     let broken = matches!(opened, Err(ReadError::Unreadable { .. }));

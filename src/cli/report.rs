@@ -14,6 +14,7 @@ use super::bundle::{self, Wanted};
 use super::conclusion::{Analyst, tell_notices};
 use super::diff::{Side, held_against};
 use super::fail::{Failure, Told};
+use super::made::made;
 use super::options::{Analysis, Form};
 use super::output::{self, Io, deliver, shown};
 use super::recording;
@@ -65,7 +66,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(path: &Path) -> Result<Kind, Failure> {
+    /// What a file's name says it is to be.
+    pub fn of(path: &Path) -> Result<Kind, Failure> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         match ending.to_ascii_lowercase().as_str() {
             "html" | "htm" => Ok(Kind::Html),
@@ -91,6 +93,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
                 output: &args.output,
                 redact: args.redact,
                 with_originals: args.with_originals,
+                live: false,
                 quiet: args.quiet,
             };
             bundle::write(&wanted, &mut analyst, io)?
@@ -105,7 +108,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
                 let before = Side::read(before, &mut analyst)?;
                 after.report.baseline = Some(held_against(&before, &after, &mut analyst.namer));
             }
-            let rendered = render(kind, &after, &made(), &mut analyst)?;
+            let rendered = render(kind, &after, &made(&args.output), &mut analyst)?;
             deliver(rendered.as_bytes(), Some(&args.output))?;
             after.report.suspects.is_empty()
         }
@@ -141,25 +144,6 @@ pub fn render(
             json::render(report).told(|| "cannot write the report as JSON".to_owned())?
         }
     })
-}
-
-/// The version, and the command as it was given.
-fn made() -> Made {
-    let argument = |argument: std::ffi::OsString| quoted(&argument.to_string_lossy());
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(argument).collect();
-    Made {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: format!("unfreed {}", arguments.join(" ")),
-    }
-}
-
-/// As a shell takes it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
-    match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument.to_owned(),
-        false => format!("'{}'", argument.replace('\'', r"'\''")),
-    }
 }
 
 fn open(path: &Path) -> Result<(), Failure> {

@@ -6,6 +6,9 @@ use super::{Kind, Redactor};
 /// What ends a path in a text, besides spaces.
 const ENDS: [char; 12] = ['"', '\'', '<', '>', '|', '*', '?', ';', ',', '(', ')', '\n'];
 
+/// A file's name is looked for in so many words after a blank.
+const MOST_WORDS: usize = 6;
+
 impl Redactor {
     /// A text of any kind.
     pub fn text(&mut self, text: &str) -> String {
@@ -43,7 +46,7 @@ impl Redactor {
 
     /// A function's name: its own words stay, even where an argument is called the same.
     pub(super) fn function(&mut self, function: &str) -> String {
-        match function.contains(['@', '\\']) || function.contains("/") {
+        match function.contains(['@', '\\', '/']) {
             true => self.text_keeping(function, true),
             false => self.words(function, true),
         }
@@ -86,7 +89,7 @@ impl Redactor {
     }
 
     fn is_module(&self, word: &str) -> bool {
-        self.modules.contains(word)
+        self.modules.contains(word) || self.products.contains(word)
     }
 }
 
@@ -157,8 +160,41 @@ fn path(text: &str, at: usize) -> Option<usize> {
         let from = end + next;
         end = most[from..].find(char::is_whitespace).map_or(most.len(), |space| from + space);
     }
+    if !unix {
+        end += rest_of_name(&most[..end], &most[end..]);
+    }
     let end = most[..end].trim_end_matches(['.', ':']).len();
     (end > 1).then_some(end)
+}
+
+/// How long the rest of a file's name is that has blanks in it, as Windows' have: up to the word that ends in what kind of file it is,
+/// where the part before the first blank does not.
+fn rest_of_name(path: &str, after: &str) -> usize {
+    let kind = |word: &str| {
+        word.rsplit_once('.').is_some_and(|(name, ending)| {
+            !name.is_empty()
+                && (2..=5).contains(&ending.len())
+                && ending.chars().all(char::is_alphanumeric)
+        })
+    };
+    let last = path.rsplit('\\').next().unwrap_or_default();
+    if kind(last) || last.is_empty() {
+        return 0;
+    }
+    let mut length = 0;
+    for word in after.split_inclusive(' ').take(MOST_WORDS) {
+        length += word.len();
+        let word = word.trim_end();
+        // A program or module that is talked of is no part of the name.
+        let ends = word.to_lowercase();
+        if word.ends_with([':', ',']) || ends.ends_with(".exe") || ends.ends_with(".dll") {
+            break;
+        }
+        if kind(word) {
+            return after[..length].trim_end().len();
+        }
+    }
+    0
 }
 
 #[cfg(test)]
@@ -175,6 +211,8 @@ mod tests {
             ("/home/jdoe/plan b/x.db gone", "/home/user-1/path-1/path-2 gone"),
             (r"C:\Documents and Settings\JDoe\q.pst", r"C:\Documents and Settings\user-1\path-3"),
             (r"\\MAIL01\Process(store)", r"\\host-1\path-4(store)"),
+            (r"D:\Big client\Numbers of 2004.mdb is open", r"D:\path-5\path-6 is open"),
+            (r"D:\Big client fails in store.exe", r"D:\path-7 client fails in store.exe"),
             ("version 6.0.6617.47", "version 6.0.6617.47"),
             ("3 km/h and/or 1/2", "3 km/h and/or 1/2"),
         ] {

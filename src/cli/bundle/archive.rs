@@ -12,8 +12,10 @@ use unfreed::report::text::units::bytes;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
+use super::super::aside::Aside;
 use super::super::fail::{Failure, Told};
-use super::super::output::{Aside, Io, shown};
+use super::super::output::{Io, shown};
+use super::super::progress::Progress;
 use super::{Wanted, doing};
 
 /// Size and SHA-256.
@@ -86,11 +88,12 @@ pub fn archive(
         // A trace is compressed already.
         let stored = part.name == TRACE;
         let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        archive.start_file(part.name, options.compression_method(method)).told(doing)?;
+        archive.start_file(part.name.as_str(), options.compression_method(method)).told(doing)?;
         match bytes {
             Bytes::Memory(bytes) => archive.write_all(&bytes).told(doing)?,
             Bytes::File(mut file) => {
                 file.rewind().told(doing)?;
+                let mut file = Progress::new(file, "Packing", Some(part.size));
                 io::copy(&mut file, &mut archive).map(drop).told(doing)?;
             }
         }

@@ -35,6 +35,8 @@ pub struct Made {
     pub version: String,
     /// The command that makes it again.
     pub command: String,
+    /// The command that writes a case bundle of the same; `None` for a report that is in one.
+    pub case: Option<String>,
 }
 
 /// Renders a report.
@@ -54,7 +56,7 @@ pub fn render(report: &Report, flame: &Flame, made: &Made) -> String {
             }
             body {
                 header {
-                    (answers::section(report, &groups))
+                    (answers::section(report, &groups, made))
                     (contents(report, flame))
                 }
                 main {
