@@ -61,3 +61,24 @@ fn bar(doing: &'static str, size: Option<u64>) -> ProgressBar {
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style.progress_chars("=> ")).with_message(doing)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_bar_comes_only_to_who_waits_and_knows_how_far_it_is() {
+        let mut soon = Progress::new([1; 100].as_slice(), "Reading", Some(100));
+        soon.read_exact(&mut [0; 40]).unwrap();
+        assert!(soon.bar.is_none() || soon.began.elapsed() > PATIENCE);
+        for size in [Some(100), None] {
+            let mut late = Progress::new([1; 100].as_slice(), "Reading", size);
+            late.began = late.began.checked_sub(2 * PATIENCE).unwrap();
+            late.read_exact(&mut [0; 40]).unwrap();
+            let bar = late.bar.as_ref().unwrap();
+            assert_eq!((bar.position(), bar.length()), (40, size));
+        }
+    }
+}
