@@ -37,7 +37,11 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
             continue;
         }
         let (name, pid) = (&target.name, target.pid);
-        let process = format!("{name} (process {pid})");
+        // Some evidence has no number for a process.
+        let process = match pid {
+            0 => name.clone(),
+            pid => format!("{name} (process {pid})"),
+        };
         let typed = typed(name);
         let image = ledger.images().get(at);
         let measured = image.and_then(|image| image.metrics().map(|(_, all)| all.len()).max());

@@ -213,12 +213,19 @@ impl Redactor {
         fact.value = fact.value.as_deref().map(|value| self.text(value));
     }
 
+    /// Learns the name of a recording, by which texts call it.
+    pub fn learn_recording(&mut self, path: &str) {
+        self.learn_text(path);
+        let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+        self.words.entry(name.to_lowercase()).or_insert(Kind::Directory);
+    }
+
     /// The path of a recording, absolute or not.
     pub fn recording(&mut self, path: &str) -> String {
         self.path(path, false)
     }
 
-    /// How many names of each kind were replaced.
+    /// How many names of each kind were replaced, by the kinds' names.
     pub fn removed(&self) -> BTreeMap<String, u64> {
         self.counts.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
     }

@@ -14,6 +14,7 @@ use unfreed::bundle::{Manifest, Redactor, fixes, missing, modules};
 use unfreed::read::bundle::{FORMAT, TRACE};
 use unfreed::report::html::Made;
 use unfreed::report::text::page::words;
+use unfreed::report::text::units::counted;
 
 use super::conclusion::Analyst;
 use super::diff::{Side, held_against};
@@ -179,8 +180,10 @@ fn key(wanted: &Wanted<'_>, redactor: &Redactor, io: &Io) -> Result<(), Failure>
     deliver(text.as_bytes(), Some(&path))?;
     if !wanted.quiet {
         let removed = redactor.removed();
-        let removed: Vec<String> =
-            removed.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let removed: Vec<String> = removed
+            .iter()
+            .map(|(kind, count)| counted(*count, kind, &format!("{kind}s")))
+            .collect();
         io.tell(&[
             words(format!("Replaced: {}. Keep the key to yourself: ", removed.join(", "))),
             shown(&path),

@@ -69,7 +69,7 @@ impl Spooled {
                 redactor.learn(&event(Time(0), what.clone()));
             }
             for path in paths {
-                redactor.learn_text(&path.display().to_string());
+                redactor.learn_recording(&path.display().to_string());
             }
         }
         Ok(Spooled { file, header, side, suspects, names })
