@@ -2,6 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
+#[path = "html/browser.rs"]
+#[allow(dead_code, reason = "it looks at reports elsewhere")]
+mod browser;
+mod evidence;
+#[path = "export/readers.rs"]
+mod readers;
 mod support;
 mod synth;
 
@@ -10,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use readers::{read_pprof, speedscope};
 use serde_json::Value;
 use synth::Synth;
 
@@ -156,28 +163,6 @@ fn without_a_file_it_goes_to_stdout() {
     assert_eq!(failed.status.code(), Some(2));
 }
 
-/// What npm's `pprof-format` reads in a profile; `None` where it cannot be had, told loudly.
-fn read_pprof(profile: &Path) -> Option<Value> {
-    let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
-    fs::create_dir_all(&scripts).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
-    for file in ["package.json", "package-lock.json", "pprof.mjs"] {
-        fs::copy(from.join(file), scripts.join(file)).unwrap();
-    }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(&scripts)
-        .output();
-    if !installed.as_ref().is_ok_and(|output| output.status.success()) {
-        support::skip::announce(&format!("npm: {installed:?}"), file!(), line!());
-        return None;
-    }
-    let node = Command::new("node").arg("pprof.mjs").arg(profile).current_dir(&scripts).output();
-    let output = node.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
 /// Two processes with a leak each, and one that frees.
 fn mixed() -> Vec<u8> {
     let mut story = Synth::windows();
@@ -313,4 +298,44 @@ fn pythons_csv_module_reads_the_table() {
         let number: f64 = row[column].as_str().unwrap().parse().unwrap();
         assert_eq!(number, suspect[field].as_f64().unwrap(), "{column}");
     }
+}
+
+#[test]
+fn speedscope_imports_both_forms_with_the_same_sum() {
+    let (_home, trace) = written("mixed.unfreed", mixed());
+    let live = &analyze(&trace)["totals"]["live_bytes"];
+    for (form, leaks) in [("pprof", "malloc"), ("collapsed", "malloc [msvcrt.dll]")] {
+        let Some(imported) = speedscope(&export_as(form, &trace, &[])) else { return };
+        let profiles = imported.as_array().unwrap();
+        assert_eq!(profiles.len(), 1, "{form}: {imported:#}");
+        let sums = (&profiles[0]["sum"], &profiles[0]["inner"][leaks]);
+        assert_eq!(sums, (live, live), "{form}: {imported:#}");
+    }
+}
+
+#[test]
+fn what_only_snapshots_list_is_exported_as_what_lives() {
+    let home = tempfile::tempdir().unwrap();
+    let case = evidence::kb896064("6.0.6603.1");
+    let form = evidence::leakdiag::Form { symbols: true, split: true };
+    let log = home.path().join("one.xml");
+    fs::write(&log, evidence::leakdiag::log(&case, 1, form)).unwrap();
+    let blocks: u32 = case.stacks.iter().map(|stack| stack.blocks[1]).sum();
+    let bytes: u32 = case.stacks.iter().map(|stack| stack.blocks[1] * stack.size).sum();
+    let collapsed = fs::read_to_string(export_as("collapsed", &log, &[])).unwrap();
+    let sums = collapsed.lines().map(|line| line.rsplit_once(' ').unwrap().1);
+    assert_eq!(sums.map(|bytes| bytes.parse::<u32>().unwrap()).sum::<u32>(), bytes);
+    let rows = read_csv(&export_as("csv", &log, &[]));
+    let live = rows.iter().map(|row| row["live_blocks"].as_str().unwrap().parse::<u32>().unwrap());
+    assert_eq!(live.sum::<u32>(), blocks, "{rows:#?}");
+    assert!(rows.iter().all(|row| row["allocations"] == ""), "nobody counted them: {rows:#?}");
+    for (form, says) in [("pprof", "are 0"), ("heaptrack", "the file lacks them")] {
+        let out = home.path().join(form);
+        let output = unfreed(&["export", plain(&log), "--as", form, "-o", plain(&out)]);
+        let said = String::from_utf8_lossy(&output.stderr).replace('\n', " ");
+        assert!(output.status.success() && said.contains(says), "{form}: {said}");
+    }
+    let Some(profile) = read_pprof(&home.path().join("pprof")) else { return };
+    let samples = profile["samples"].as_array().unwrap().iter();
+    assert_eq!(samples.map(|s| s["values"][3].as_u64().unwrap()).sum::<u64>(), u64::from(bytes));
 }

@@ -28,7 +28,9 @@ fn typed(name: &str) -> &str {
 /// Everything missing.
 pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
     let windows = ledger.modules().iter().any(|(_, module)| {
-        module.pe.is_some() || module.pdb.is_some() || module.path.contains('\\')
+        let file = module.name.to_ascii_lowercase();
+        let file = file.ends_with(".dll") || file.ends_with(".exe");
+        file || module.pe.is_some() || module.pdb.is_some() || module.path.contains('\\')
     });
     let mut all = Vec::new();
     let mut add = |what: String, command: String| all.push(Missing { what, command });

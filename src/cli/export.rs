@@ -117,6 +117,14 @@ fn tell(args: &Args, exported: &Exported, faults: usize, io: &Io) {
         };
         warn(format!("The process was sampled: {sample}"));
     }
+    if exported.listed {
+        let what = match args.form {
+            Form::Heaptrack => "the file lacks them, and pprof, collapsed and csv have them.",
+            Form::Csv => "their allocations are empty.",
+            Form::Pprof | Form::Collapsed => "their allocations are 0.",
+        };
+        warn(format!("Of some blocks only snapshots tell, that they lived: {what}"));
+    }
     if args.quiet {
         return;
     }

@@ -23,7 +23,7 @@ pub fn collapsed(
     let (sites, exported) = chosen(ledger, pid)?;
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for (_, site, image) in sites {
-        let bytes = Sums::of(site).live_bytes;
+        let bytes = Sums::of(ledger, site).live_bytes;
         if bytes == 0 {
             continue;
         }

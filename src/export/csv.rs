@@ -8,7 +8,7 @@ use std::io::Write;
 
 use super::sums::{Sums, chosen, process};
 use super::{ExportError, Exported};
-use crate::ledger::{Ledger, SiteId};
+use crate::ledger::{Ledger, Site, SiteId};
 use crate::names::Namer;
 use crate::report::blamed::survivors;
 use crate::report::modules::version;
@@ -30,7 +30,7 @@ pub fn csv(
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
     let (mut sites, exported) = chosen(ledger, pid)?;
-    sites.sort_by_key(|(id, site, _)| (std::cmp::Reverse(Sums::of(site).live_bytes), *id));
+    sites.sort_by_key(|(id, site, _)| (std::cmp::Reverse(Sums::of(ledger, site).live_bytes), *id));
     let judged: BTreeMap<SiteId, &Judged> =
         assessment.sites.iter().map(|judged| (judged.site, judged)).collect();
     let named =
@@ -40,14 +40,14 @@ pub fn csv(
         let blamed = named.get(&(site.process, site.stack)).and_then(|survivor| survivor.blamed());
         let identity = blamed.and_then(|step| step.module);
         let (name, pid) = process(image);
-        let sums = Sums::of(site);
+        let sums = Sums::of(ledger, site);
         let place = [
             cell(name).into_owned(),
             pid.to_string(),
             cell(identity.map_or("", |identity| identity.name.as_str())).into_owned(),
             cell(&identity.and_then(version).unwrap_or_default()).into_owned(),
             cell(&blamed.map(|step| step.label()).unwrap_or_default()).into_owned(),
-            sums.allocations.to_string(),
+            known(site, sums.allocations),
             sums.live_blocks.to_string(),
             sums.live_bytes.to_string(),
         ]
@@ -64,6 +64,14 @@ pub fn csv(
     }
     out.flush()?;
     Ok(exported)
+}
+
+/// How often a site allocated; empty where only snapshots tell of it.
+fn known(site: &Site, allocations: u64) -> String {
+    match allocations == 0 && !site.snapshots.points().is_empty() {
+        true => String::new(),
+        false => allocations.to_string(),
+    }
 }
 
 /// A text as a cell: no formula, in quotes where it holds what would end it.

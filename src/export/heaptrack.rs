@@ -80,6 +80,7 @@ impl<'a> Exporter<'a> {
             What::Process(process) => {
                 self.processes.insert(event.process, process.as_ref().clone());
             }
+            What::Snapshot(_) => self.exported.listed = true,
             What::Loss(loss) => self.exported.lost = self.exported.lost.saturating_add(loss.count),
             _ => {}
         }

@@ -36,6 +36,8 @@ pub struct Exported {
     pub lost: u64,
     /// Whether a process was sampled.
     pub sampled: bool,
+    /// Whether of some blocks only snapshots tell: that they lived, and not that they were allocated.
+    pub listed: bool,
 }
 
 /// A place for what must wait until all is known, as a temporary file is.

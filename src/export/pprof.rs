@@ -58,7 +58,7 @@ pub fn pprof(
         message = message.message(profile::SAMPLE_TYPE, value_type);
     }
     for (_, site, image) in sites {
-        let sums = Sums::of(site);
+        let sums = Sums::of(ledger, site);
         let values = [sums.allocations, sums.allocated_bytes, sums.live_blocks, sums.live_bytes];
         let locations: Vec<u64> = ledger
             .stacks()

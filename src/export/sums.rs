@@ -2,9 +2,11 @@
 
 use super::{ExportError, Exported};
 use crate::ledger::{Estimate, Image, Ledger, Site, SiteId};
+use crate::report::listed;
 use crate::report::uncertain::whole;
 
-/// What was counted at a site, or estimated where its process was sampled.
+/// What was counted at a site, or estimated where its process was sampled. Of a site that only snapshots list, what lives is that of
+/// the last one, and nobody knows how often it allocated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sums {
     pub allocations: u64,
@@ -14,7 +16,8 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn of(site: &Site) -> Self {
+    pub(super) fn of(ledger: &Ledger, site: &Site) -> Self {
+        let (listed_blocks, listed_bytes) = listed(ledger, site);
         let estimated = |estimate: Estimate| site.estimates().map(|_| estimate);
         let allocations = whole(site.allocations, estimated(site.estimated_allocations()));
         // No estimate of the bytes is kept; the recorded blocks have the mean size of all.
@@ -26,8 +29,10 @@ impl Sums {
         Sums {
             allocations,
             allocated_bytes,
-            live_blocks: whole(site.live_blocks, estimated(site.estimated_live_blocks())),
-            live_bytes: whole(site.live_bytes, estimated(site.estimated_live_bytes())),
+            live_blocks: whole(site.live_blocks, estimated(site.estimated_live_blocks()))
+                .max(listed_blocks),
+            live_bytes: whole(site.live_bytes, estimated(site.estimated_live_bytes()))
+                .max(listed_bytes),
         }
     }
 }
@@ -59,10 +64,11 @@ pub(super) fn chosen(
         if pid.is_some_and(|pid| of(image) != pid) {
             continue;
         }
-        let sums = Sums::of(site);
+        let sums = Sums::of(ledger, site);
         exported.allocations = exported.allocations.saturating_add(sums.allocations);
         exported.live_blocks = exported.live_blocks.saturating_add(sums.live_blocks);
         exported.live_bytes = exported.live_bytes.saturating_add(sums.live_bytes);
+        exported.listed |= site.allocations == 0 && !site.snapshots.points().is_empty();
         exported.sampled |= site.estimates().is_some();
         sites.push((id, site, image));
     }

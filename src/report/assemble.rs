@@ -239,7 +239,7 @@ impl<'a> Assembler<'a> {
 }
 
 /// Blocks and bytes of a site in its process's last snapshot; none where they were told one by one.
-fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
+pub(crate) fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
     let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
     let last = taken.last().map(|(number, _)| *number);
     let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);

@@ -24,6 +24,7 @@ mod time_of_day;
 pub mod uncertain;
 mod witness;
 
+pub(crate) use assemble::listed;
 pub use assemble::{Matcher, Material, assemble};
 pub use crash::{CrashMatcher, crashes};
 pub use ran::{Ran, ran};

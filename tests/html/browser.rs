@@ -16,8 +16,7 @@ pub struct Browser {
 impl Browser {
     /// Looks for a browser and for node with its packages; says loudly what is not there.
     pub fn find() -> Option<Browser> {
-        let found = PLACES.into_iter().find(|place| Path::new(place).exists());
-        let Some(executable) = found else { return absent("no Chromium") };
+        let executable = executable()?;
         let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
         std::fs::create_dir_all(&scripts).unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
@@ -60,6 +59,15 @@ impl Browser {
             }
         }
     }
+}
+
+/// Where a browser is; says loudly where there is none.
+pub fn executable() -> Option<&'static str> {
+    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+    if found.is_none() {
+        absent("no Chromium");
+    }
+    found
 }
 
 fn absent(why: &str) -> Option<Browser> {
