@@ -121,6 +121,7 @@ fn method(report: &Report, made: &Made) -> Markup {
             (format!("{:.2}", report.min_confidence)) " on."
         }
         p { "Made by unfreed " (made.version) ". The same again:" }
-        pre { code { (safe::escape(&made.command)) } }
+        // A long command is scrolled, with keys too.
+        pre tabindex="0" role="region" aria-label="The command" { code { (safe::escape(&made.command)) } }
     }
 }
