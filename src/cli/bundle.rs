@@ -6,7 +6,7 @@ mod archive;
 mod spooled;
 
 use std::fs::File;
-use std::io::Seek;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 use unfreed::bundle::manifest::{Input, SCHEMA};
@@ -21,6 +21,7 @@ use super::diff::{Side, held_against};
 use super::doctor;
 use super::fail::{Failure, Told};
 use super::output::{Io, deliver, shown};
+use super::progress::Progress;
 use super::report::{Kind, render};
 use archive::{Bytes, Content, archive, sum};
 use spooled::Spooled;
@@ -143,7 +144,11 @@ fn inputs(
     let mut inputs = Vec::new();
     for (at, path) in wanted.files.iter().enumerate() {
         let file = path.is_file().then(|| File::open(path)).transpose().told(doing)?;
-        let sum = file.map(|mut file| sum(&mut file)).transpose().told(doing)?;
+        let summed = |file: File| {
+            let size = file.metadata().ok().map(|data| data.len());
+            sum(&mut Progress::new(file, "Summing", size), &mut io::sink())
+        };
+        let sum = file.map(summed).transpose().told(doing)?;
         let started = match side.recording.parts.get(at) {
             Some(part) => part.started_unix_ns,
             None => Some(header.started_unix_ns).filter(|started| *started > 0),

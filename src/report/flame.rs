@@ -47,8 +47,12 @@ pub fn flame(
     let stacks = shown.iter().filter_map(|site| {
         let survivor = survivors.get(&(site.process, site.stack))?;
         let process = ledger.image(site.process).and_then(|image| image.process.as_ref());
-        let root =
-            process.map_or_else(|| "process".to_owned(), |p| format!("{} ({})", p.name, p.pid));
+        let root = match process {
+            None => "process".to_owned(),
+            // Some evidence has no number for it.
+            Some(process) if process.pid == 0 => process.name.clone(),
+            Some(process) => format!("{} ({})", process.name, process.pid),
+        };
         let frames = survivor.steps.iter().rev().map(frame);
         Some(Weighed { frames: std::iter::once(root).chain(frames).collect(), bytes: live(site) })
     });

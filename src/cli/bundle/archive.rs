@@ -18,8 +18,8 @@ use super::super::output::{Io, shown};
 use super::super::progress::Progress;
 use super::{Wanted, doing};
 
-/// Size and SHA-256.
-pub fn sum(bytes: &mut dyn Read) -> io::Result<(u64, String)> {
+/// Size and SHA-256 of what is copied.
+pub fn sum(bytes: &mut dyn Read, to: &mut dyn Write) -> io::Result<(u64, String)> {
     let mut sum = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     let mut size = 0;
@@ -28,6 +28,7 @@ pub fn sum(bytes: &mut dyn Read) -> io::Result<(u64, String)> {
             0 => return Ok((size, hexadecimal(&sum.finalize()))),
             read => {
                 sum.update(&buffer[..read]);
+                to.write_all(&buffer[..read])?;
                 size += read as u64;
             }
         }
@@ -58,8 +59,8 @@ impl Content {
     /// Any bytes.
     pub fn of(name: &str, mut bytes: Bytes) -> Result<Self, Failure> {
         let (size, sha256) = match &mut bytes {
-            Bytes::Memory(bytes) => sum(&mut bytes.as_slice()),
-            Bytes::File(file) => file.rewind().and_then(|()| sum(file)),
+            Bytes::Memory(bytes) => sum(&mut bytes.as_slice(), &mut io::sink()),
+            Bytes::File(file) => file.rewind().and_then(|()| sum(file, &mut io::sink())),
         }
         .told(doing)?;
         Ok(Content { part: Part { name: name.to_owned(), size, sha256 }, bytes })
@@ -94,7 +95,14 @@ pub fn archive(
             Bytes::File(mut file) => {
                 file.rewind().told(doing)?;
                 let mut file = Progress::new(file, "Packing", Some(part.size));
-                io::copy(&mut file, &mut archive).map(drop).told(doing)?;
+                if sum(&mut file, &mut archive).told(doing)? != (part.size, part.sha256) {
+                    return Err(Failure::new(format!(
+                        "{}: {} changed meanwhile",
+                        doing(),
+                        part.name
+                    ))
+                    .advise("wait until nobody writes to the recording any more"));
+                }
             }
         }
     }

@@ -27,8 +27,7 @@ pub(super) fn section(report: &Report, groups: &[Group<'_>], made: &Made) -> Mar
         dl.answers {
             (answer("Is it a leak?", &leak(report)))
             @if let Some(group) = groups.first() {
-                (answer("Whose?", &format!("{}, function {}, process {} ({})", module(group), group.lead.function,
-                    group.lead.process, group.lead.pid)))
+                (answer("Whose?", &format!("{}, function {}, process {}", module(group), group.lead.function, process(group))))
                 (answer("In which version?", group.lead.module.version.as_deref()
                     .unwrap_or("unknown: the recording does not have it")))
                 (answer("Is there a fix?", &fix(best_fix(group))))
@@ -71,6 +70,14 @@ fn leak(report: &Report) -> String {
     }
 }
 
+/// With its number, which some evidence has not.
+fn process(group: &Group<'_>) -> String {
+    match group.lead.pid {
+        0 => group.lead.process.clone(),
+        pid => format!("{} ({pid})", group.lead.process),
+    }
+}
+
 fn module(group: &Group<'_>) -> String {
     let module = &group.lead.module;
     if module.path.is_empty() {
@@ -96,7 +103,14 @@ fn takes(fix: &Match) -> Markup {
     let lists = [&remedy.prerequisites, &remedy.steps, &remedy.settings];
     let mut parts: Vec<&str> = lists.into_iter().flatten().map(String::as_str).collect();
     parts.extend(remedy.restart.as_deref());
-    html! { @if !parts.is_empty() { (answer("What does applying it take?", &parts.join(" "))) } }
+    html! {
+        @if !parts.is_empty() {
+            div {
+                dt { "What does applying it take?" }
+                dd { ul { @for part in &parts { li { (safe::escape(part)) } } } }
+            }
+        }
+    }
 }
 
 /// What goes to support.
