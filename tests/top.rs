@@ -122,6 +122,14 @@ fn a_leaking_program_from_its_first_message_to_its_report() {
     assert!(suspects.contains("keep_message"), "{suspects}");
     terminal.keys(&["Enter"]);
     terminal.shows("Suspect 1 of 1");
+    // What was copied is where the terminal keeps it.
+    terminal.ask(&["set-option", "-s", "set-clipboard", "on"]);
+    terminal.keys(&["y"]);
+    terminal.shows("The stack was sent");
+    terminal.until("copied stack", |_| {
+        let copied = terminal.ask(&["show-buffer"]).stdout;
+        String::from_utf8_lossy(&copied).contains("keep_message [leaks]")
+    });
     terminal.keys(&["m"]);
     terminal.keys(&["-l", "100 messages"]);
     terminal.shows("100 messages_");
@@ -195,6 +203,23 @@ fn a_signal_gives_the_terminal_back() {
         after.contains("exit=1") && after.contains(" icanon") && !after.contains("-icanon"),
         "{after}"
     );
+}
+
+#[test]
+fn a_program_that_is_let_run_is_told_of_signals_until_it_ends() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(tmux, &format!("top -o t.trace -- {} 100000", leaks.display()));
+    terminal.shows("2 Suspects (1)");
+    terminal.keys(&["q"]);
+    terminal.shows("The program still runs.");
+    terminal.keys(&["l"]);
+    let after = terminal.shows("Recorded t.trace");
+    assert!(!after.contains("exit="), "{after}");
+    assert_eq!(functions(&analyzed(&terminal.path("t.trace"))), ["keep_message"]);
+    let kill = Command::new("kill").arg("-TERM").arg(terminal.unfreed()).status().unwrap();
+    assert!(kill.success());
+    terminal.shows("exit=1");
 }
 
 #[test]
