@@ -196,9 +196,13 @@ impl Shown {
         let (commands, commanded) = mpsc::channel();
         let (inputs, input) = mpsc::channel();
         let folding = Folding::new(analyst, header, inputs.clone());
+        let ends = EndsScreen(flow.clone());
         let folding = thread::Builder::new()
             .name("fold".to_owned())
-            .spawn(move || folding.run(&fed, &commanded))
+            .spawn(move || {
+                let _guard = ends;
+                folding.run(&fed, &commanded)
+            })
             .told(doing)?;
         let screen = Screen { setting, flow, stop, commands, inputs, input };
         let screen = thread::Builder::new()
@@ -216,5 +220,16 @@ impl Shown {
         let broke = |_| Failure::new("the dashboard broke: this is a fault of unfreed");
         screen.join().map_err(broke)?;
         folding.join().map_err(broke)
+    }
+}
+
+/// A panic of the thread that holds it ends the screen: nobody would feed that any more.
+struct EndsScreen(Arc<Flow>);
+
+impl Drop for EndsScreen {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.leave();
+        }
     }
 }
