@@ -301,6 +301,11 @@ pub struct Frame {
 impl Frame {
     /// What is set in the offset of a frame of [`Trust::Named`], so that a [`What::Name`] shows whether it names an address.
     pub const NAMED: u64 = 1 << 63;
+
+    /// Whether all that is known is an address and the name of the module that it lies in, but not where that begins.
+    pub fn is_address_alone(&self) -> bool {
+        self.trust == Trust::Named && self.offset & Self::NAMED == 0
+    }
 }
 
 /// How a frame was found, best first.
@@ -323,7 +328,7 @@ pub enum Trust {
     Code = 4,
     /// The recorded source gives its function by name and no address. The offset is [`Frame::NAMED`] and a number
     /// that only tells one such frame of a module from another; its names are those that a [`What::Name`] gives for
-    /// it, best before the frame.
+    /// it, best before the frame. Without [`Frame::NAMED`] it is a plain address in a module whose base is not known.
     Named = 5,
 }
 
@@ -374,7 +379,7 @@ pub enum Exit {
     Unknown,
     /// It was replaced by another image (exec).
     Replaced,
-    /// It still ran when tracing ended.
+    /// It still ran when tracing ended, or when it was looked at last; not known to have ended.
     StillRunning,
 }
 

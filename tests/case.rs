@@ -6,6 +6,7 @@ use unfreed::ledger::Ledger;
 use unfreed::read::case::{Case, FILE_TIME, Part, PartSeen, Placed};
 use unfreed::read::trace::{Clock, Header};
 use unfreed::read::{About, Fault, Offset, ReadError, Source};
+use unfreed::verdict::{Verdict, judge};
 use unfreed_symbols::ModuleIdentity;
 
 const SECOND: u64 = 1_000_000_000;
@@ -72,6 +73,13 @@ impl Recording {
             ModuleIdentity { name: name.to_owned(), file_version, ..ModuleIdentity::default() };
         let (base, size) = (Address(0x1000_0000), Bytes(0x10000));
         self.say(0, 0, What::Module(Box::new(Module { id: ModuleId(id), identity, base, size })))
+    }
+
+    /// A module of which only the name is known.
+    fn module_somewhere(self, id: u32, name: &str) -> Self {
+        let identity = ModuleIdentity { name: name.to_owned(), ..ModuleIdentity::default() };
+        let (id, base, size) = (ModuleId(id), Address(0), Bytes(0));
+        self.say(0, 0, What::Module(Box::new(Module { id, identity, base, size })))
     }
 
     fn frame(self, caller: StackId, module: u32, offset: u64, trust: Trust) -> Self {
@@ -299,4 +307,148 @@ fn faults_and_notes_say_whose_they_are() {
     assert_eq!(faults, [Fault { offset: Offset(7), what: "one.txt: torn".into(), count: 2 }]);
     let ledger = folded(&events);
     assert_eq!(ledger.facts().map(|fact| &*fact.subject).collect::<Vec<_>>(), ["one.txt: numbers"]);
+}
+
+#[test]
+fn what_one_process_s_snapshots_list_is_not_held_against_another_s() {
+    let log = |name: &str, hours: i64, process: &str, blocks: u64| {
+        Recording::new(name, "umdh", THEN + hours * 3600 * SECOND as i64, FILE_TIME)
+            .process(0, 0, process)
+            .module(0, "a.dll", None)
+            .frame(StackId::COMPLETE, 0, 0x2345, Trust::Recorded)
+            .snapshot(0, 0, 4, blocks)
+            .ends(0, 0, Exit::StillRunning)
+    };
+    let (events, ..) = read(vec![
+        log("a", 0, "store.exe", 1000),
+        log("b", 1, "inetinfo.exe", 5000),
+        log("c", 2, "store.exe", 4000),
+        log("d", 3, "inetinfo.exe", 5000),
+    ]);
+    let ledger = folded(&events);
+    let taken: Vec<usize> = ledger.images().iter().map(|image| image.snapshots().len()).collect();
+    assert_eq!(taken, [2, 2]);
+    let verdicts: Vec<Verdict> = judge(&ledger).sites.iter().map(|site| site.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Growth, Verdict::Steady]);
+}
+
+#[test]
+fn a_difference_is_not_compared_with_the_snapshots_it_was_made_of() {
+    let difference = Recording::new("difference.txt", "umdh", THEN + 9, FILE_TIME)
+        .process(0, 0, "inetinfo.exe")
+        .module(0, "cdoexm", None)
+        .frame(StackId::COMPLETE, 0, Frame::NAMED | 7, Trust::Named)
+        .snapshot(0, 0, 4, 5000)
+        .snapshot(0, 1, 4, 5010)
+        .ends(0, 0, Exit::StillRunning);
+    let (events, parts, ..) =
+        read(vec![umdh("first.txt", THEN, 100), umdh("second.txt", THEN + 5, 3100), difference]);
+    assert_eq!(parts.iter().map(|part| part.listed_twice).collect::<Vec<_>>(), [0, 0, 2]);
+    let ledger = folded(&events);
+    let judged = judge(&ledger);
+    let growing: Vec<_> =
+        judged.sites.iter().filter(|site| site.verdict == Verdict::Growth).collect();
+    assert_eq!(growing.len(), 1);
+    let gained = growing[0].evidence.iter().find(|of| of.fact == "gained").unwrap();
+    assert_eq!(gained.value, 3000.0);
+}
+
+#[test]
+fn snapshots_of_one_time_count_in_the_order_given_and_that_is_said() {
+    let facts = |recordings| {
+        let (events, ..) = read(recordings);
+        let ledger = folded(&events);
+        ledger.facts().map(|fact| fact.subject.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(facts(vec![umdh("b", THEN, 1), umdh("a", THEN, 2)]), ["b, a"]);
+    assert_eq!(facts(vec![umdh("b", 0, 1), umdh("a", 0, 2)]), ["b, a"]);
+    assert!(facts(vec![umdh("b", THEN, 1), umdh("a", THEN + 1, 2)]).is_empty());
+}
+
+#[test]
+fn a_name_that_two_processes_have_joins_nobody_whoever_is_told_first() {
+    let counters = || {
+        Recording::new("counters.csv", "counters", THEN + 7, "local")
+            .process(0, 10, "inetinfo")
+            .process(1, 20, "inetinfo")
+            .ends(60, 0, Exit::StillRunning)
+            .ends(60, 1, Exit::StillRunning)
+    };
+    for at in [0, 9] {
+        let (events, ..) = read(vec![umdh("log.txt", THEN + at, 100), counters()]);
+        let mut seen: Vec<u32> = pids(&folded(&events)).iter().map(|(pid, _)| *pid).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 10, 20]);
+    }
+    let two = vec![umdh("a", THEN, 1), umdh("b", THEN + 9, 2), counters()];
+    assert_eq!(pids(&folded(&read(two).0)).len(), 3, "logs without a number are still of one");
+}
+
+#[test]
+fn a_version_stays_with_the_process_that_has_it() {
+    let other = Recording::new("store.dmp", "minidump", THEN, "moment")
+        .process(0, 1300, "store.exe")
+        .module(0, "Cdoexm.dll", Some("6.5.7226.0"))
+        .ends(0, 0, Exit::StillRunning);
+    let (events, ..) = read(vec![other, umdh("log.txt", THEN + 9, 100)]);
+    let ledger = folded(&events);
+    let versions: Vec<_> = ledger
+        .modules()
+        .iter()
+        .filter(|(_, module)| module.name == "Cdoexm.dll")
+        .map(|(_, module)| module.file_version.clone())
+        .collect();
+    assert_eq!(versions, [Some("6.5.7226.0".to_owned()), None]);
+}
+
+#[test]
+fn an_address_in_a_module_is_a_place_in_it_where_another_file_knows_its_base() {
+    let log = |name: &str, address: u64| {
+        Recording::new(name, "leakdiag", THEN, FILE_TIME)
+            .process(0, 0, "inetinfo.exe")
+            .module_somewhere(7, "Cdoexm.dll")
+            .frame(StackId::COMPLETE, 7, address, Trust::Named)
+            .snapshot(0, 0, 4, 10)
+    };
+    let list = || {
+        Recording::new("lmv.txt", "debugger", 0, "").process(0, 0, "inetinfo.exe").module(
+            0,
+            "cdoexm",
+            Some("6.0.6603.1"),
+        )
+    };
+    let frames = |recordings| -> Vec<(u64, Trust)> {
+        let (events, ..) = read(recordings);
+        let ledger = folded(&events);
+        let sites = ledger.sites().map(|(_, site)| site.stack);
+        sites.flat_map(|stack| ledger.stacks().frames(stack)).map(|f| (f.offset, f.trust)).collect()
+    };
+    // The list comes last, and is as good for what stands before it.
+    let placed = frames(vec![log("a", 0x1000_1234), log("b", 0x1000_1234), list()]);
+    assert_eq!(placed, [(0x1234, Trust::Recorded)], "one stack in both logs");
+    let outside = frames(vec![log("a", 0x2000_1234), list()]);
+    assert_eq!(outside, [(0x2000_1234, Trust::Named)]);
+    let unknown = frames(vec![log("a", 0x1000_1234), log("b", 0x1000_1234)]);
+    assert_eq!(unknown, [(0x1000_1234, Trust::Named)], "one stack in both logs");
+}
+
+#[test]
+fn logs_that_name_no_process_are_of_the_one_that_is_known_by_no_pid() {
+    let log = |name: &str| {
+        Recording::new(name, "leakdiag", THEN, FILE_TIME).process(0, 0, "").module(
+            0,
+            "Cdoexm.dll",
+            None,
+        )
+    };
+    let named = |name: &str, pid| Recording::new(name, "debugger", 0, "").process(0, pid, name);
+    let seen = |recordings| pids(&folded(&read(recordings).0));
+    let of = |pid, name: &str| (pid, name.to_owned());
+    let one = seen(vec![log("a"), log("b"), named("store.exe", 0)]);
+    assert_eq!(one, [of(0, "store.exe")]);
+    assert_eq!(seen(vec![named("store.exe", 0), log("a")]), [of(0, "store.exe")]);
+    let known_by_pid = seen(vec![log("a"), named("store.exe", 12)]);
+    assert_eq!(known_by_pid, [of(0, ""), of(12, "store.exe")]);
+    let two = seen(vec![named("store.exe", 0), named("emsmta.exe", 0), log("a")]);
+    assert_eq!(two.len(), 3, "it may be either's");
 }

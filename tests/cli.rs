@@ -452,6 +452,82 @@ fn a_published_fix_is_matched() {
     assert!(told.out.starts_with("Cdoexm.dll+0x"), "{}", told.out);
 }
 
+/// An own catalogue in the configuration directory overrides and extends, and is shown as nobody's but the user's.
+#[test]
+fn an_own_catalogue_is_taken_in_and_said_to_be_ones_own() {
+    let bench = Bench::new();
+    let own = bench.directory.path().join("config/unfreed/fixes");
+    fs::create_dir_all(&own).unwrap();
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixes/KB896064.toml")).unwrap();
+    fs::write(
+        own.join("MINE.toml"),
+        text.replace("KB896064", "MINE").replace("6.0.6617.63", "6.0.9999.1"),
+    )
+    .unwrap();
+    let run = |config: &str, arguments: &[&str]| -> Told {
+        let mut command = bench.command(arguments);
+        command.env("XDG_CONFIG_HOME", config).output().unwrap().into()
+    };
+    let config = bench.directory.path().join("config");
+    let config = config.to_str().unwrap();
+    let listed = run(config, &["fixes", "list"]);
+    assert!(
+        listed.out.contains("MINE") && listed.out.contains("(your catalogue)"),
+        "{}",
+        listed.out
+    );
+    let shown = run(config, &["fixes", "show", "MINE", "--json"]);
+    let json: Value = serde_json::from_str(&shown.out).unwrap();
+    assert!(
+        json["fixes"][0]["origin"].as_str().unwrap().contains("not checked by unfreed"),
+        "{json}"
+    );
+    // A relative path counts for nothing.
+    let relative = run("config", &["fixes", "list"]);
+    assert!(!relative.out.contains("MINE"), "{}", relative.out);
+    let mut t = Synth::windows();
+    let program = t.process("mailboxes.exe");
+    t.module(program, windows_module("Cdoexm.dll", "6.0.6617.63"));
+    let stack = ["ntdll.dll!RtlAllocateHeap", "Cdoexm.dll+0x1234", "mailboxes.exe+0x10"];
+    t.leak(program, &stack, 260, 2000, 0.0..60.0);
+    bench.file("cdo.unfreed", &t.build());
+    let told = run(config, &["analyze", "cdo.unfreed"]);
+    assert!(told.out.contains("MINE applies"), "{}", told.out);
+    let said = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("not signed your own catalogue, not checked by unfreed"), "{said}");
+    fs::write(own.join("WRONG.toml"), "id = 1").unwrap();
+    let wrong = run(config, &["fixes", "list"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("WRONG.toml"), "{}", wrong.err);
+}
+
+#[test]
+fn a_changelog_that_is_given_is_read() {
+    let bench = Bench::new();
+    let mut t = Synth::linux();
+    let broker = t.process("mosquitto");
+    let stack = [
+        "libc.so.6!malloc",
+        "mosquitto!packet__read_string",
+        "mosquitto!handle__publish",
+        "mosquitto!main",
+    ];
+    t.leak(broker, &stack, 32, 2000, 0.0..60.0);
+    bench.file("broker.unfreed", &t.build());
+    bench.file("changelog", b"mosquitto (2.0.11-9) unstable; urgency=low\n\n  * 5f57de21\n");
+    let given = bench.run(&["fixes", "match", "broker.unfreed", "--changelog", "changelog"]);
+    assert_eq!(given.code, Some(1), "{given:?}");
+    bench.file("other", b"no changelog");
+    for (argument, says) in
+        [("other", "other is no package's changelog"), ("absent", "absent cannot be read")]
+    {
+        let told = bench.run(&["analyze", "broker.unfreed", "--changelog", argument]);
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(told.err.contains(says), "{}", told.err);
+    }
+}
+
 #[test]
 fn the_catalogue_can_be_looked_at() {
     let bench = Bench::new();
@@ -464,6 +540,18 @@ fn the_catalogue_can_be_looked_at() {
         assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
         assert!(told.out.contains(id), "{}", told.out);
     }
+    let article =
+        "DOCUMENT:Q265000  08-MAY-2002\nTITLE   :XCLN: Made up\n\nSYMPTOMS\n\nIt leaks.\n";
+    bench.file("q265000.txt", article.as_bytes());
+    let told = bench.run(&["fixes", "draft", "q265000.txt"]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.contains("id = \"Q265000\"\ntitle = \"Made up\""), "{}", told.out);
+    assert!(told.out.contains("# line 6: It leaks."), "{}", told.out);
+    fs::create_dir(bench.directory.path().join("drafts")).unwrap();
+    fs::write(bench.directory.path().join("drafts/Q265000.toml"), &told.out).unwrap();
+    let told = bench.run(&["fixes", "check", "drafts"]);
+    assert_eq!(told.code, Some(1), "a draft is no entry yet: {told:?}");
+    assert!(told.out.contains("`symptom` is empty"), "{}", told.out);
     bench.file("wrong.toml", b"id = 1");
     let told = bench.run(&["fixes", "check", "."]);
     assert_eq!(told.code, Some(1), "{told:?}");

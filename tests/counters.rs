@@ -251,3 +251,34 @@ proptest! {
         read(&bytes);
     }
 }
+
+#[test]
+fn many_columns_take_no_longer_than_their_bytes() {
+    const COLUMNS: usize = 40_000;
+    let path = |n| format!(r",\\H\.NET CLR Memory(a{n})\# Bytes in all Heaps");
+    let mut text = String::from("(PDH-CSV 4.0)");
+    (0..COLUMNS).for_each(|n| text.push_str(&path(n)));
+    for minute in 0..4 {
+        text.push_str(&format!("\n01/02/2024 10:0{minute}:00.000"));
+        text.push_str(&",5".repeat(COLUMNS));
+    }
+    let (events, _, _) = read(text.as_bytes());
+    let samples = events.iter().filter(|event| matches!(event.what, What::Sample(_)));
+    assert_eq!(samples.count(), 4 * COLUMNS);
+}
+
+#[test]
+fn growth_is_told_beside_other_files_that_show_none() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("counters.csv"), write(&server(), ROWS, RELOG)).unwrap();
+    let snapshot = "// Loaded modules:\n//     Base     Size Module\n//   400000    10000 mad.exe\n\
+                    C6 bytes + 1A at 56004C0 by BackTrace39\n\t00401000\n";
+    for name in ["first.txt", "second.txt"] {
+        fs::write(home.path().join(name), snapshot).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    command.current_dir(home.path()).args(["analyze", "first.txt", "second.txt", "counters.csv"]);
+    let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let said = told.split("\n\n").next().unwrap();
+    assert!(said.contains("Growth was seen, and no suspect: store"), "{told}");
+}

@@ -6,9 +6,13 @@
 mod damage;
 #[path = "etl_heap/end_to_end.rs"]
 mod end_to_end;
+#[path = "etl_heap/losses.rs"]
+mod losses;
 #[cfg(target_os = "linux")]
 #[path = "etl_heap/memory.rs"]
 mod memory;
+#[path = "etl_heap/mutations.rs"]
+mod mutations;
 mod synth_etl;
 
 use std::io::Cursor;

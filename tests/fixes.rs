@@ -5,10 +5,18 @@
 mod articles;
 #[path = "fixes/catalogue.rs"]
 mod catalogue;
+#[path = "fixes/changelogs.rs"]
+mod changelogs;
 #[path = "fixes/dismissed.rs"]
 mod dismissed;
+#[path = "fixes/draft.rs"]
+mod draft;
+#[path = "fixes/entries.rs"]
+mod entries;
 #[path = "fixes/format.rs"]
 mod format;
+#[path = "fixes/many.rs"]
+mod many;
 mod support;
 #[path = "fixes/suspect.rs"]
 mod suspect;

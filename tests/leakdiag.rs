@@ -144,6 +144,18 @@ fn a_log_cut_anywhere_gives_what_was_before() {
     assert!(snapshots(&events).len() >= 2 && !faults.is_empty());
 }
 
+#[test]
+fn a_hundred_thousand_attributes_take_no_longer_than_their_bytes() {
+    let many: String = (0..100_000).map(|n| format!(" a{n}=\"\"")).collect();
+    let text = format!(
+        "<logdata><LEAKS ver=\"1\"><STACK numallocs=\"7\" size=\"8\" numallocs=\"9\"{many}>\
+         <FRAME num=\"0\" dll=\"a.dll\" function=\"f\"/></STACK></LEAKS></logdata>"
+    );
+    let (events, faults) = read(text.as_bytes());
+    assert_eq!(snapshots(&events).iter().map(|of| of.blocks).collect::<Vec<_>>(), [7]);
+    assert_eq!(faults, ["an attribute stands twice: its first value counts"]);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -75,6 +75,7 @@ fn inetinfo(exsmtp: [u16; 4], address: u32) -> Dump {
             module(r"C:\Program Files\Exchsrvr\bin\drviis.dll", 0x6200_0000, [6, 5, 7226, 0]),
         ],
         pid: 1480,
+        written: 1_100_000_000,
         exception: Some((0xc000_0005, address)),
         returns: vec![0x7c80_1234, 0x0100_2222],
         regions: vec![

@@ -158,3 +158,33 @@ fn without_traced_blocks_nothing_is_called_unexplained() {
 fn one_measurement_is_no_growth() {
     assert_eq!(Told::process().grows(10, Metric::PrivateBytes, 20).account().0, None);
 }
+
+#[test]
+fn what_no_process_can_use_is_no_panic() {
+    for [first, last] in [[1 << 43, 1], [1, (1 << 44) - 1]] {
+        let told = Told::process()
+            .grows(1, Metric::PrivateBytes, first)
+            .grows(1, Metric::HeapCommitted, last)
+            .grows(1, Metric::ManagedHeap, first)
+            .alloc(1, 4096, 1, Function::Malloc)
+            .grows(2, Metric::PrivateBytes, first)
+            .grows(300, Metric::HeapCommitted, first)
+            .grows(300, Metric::ManagedHeap, last)
+            .grows(300, Metric::PrivateBytes, last);
+        let report = told.report();
+        let memory = report.target[0].memory.as_ref().unwrap();
+        assert_eq!(memory.growth_bytes > 0, first < last, "{memory:?}");
+        render(&report, Style::default());
+    }
+}
+
+#[test]
+fn resident_memory_of_a_traced_process_is_told_once_and_is_no_verdict() {
+    let grown = |told: Told| {
+        (1..40).fold(told, |told, second| told.grows(second, Metric::Rss, 100 + second * 10))
+    };
+    let traced = grown(Told::process().alloc(0, 4096, 1, Function::Malloc)).report();
+    assert!(traced.target[0].memory.is_some() && traced.target[0].counters.is_empty());
+    let counted = grown(Told::process()).report();
+    assert_eq!(counted.target[0].counters.len(), 1);
+}

@@ -380,6 +380,11 @@ fn two_snapshots_are_enough_for_a_stack_that_stands_out() {
     let out = judged([[100, 3100], [50, 60]]);
     assert_eq!(out.verdict, Verdict::Growth);
     assert!(out.confidence >= DEFAULT_MIN_CONFIDENCE && out.confidence < 0.75);
+    assert!(out.confidence < 0.72, "three that rise in step make surer");
+    let told = out.explanation.told(|_| String::new());
+    for said in ["99 % of the bytes", "all this rests on", "a cache that fills looks alike"] {
+        assert!(told.contains(said), "{told}");
+    }
     assert!(out.growth_bytes_per_s.is_nan(), "not known is not 0");
     assert!(judged([[100, 3100], [50, 9000]]).confidence < DEFAULT_MIN_CONFIDENCE);
     assert!(judged([[100, 400], [50, 60]]).confidence < DEFAULT_MIN_CONFIDENCE);

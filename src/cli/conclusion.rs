@@ -1,6 +1,7 @@
 //! From a ledger to a report to the user: judge, name, match, render, deliver. Every verb that
 //! ends in a report ends here, so that live and recorded give the same.
 
+use unfreed::fixes::changelog::Changelogs;
 use unfreed::fixes::{Catalogue, match_crash, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
@@ -14,6 +15,7 @@ use unfreed::verdict::{Assessment, DEFAULT_MIN_CONFIDENCE, judge};
 
 use super::Outcome;
 use super::catalogue;
+use super::changelogs;
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
@@ -22,6 +24,8 @@ use super::output::{Io, deliver};
 /// wrong with it is told before anything is lost.
 pub struct Analyst {
     catalogue: Catalogue,
+    /// As the user gave them.
+    changelogs: Changelogs,
     /// The least confidence of a suspect.
     pub min_confidence: f64,
     /// Names what survives.
@@ -33,6 +37,7 @@ impl Analyst {
     pub fn prepare(analysis: &Analysis) -> Result<Analyst, Failure> {
         Ok(Analyst {
             catalogue: catalogue::open(&analysis.fixes)?,
+            changelogs: changelogs::given(&analysis.changelog)?,
             min_confidence: min_confidence(analysis),
             namer: namer(analysis),
         })
@@ -46,7 +51,10 @@ impl Analyst {
         faults: &[Fault],
         parts: &[PartSeen],
     ) -> (Report, Assessment) {
-        let Analyst { catalogue, min_confidence, namer } = self;
+        let Analyst { catalogue, changelogs, min_confidence, namer } = self;
+        let mut known = changelogs.clone();
+        changelogs::add_installed(&mut known, ledger, catalogue);
+        catalogue.set_changelogs(known);
         let assessment = judge(ledger);
         let material = Material {
             header,

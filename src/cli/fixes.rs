@@ -1,12 +1,14 @@
 //! `unfreed fixes`: the catalogue of published fixes: what is in it, one entry whole, which entries
 //! match a trace and why, and what is wrong with a directory of one's own.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde::Serialize;
 use unfreed::fixes::entry::{Entry, Kind};
-use unfreed::fixes::{Match, check, explain, list, match_crash, show};
+use unfreed::fixes::{Match, check, draft, explain, list, match_crash, show};
 use unfreed::report::model::{Report, SCHEMA, Uncertainty};
 use unfreed::report::text::named;
 use unfreed::report::text::page::{Ink, Page, name, words};
@@ -18,6 +20,7 @@ use unfreed::verdict::judge;
 
 use super::Outcome;
 use super::catalogue;
+use super::changelogs;
 use super::conclusion::{min_confidence, namer, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
@@ -68,6 +71,14 @@ enum Verb {
         #[command(flatten)]
         form: Form,
     },
+    /// A draft of an entry from a saved knowledge base article; what was not understood is left as comments
+    Draft {
+        /// The article, as plain text
+        article: PathBuf,
+        /// Write the draft to FILE; it is to be named `<id>.toml`
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// One fix, as the JSON has it.
@@ -79,6 +90,7 @@ struct Fix<'a> {
     symptom: &'a str,
     cause: &'a str,
     applies_to: &'a [String],
+    origin: Option<String>,
 }
 
 /// Does what was asked.
@@ -88,6 +100,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         Verb::Show { id, fixes, form } => show_one(id, fixes, form, io),
         Verb::Match { file, analysis, form } => match_trace(file, analysis, form, io),
         Verb::Check { directory, form } => check_directory(directory, form, io),
+        Verb::Draft { article, output } => draft_entry(article, output.as_deref()),
     }
 }
 
@@ -120,8 +133,11 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
 
 fn match_trace(file: &Path, analysis: &Analysis, form: &Form, io: &Io) -> Result<Outcome, Failure> {
     form.check()?;
-    let catalogue = catalogue::open(&analysis.fixes)?;
+    let mut catalogue = catalogue::open(&analysis.fixes)?;
+    let mut changelogs = changelogs::given(&analysis.changelog)?;
     let recording = recording::read(file)?;
+    changelogs::add_installed(&mut changelogs, &recording.ledger, &catalogue);
+    catalogue.set_changelogs(changelogs);
     let assessment = judge(&recording.ledger);
     let material = Material {
         header: &recording.header,
@@ -249,6 +265,23 @@ fn check_directory(directory: &Path, form: &Form, io: &Io) -> Result<Outcome, Fa
     Ok(if problems.is_empty() { Outcome::Clear } else { Outcome::Suspects })
 }
 
+fn draft_entry(article: &Path, output: Option<&Path>) -> Result<Outcome, Failure> {
+    let told = || format!("cannot read {}", article.display());
+    let advice = "name a saved article: plain text";
+    let metadata = std::fs::metadata(article).told(told).map_err(|f| f.advise(advice))?;
+    if !metadata.is_file() {
+        return Err(Failure::new(format!("{} is no file", article.display())).advise(advice));
+    }
+    let mut bytes = Vec::new();
+    // One more than is read: so that a draft of what is too long can say so.
+    let most = draft::MAX_LENGTH as u64 + 1;
+    let file = File::open(article).told(told)?;
+    file.take(most).read_to_end(&mut bytes).told(told)?;
+    let draft = draft::draft(&String::from_utf8_lossy(&bytes));
+    deliver(draft.text.as_bytes(), output)?;
+    Ok(Outcome::Clear)
+}
+
 fn fix(entry: &Entry) -> Fix<'_> {
     Fix {
         id: &entry.id,
@@ -257,6 +290,7 @@ fn fix(entry: &Entry) -> Fix<'_> {
         symptom: &entry.symptom,
         cause: &entry.cause,
         applies_to: &entry.applies_to,
+        origin: entry.origin_line(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod catalogue;
+mod changelogs;
 mod conclusion;
 mod demo;
 mod diff;

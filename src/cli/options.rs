@@ -55,6 +55,10 @@ pub struct Analysis {
     /// Take in the fixes in DIR too (may be given several times)
     #[arg(long, value_name = "DIR")]
     pub fixes: Vec<PathBuf>,
+    /// Look for backported fixes in the changelog FILE of a package, where it is not installed here: `PACKAGE=FILE` (may be
+    /// given several times)
+    #[arg(long, value_name = "[PACKAGE=]FILE")]
+    pub changelog: Vec<PathBuf>,
     /// Look for symbols in PATH too: a debug directory, a symbol store, a file, or a symbol path of Windows
     /// (srv*CACHE*https://...) (may be given several times)
     #[arg(long, value_name = "PATH")]

@@ -181,8 +181,8 @@ fn instead(kind: Option<FileKind>, path: &Path) -> String {
 
 fn no_trace(path: &Path) -> Failure {
     Failure::new(format!("{} is no trace", path.display())).advise(
-        "give a file that `unfreed record` wrote; if it was transferred as text, \
-         transfer it again as binary",
+        "give a file that `unfreed record` wrote, or another kind that `unfreed analyze --help` \
+         lists; if it was transferred as text, transfer it again as binary",
     )
 }
 

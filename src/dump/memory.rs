@@ -1,6 +1,7 @@
 //! A core's memory as a scan walks it. What the kernel lists for a live process is made up here from segments
 //! and mapped files; what the file leaves out is told.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::DumpError;
@@ -29,15 +30,15 @@ pub(super) fn copy(
     if notes.files.is_none() {
         return Err(DumpError::Damaged("it does not say which files were mapped (NT_FILE)"));
     }
-    let in_file = |address: u64| segments.iter().any(|segment| segment.has(address));
+    let in_file = |address: u64| segment_at(segments, address).is_some();
     if !notes.threads.iter().any(|thread| in_file(thread.stack)) {
         return Err(DumpError::NoStacks);
     }
     let mappings = tell(lines(segments, &notes).into_iter(), AGENT_NAME);
+    let used_by_threads: BTreeSet<u64> =
+        notes.threads.iter().flat_map(|thread| [thread.stack, thread.local]).collect();
     let used = |segment: &Segment| {
-        let in_it = |address: u64| segment.memory.contains(&address);
-        notes.threads.iter().any(|thread| in_it(thread.stack) || in_it(thread.local))
-            || lives(segment)
+        used_by_threads.range(segment.memory.clone()).next().is_some() || lives(segment)
     };
     let unread = unread(segments, &mappings, &used);
     let targets = targets(&mappings);
@@ -68,11 +69,16 @@ pub(super) fn copy(
 
 /// What the file has of the memory from an address on.
 pub(super) fn read_memory(core: &Core, segments: &[Segment], from: u64, into: &mut [u8]) -> usize {
-    let at = segments.partition_point(|segment| segment.memory.end <= from);
-    let Some(segment) = segments.get(at).filter(|segment| segment.has(from)) else { return 0 };
+    let Some(segment) = segment_at(segments, from) else { return 0 };
     let within = from - segment.memory.start;
     let length = (segment.there - within).min(into.len() as u64) as usize;
     core.read(segment.offset + within, &mut into[..length]).unwrap_or(0)
+}
+
+/// The segment of which the file has this address.
+fn segment_at(segments: &[Segment], address: u64) -> Option<&Segment> {
+    let at = segments.partition_point(|segment| segment.memory.end <= address);
+    segments.get(at).filter(|segment| segment.has(address))
 }
 
 /// Each segment with the mapping that it became; of those that cannot be read nothing is there.

@@ -3,20 +3,26 @@
 //! with one wrong file is not loaded: a match that is missing because of a typing error would
 //! look like a leak without a fix.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use super::changelog::Changelogs;
 use super::embedded;
 use super::entry::{Entry, Origin};
+use super::index::Index;
 use super::load;
 use super::problem::{CatalogueError, Problem};
 
-/// Published fixes, by id.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Published fixes, by id; and what the packages at hand say of themselves, which decides where versions do not.
+#[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    entries: BTreeMap<String, Entry>,
+    /// In the order of their ids.
+    entries: Vec<Entry>,
+    changelogs: Changelogs,
+    /// Made with the first question after a change.
+    index: OnceLock<Index>,
 }
 
 impl Catalogue {
@@ -27,7 +33,7 @@ impl Catalogue {
         let mut problems = Vec::new();
         for (path, text) in texts {
             match load::parse(text, path, Origin::Embedded) {
-                Ok(entry) => drop(catalogue.entries.insert(entry.id.clone(), entry)),
+                Ok(entry) => catalogue.insert(entry),
                 Err(found) => problems.extend(found),
             }
         }
@@ -47,23 +53,53 @@ impl Catalogue {
 
     /// Takes over another catalogue's entries; where an id is in both, the other's stands.
     pub fn merge(&mut self, other: Catalogue) {
-        self.entries.extend(other.entries);
+        for entry in other.entries {
+            self.insert(entry);
+        }
     }
 
     /// Adds one entry, in place of one with its id.
     pub fn insert(&mut self, entry: Entry) {
-        self.entries.insert(entry.id.clone(), entry);
+        match self.find(&entry.id) {
+            Ok(at) => self.entries.splice(at..=at, [entry]).for_each(drop),
+            Err(at) => self.entries.insert(at, entry),
+        }
+        self.index = OnceLock::new();
+    }
+
+    /// Takes in what packages say of themselves, in place of what was known.
+    pub fn set_changelogs(&mut self, changelogs: Changelogs) {
+        self.changelogs = changelogs;
+    }
+
+    /// What packages say of themselves.
+    pub fn changelogs(&self) -> &Changelogs {
+        &self.changelogs
     }
 
     /// The entry of an id, without regard to case.
     pub fn get(&self, id: &str) -> Option<&Entry> {
-        let same = || self.entries.values().find(|entry| entry.id.eq_ignore_ascii_case(id));
-        self.entries.get(id).or_else(same)
+        let same = || self.entries.iter().find(|entry| entry.id.eq_ignore_ascii_case(id));
+        self.find(id).ok().and_then(|at| self.entries.get(at)).or_else(same)
     }
 
     /// All entries, by id.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
+    }
+
+    /// The entry at a place in the order of ids.
+    pub(super) fn at(&self, at: usize) -> Option<&Entry> {
+        self.entries.get(at)
+    }
+
+    /// Which entries can concern a suspect.
+    pub(super) fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(self.entries.iter()))
+    }
+
+    fn find(&self, id: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.id.as_str().cmp(id))
     }
 }
 
@@ -91,7 +127,7 @@ fn read_directory(directory: &Path) -> Result<(Catalogue, Vec<Problem>), Catalog
     let mut problems = Vec::new();
     for path in paths {
         match read_entry(&path) {
-            Ok(entry) => drop(catalogue.entries.insert(entry.id.clone(), entry)),
+            Ok(entry) => catalogue.insert(entry),
             Err(found) => problems.extend(found),
         }
     }

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 
 use super::entry::{
-    Backports, Crash, Faulty, Kind, Plan, Prerequisite, Provenance, Relation, Restart, Setting,
-    Signature, Source,
+    Backports, Condition, Crash, Faulty, Kind, Plan, Prerequisite, Provenance, Relation, Restart,
+    Setting, Signature, Source,
 };
 use super::version::Scheme;
 
@@ -24,7 +24,7 @@ pub(super) struct Document {
     pub cause: String,
     pub applies_to: Vec<String>,
     #[serde(default)]
-    pub conditions: Vec<String>,
+    pub conditions: Vec<Condition>,
     #[serde(default)]
     pub unknowns: Vec<String>,
     pub sources: Vec<Source>,
@@ -32,6 +32,9 @@ pub(super) struct Document {
     pub crash: Option<Crash>,
     #[serde(default)]
     pub faulty: Faulty,
+    /// [`NOT_STATED`], in place of `lines`.
+    pub versions: Option<String>,
+    #[serde(default)]
     pub lines: Vec<DocumentLine>,
     #[serde(default)]
     pub settings: Vec<Setting>,
@@ -52,6 +55,7 @@ pub(super) struct DocumentLine {
     pub product: String,
     pub scheme: Scheme,
     pub distribution: Option<String>,
+    pub platform: Option<String>,
     #[serde(default)]
     pub levels: Vec<String>,
     pub fixed_level: Option<String>,
@@ -68,6 +72,11 @@ pub(super) struct DocumentFile {
     pub affected: DocumentRange,
     pub fixed: String,
     pub provenance: Provenance,
+    pub fixed_size: Option<u64>,
+    #[serde(default)]
+    pub affected_builds: Vec<String>,
+    #[serde(default)]
+    pub fixed_builds: Vec<String>,
 }
 
 /// A range of faulty versions; each end is a version or [`NOT_STATED`].

@@ -13,6 +13,29 @@ pub enum EvidenceKind {
     Accumulation,
     /// A block was freed more often than allocated.
     OverRelease,
+    /// Handles of the system accumulate: kernel objects, registry keys, files, sockets.
+    Handles,
+    /// The kernel's paged pool grows by what the process does.
+    PagedPool,
+    /// The process ended in an exception. It tells less than a trace: where it broke is seldom where the fault is.
+    Crash,
+    /// Nothing that is ever a suspect: a counter that grows alone, a limit that was reached. Only what another entry
+    /// is not, and is mistaken for.
+    Untraced,
+}
+
+impl EvidenceKind {
+    /// What it is, in words that go on from "seen: ".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            EvidenceKind::Accumulation => "blocks that accumulate",
+            EvidenceKind::OverRelease => "a block freed more often than allocated",
+            EvidenceKind::Handles => "handles that accumulate",
+            EvidenceKind::PagedPool => "kernel paged pool that grows",
+            EvidenceKind::Crash => "a crash",
+            EvidenceKind::Untraced => "something that no trace shows",
+        }
+    }
 }
 
 /// One suspect, as the matcher sees it.

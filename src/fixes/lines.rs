@@ -22,13 +22,13 @@ fn convert_line(line: &DocumentLine, key: &str, findings: &mut Findings<'_>) -> 
         findings.add(&format!("{key}.product"), "name the product");
     }
     match (line.scheme, &line.distribution) {
-        (Scheme::Debian, None) => {
-            let text = "a Debian package's version means something only within its distribution: \
+        (Scheme::Debian | Scheme::Rpm, None) => {
+            let text = "a package's version means something only within its distribution: \
                         `distribution = \"debian 12\"`";
             findings.add(&format!("{key}.scheme"), text);
         }
-        (Scheme::Windows | Scheme::Dotted, Some(_)) => {
-            let text = "`distribution` belongs to `scheme = \"debian\"`";
+        (Scheme::Windows | Scheme::Dotted | Scheme::Semver, Some(_)) => {
+            let text = "`distribution` belongs to `scheme = \"debian\"` and `\"rpm\"`";
             findings.add(&format!("{key}.distribution"), text);
         }
         _ => {}
@@ -59,6 +59,7 @@ fn convert_line(line: &DocumentLine, key: &str, findings: &mut Findings<'_>) -> 
         product: line.product.clone(),
         scheme: line.scheme,
         distribution: line.distribution.clone(),
+        platform: line.platform.clone(),
         levels,
         fixed_level,
         files: files.collect(),
@@ -74,7 +75,23 @@ fn convert_file(
     if file.name.trim().is_empty() || file.name.contains(['/', '\\']) {
         findings.add(&format!("{key}.name"), "a file's name, without directories");
     }
-    if scheme == Scheme::Debian && file.line.is_some() {
+    for (name, builds) in
+        [("affected_builds", &file.affected_builds), ("fixed_builds", &file.fixed_builds)]
+    {
+        let wrong = |id: &&String| {
+            id.is_empty() || !id.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+        };
+        if let Some(id) = builds.iter().find(wrong) {
+            findings.add(
+                &format!("{key}.{name}"),
+                format!("`{id}` is no build-id; lower-case hexadecimal"),
+            );
+        }
+    }
+    if file.affected_builds.iter().any(|id| file.fixed_builds.contains(id)) {
+        findings.add(&format!("{key}.fixed_builds"), "one build cannot have the fault and the fix");
+    }
+    if matches!(scheme, Scheme::Debian | Scheme::Rpm) && file.line.is_some() {
         let text = "`line` belongs to file and release numbers; a distribution is a line by itself";
         findings.add(&format!("{key}.line"), text);
     }
@@ -118,7 +135,17 @@ fn convert_file(
             findings.add(&format!("{key}.affected"), format!("{low} comes after {high}"));
         }
     }
-    Some(LineFile { name: file.name.clone(), line, from, end, fixed, provenance: file.provenance })
+    Some(LineFile {
+        name: file.name.clone(),
+        line,
+        from,
+        end,
+        fixed,
+        provenance: file.provenance,
+        fixed_size: file.fixed_size,
+        affected_builds: file.affected_builds.clone(),
+        fixed_builds: file.fixed_builds.clone(),
+    })
 }
 
 impl End {
@@ -146,7 +173,8 @@ pub(super) fn belongs(version: &Version, line: &Version) -> Option<bool> {
     match (version, line) {
         (Version::Windows(version), Version::Windows(line)) => version.begins_with(line),
         (Version::Dotted(version), Version::Dotted(line)) => Some(version.begins_with(line)),
-        (Version::Debian(_), Version::Debian(_)) => Some(true),
+        (Version::Semver(version), Version::Semver(line)) => Some(version.begins_with(line)),
+        (Version::Debian(_), Version::Debian(_)) | (Version::Rpm(_), Version::Rpm(_)) => Some(true),
         _ => None,
     }
 }
@@ -156,6 +184,8 @@ fn order(a: &Version, b: &Version) -> Option<std::cmp::Ordering> {
         (Version::Windows(a), Version::Windows(b)) => Some(a.cmp(b)),
         (Version::Dotted(a), Version::Dotted(b)) => Some(a.cmp(b)),
         (Version::Debian(a), Version::Debian(b)) => Some(a.cmp(b)),
+        (Version::Rpm(a), Version::Rpm(b)) => Some(a.cmp(b)),
+        (Version::Semver(a), Version::Semver(b)) => Some(a.cmp(b)),
         _ => None,
     }
 }

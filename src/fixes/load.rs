@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use super::document::Document;
-use super::entry::{Crash, Entry, Origin, RemedyKind, Signature};
+use super::document::{Document, NOT_STATED};
+use super::entry::{Check, Crash, Entry, Origin, RemedyKind, Signature};
+use super::evidence::EvidenceKind;
 use super::findings::Findings;
 use super::lines;
 use super::problem::Problem;
@@ -76,8 +77,34 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
     if document.sources.is_empty() {
         findings.add("sources", "a fix without a source is a rumour: name at least one");
     }
-    if document.lines.is_empty() {
-        findings.add("lines", "at least one product line is needed");
+    let unfixed = matches!(
+        document.remedy.kind,
+        RemedyKind::None | RemedyKind::Configuration | RemedyKind::CodeChange
+    );
+    match (document.lines.is_empty(), document.versions.as_deref()) {
+        (true, None) if !unfixed => {
+            let text = "at least one product line is needed: what is installed can only be judged by versions or \
+                        levels. Where the source states none, write `versions = \"not stated\"`";
+            findings.add("lines", text);
+        }
+        (true, Some(NOT_STATED)) | (_, None) => {}
+        (true, Some(_)) => findings.add("versions", "write `not stated`, or product lines"),
+        (false, Some(_)) => findings.add("versions", "there are product lines; leave it out"),
+    }
+    for (at, condition) in document.conditions.iter().enumerate() {
+        if condition.says.trim().is_empty() {
+            findings.add(&format!("conditions.{at}"), "say the condition in a sentence");
+        }
+        if let Some(Check::Setting { values, .. }) = &condition.check
+            && values.is_empty()
+        {
+            findings.add(&format!("conditions.{at}"), "name the `values` with which it holds");
+        }
+    }
+    for (at, relation) in document.relations.iter().enumerate() {
+        if relation.id == document.id {
+            findings.add(&format!("relations.{at}.id"), "an entry has no relation to itself");
+        }
     }
     for (at, setting) in document.settings.iter().enumerate() {
         if setting.off.contains(&setting.on) {
@@ -106,7 +133,8 @@ fn check_crash(crash: Option<&Crash>, findings: &mut Findings<'_>) {
 
 fn check_signature(signature: &Signature, findings: &mut Findings<'_>) {
     let modules = signature.modules.as_ref();
-    if modules.is_none() && signature.frames.iter().all(|step| step.common) {
+    let seen = signature.evidence != EvidenceKind::Untraced;
+    if seen && modules.is_none() && signature.frames.iter().all(|step| step.common) {
         let text = "a signature needs `modules`, or a step in `frames` that is not `common`: \
                     without either it would fit almost anything";
         findings.add("signature", text);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::RemedyKind;
+
 /// One fix, held against one suspect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
@@ -13,12 +15,18 @@ pub struct Match {
     pub status: Status,
     /// 0 to 1: how well the allocation signature fits. The status does not depend on it alone.
     pub confidence: f64,
+    /// How the confidence came about, clause by clause; empty where the fix does not apply.
+    pub score: String,
     /// Why: one for each clause that was looked at.
     pub reasons: Vec<Reason>,
     /// What applying it takes.
     pub remedy: Remedy,
+    /// Publications to know of besides: what remains after it, what looks the same and is something else.
+    pub related: Vec<String>,
     /// Where it is published.
     pub source: String,
+    /// Who vouches for it: `None` for the catalogue of unfreed, else the user's own file.
+    pub origin: Option<String>,
 }
 
 /// Whether a fix fits a suspect.
@@ -61,6 +69,10 @@ pub enum Standing {
 /// What applying a fix takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
+    /// What kind of remedy it is; `None` where nothing is to be done.
+    pub kind: Option<RemedyKind>,
+    /// Where to get it, where that is known.
+    pub from: Option<String>,
     /// The version that has the fix, where one is published.
     pub version: Option<String>,
     /// The files it replaces, with their fixed versions (`Cdoexm.dll 6.0.6617.63`).
@@ -73,4 +85,21 @@ pub struct Remedy {
     pub prerequisites: Vec<String>,
     /// Settings to make, as `path = value`.
     pub settings: Vec<String>,
+    /// How to look at those settings, and how to make them.
+    pub commands: Vec<Command>,
+    /// What it will not fix.
+    pub limits: Vec<String>,
+    /// How to see afterwards that it worked.
+    pub verify: Vec<String>,
+}
+
+/// The commands for one setting, for the system that the fix is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The setting.
+    pub setting: String,
+    /// Reads it.
+    pub read: String,
+    /// Makes it.
+    pub set: String,
 }

@@ -60,6 +60,20 @@ impl Product {
         Product { family: family.join(" "), number }
     }
 
+    /// A product's name as an entry has it: `Microsoft Exchange Server 2003 Standard Edition, Service Pack 1 (SP1)` is
+    /// `Exchange Server 2003`.
+    pub(super) fn name_of(text: &str) -> String {
+        let text = text.trim_start_matches("Microsoft ");
+        let mut words = Vec::new();
+        for word in text.split([' ', ',']).filter(|word| !word.is_empty() && *word != "version") {
+            words.push(word);
+            if word.starts_with(|c: char| c.is_ascii_digit()) {
+                break;
+            }
+        }
+        words.join(" ")
+    }
+
     /// Whether both are of one family, as Exchange 2000 and Exchange 5.5 are.
     pub fn is_sibling_of(&self, other: &Product) -> bool {
         self.family == other.family && self.number != other.number

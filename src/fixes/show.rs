@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::catalogue::Catalogue;
-use super::entry::{End, Entry, LineFile, Origin, Place, Read, Stated};
+use super::entry::{Amount, End, Entry, LineFile, Origin, Place, Read, Stated};
 use super::version::Scheme;
 use crate::event::Exception;
 
@@ -35,13 +35,14 @@ pub fn show(entry: &Entry, width: usize) -> String {
     page.signature(entry);
     page.lines(entry);
     page.remedy(entry);
-    page.list("Confirm", &entry.conditions);
+    page.list("Confirm", &entry.conditions.iter().map(|c| c.says.clone()).collect::<Vec<_>>());
     page.list("Not known", &entry.unknowns);
     if let Some(backports) = &entry.backports {
         page.field("Packages", &backports.says);
         page.list("Check", &backports.check);
     }
-    let relations = entry.relations.iter().map(|r| format!("{} {}: {}", r.kind, r.id, r.says));
+    let relations =
+        entry.relations.iter().map(|r| format!("{} {}: {}", r.kind.in_words(), r.id, r.says));
     page.list("Related", &relations.collect::<Vec<_>>());
     let sources = entry.sources.iter().map(|source| {
         let read = match source.read {
@@ -85,12 +86,7 @@ impl Page {
 
     fn signature(&mut self, entry: &Entry) {
         let signature = &entry.signature;
-        let mut seen = vec![match signature.evidence {
-            super::EvidenceKind::Accumulation => "blocks that accumulate".to_owned(),
-            super::EvidenceKind::OverRelease => {
-                "a block freed more often than allocated".to_owned()
-            }
-        }];
+        let mut seen = vec![signature.evidence.in_words().to_owned()];
         if !signature.processes.is_empty() {
             seen.push(format!("in {}", signature.processes.join(" or ")));
         }
@@ -108,6 +104,7 @@ impl Page {
         if let Some(blocks) = &signature.blocks {
             seen.push(format!("{} to {} blocks per {}", blocks.min, blocks.max, blocks.per));
         }
+        seen.extend(signature.amounts.iter().map(Amount::in_words));
         self.field("A trace shows", &seen.join(", "));
         if let Some(how) = &signature.inferred {
             self.field("", how);
@@ -126,6 +123,7 @@ impl Page {
         let faulty = &entry.faulty;
         let mut place: Vec<&str> = faulty.functions.iter().map(String::as_str).collect();
         place.extend(faulty.module.as_deref());
+        place.extend(faulty.process.as_deref());
         let place = if place.is_empty() { "not stated".to_owned() } else { place.join(" in ") };
         let said = faulty.says.as_ref().map(|says| format!(". {says}")).unwrap_or_default();
         self.field("At fault", &format!("{place}{said}"));

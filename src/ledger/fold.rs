@@ -316,7 +316,7 @@ impl Ledger {
         activity.frees = activity.frees.saturating_add(tally.freed);
         image.allocations = image.allocations.saturating_add(tally.allocated);
         image.frees = image.frees.saturating_add(tally.freed);
-        image.teardown.allocated(tally.allocated);
+        image.teardown.tallied(tally.since, now, tally.allocated);
         let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
         let site = &mut self.sites[id.0 as usize];
         site.tally(&image.grid, epoch, now, tally);
@@ -335,6 +335,10 @@ impl Ledger {
         let at = self.image_index(process);
         let image = &mut self.images[at];
         image.epoch(now);
+        // Those of another process say nothing of what this one's stacks held.
+        if image.snapshots.points().last().is_none_or(|(last, _)| *last < number) {
+            image.snapshots.push(number, now);
+        }
         let id = site_of(image, &mut self.sites, stack, now);
         let site = &mut self.sites[id.0 as usize];
         match site.snapshots.last_mut() {
@@ -353,7 +357,7 @@ impl Ledger {
         let of_memory = matches!(sample.metric, Metric::PrivateBytes | Metric::Rss);
         let image = &mut self.images[at];
         if of_memory {
-            let latest = self.snapshots.points().last().map(|(number, _)| *number);
+            let latest = image.snapshots.points().last().map(|(number, _)| *number);
             let sites = image.sites.values().map(|id| &self.sites[id.0 as usize]);
             let known = memory::known(sites, latest);
             image.measured.push(now, sample.metric, sample.value, known);

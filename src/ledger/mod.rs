@@ -208,7 +208,7 @@ impl Ledger {
         self.facts.values()
     }
 
-    /// The snapshots: number and time of each.
+    /// The snapshots of all processes: number and time of each.
     pub fn snapshots(&self) -> &[(u32, Time)] {
         self.snapshots.points()
     }

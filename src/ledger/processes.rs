@@ -172,6 +172,7 @@ pub struct Image {
     pub(super) heaps: Heaps,
     pub(super) samples: BTreeMap<Metric, Series<Time, u64>>,
     pub(super) measured: Measured,
+    pub(super) snapshots: Series<u32, Time>,
     /// The first exceptions told of it.
     exceptions: Vec<Raised>,
 }
@@ -223,6 +224,7 @@ impl Image {
             mappings: Mappings::default(),
             heaps: Heaps::default(),
             samples: BTreeMap::new(),
+            snapshots: Series::default(),
             measured: Measured::default(),
             exceptions: Vec::new(),
         }
@@ -322,6 +324,11 @@ impl Image {
     /// The points of one quantity, oldest first, in the metric's unit.
     pub fn samples(&self, metric: Metric) -> &[(Time, u64)] {
         self.samples.get(&metric).map_or(&[], Series::points)
+    }
+
+    /// The snapshots that were taken of it: number and time of each.
+    pub fn snapshots(&self) -> &[(u32, Time)] {
+        self.snapshots.points()
     }
 }
 

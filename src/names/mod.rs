@@ -21,6 +21,6 @@ pub use blame::{Blamed, FrameSeen, SiteSeen, Wrapper};
 pub use debuginfod::Debuginfod;
 pub use identify::identify;
 pub use namer::{Namer, place};
-pub use packages::PackageIndex;
+pub use packages::{PackageIndex, changelog, read_changelog};
 pub use store::{Notice, Store, StoreOptions};
 pub use symbol_path::{Part, SymbolPath};

@@ -18,7 +18,7 @@ use super::stacks::shown;
 use super::time_of_day::TimeOfDay;
 use super::uncertain::whole;
 use super::witness::{Account, Witness, bytes_per_call};
-use crate::event::{Exit, FactKind, ProcessId, StackId, Time};
+use crate::event::{Exit, FactKind, Metric, ProcessId, StackId, Time};
 use crate::fixes::{self, EvidenceKind};
 use crate::ledger::{Estimate, Image, Ledger, Site};
 use crate::names::Namer;
@@ -69,8 +69,9 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
     suspects.sort_by(|a, b| {
         weight(a).cmp(&weight(b)).then(b.growth_bytes_per_s.total_cmp(&a.growth_bytes_per_s))
     });
-    let target: Vec<Target> =
-        ledger.images().iter().map(|image| target(ledger, assessment, image)).collect();
+    let blocks_until = parts.iter().filter_map(|part| part.blocks_until).max();
+    let shown = |image| target(ledger, assessment, image, blocks_until);
+    let target: Vec<Target> = ledger.images().iter().map(shown).collect();
     Report {
         schema: SCHEMA,
         source: source::shown(header, ledger, parts, &target),
@@ -236,9 +237,10 @@ impl<'a> Assembler<'a> {
     }
 }
 
-/// Blocks and bytes of a site in the last snapshot; none where they were told one by one.
+/// Blocks and bytes of a site in its process's last snapshot; none where they were told one by one.
 fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
-    let last = ledger.snapshots().last().map(|(number, _)| *number);
+    let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
+    let last = taken.last().map(|(number, _)| *number);
     let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);
     match of {
         Some((_, live)) if site.allocations == 0 => (live.blocks, live.bytes.0),
@@ -255,7 +257,12 @@ fn evidence(evidence: &verdict::Evidence) -> Evidence {
     }
 }
 
-fn target(ledger: &Ledger, assessment: &Assessment, image: &Image) -> Target {
+fn target(
+    ledger: &Ledger,
+    assessment: &Assessment,
+    image: &Image,
+    blocks_until: Option<Time>,
+) -> Target {
     let process = image.process.clone().unwrap_or_default();
     let allocations = ledger.estimated_totals_of(image).map(|totals| totals.allocations);
     Target {
@@ -268,11 +275,14 @@ fn target(ledger: &Ledger, assessment: &Assessment, image: &Image) -> Target {
         allocations_uncertainty: allocations.map(Uncertainty::from),
         sampled_bytes: image.sampling.map(|sampling| sampling.mean.0),
         scan: scan(ledger, image),
-        memory: memory::shown(ledger, image),
+        memory: memory::shown(ledger, image, blocks_until),
         counters: assessment
             .counters
             .iter()
             .filter(|counted| counted.process == image.id)
+            // Of a process whose blocks were traced `memory` tells it, held against them: by itself it would look like a
+            // verdict.
+            .filter(|counted| image.allocations == 0 || counted.metric != Metric::Rss)
             .copied()
             .collect(),
     }
@@ -325,7 +335,10 @@ fn fault(fault: &read::Fault) -> Fault {
 fn totals(ledger: &Ledger) -> Totals {
     let totals = ledger.totals();
     let estimated = ledger.estimated_totals();
-    let listed = ledger.sites().map(|(_, site)| listed(ledger, site));
+    // Snapshots list the blocks that a trace of the same process tells one by one, too.
+    let told = |site: &Site| ledger.image(site.process).is_some_and(|image| image.allocations > 0);
+    let listed = ledger.sites().filter(|(_, site)| !told(site));
+    let listed = listed.map(|(_, site)| self::listed(ledger, site));
     let listed = listed.fold((0, 0), |sum: (u64, u64), of| {
         (sum.0.saturating_add(of.0), sum.1.saturating_add(of.1))
     });

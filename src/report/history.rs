@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Time;
-use crate::ledger::{Ledger, Site};
+use crate::ledger::{Image, Ledger, Site};
 
 /// What happened at one site.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,8 @@ fn by_snapshots(ledger: &Ledger, site: &Site) -> Vec<LiveSpan> {
         let found = listed.iter().find(|(listed, _)| *listed == number);
         found.map_or(0, |(_, set)| set.blocks)
     };
-    let points = ledger.snapshots().iter().map(|(number, at)| {
+    let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
+    let points = taken.iter().map(|(number, at)| {
         let (at, blocks) = (since(ledger, at.0), blocks(*number));
         LiveSpan {
             from_s: at,

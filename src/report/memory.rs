@@ -15,10 +15,12 @@ const RUNTIMES: [(&str, &str); 6] = [
     ("libjvm.so", "Java"),
 ];
 
-/// What there is to say of a process's memory; `None` where it was not measured twice.
-pub fn shown(ledger: &Ledger, image: &Image) -> Option<MemoryShown> {
+/// What there is to say of a process's memory; `None` where it was not measured twice. Of a case, counters may have gone on
+/// for longer than blocks were traced: what came behind `blocks_until` is in no account.
+pub fn shown(ledger: &Ledger, image: &Image, blocks_until: Option<Time>) -> Option<MemoryShown> {
     let (metric, points) = image.memory()?;
-    let last = *points.last()?;
+    let traced = |time: Time| blocks_until.is_none_or(|until| time <= until);
+    let last = *points.iter().rfind(|(time, _)| traced(*time))?;
     // What lived before anything was traced is in no account.
     let first =
         points.iter().find(|(_, memory)| memory.known.is_some()).or(points.first()).copied()?;
@@ -32,10 +34,10 @@ fn account(
     first: (Time, Memory),
     last: (Time, Memory),
 ) -> MemoryShown {
-    let growth = last.1.measured.0 as i64 - first.1.measured.0 as i64;
+    let growth = difference(first.1.measured.0, last.1.measured.0);
     let known = first.1.known.zip(last.1.known);
     let of = |part: fn(KnownMemory) -> u64| {
-        known.map(|(first, last)| part(last) as i64 - part(first) as i64)
+        known.map(|(first, last)| difference(part(first), part(last)))
     };
     let (heap, mapped) = (of(|known| known.heap.0), of(|known| known.mapped.0));
     let span = (first.0, last.0);
@@ -43,7 +45,8 @@ fn account(
     let managed = gained(image, Metric::ManagedHeap, span);
     // Heaps commit more than their blocks: what they say of themselves counts, where they do.
     let explained = heap.map(|heap| {
-        heap.max(committed.unwrap_or(heap)) + mapped.unwrap_or(0) + managed.unwrap_or(0)
+        let heaps = heap.max(committed.unwrap_or(heap));
+        heaps.saturating_add(mapped.unwrap_or(0)).saturating_add(managed.unwrap_or(0))
     });
     MemoryShown {
         metric,
@@ -56,7 +59,7 @@ fn account(
         mapped_bytes: mapped,
         heap_committed_bytes: committed,
         managed_heap_bytes: managed,
-        unexplained_bytes: explained.map(|explained| (growth - explained).max(0)),
+        unexplained_bytes: explained.map(|explained| growth.saturating_sub(explained).max(0)),
         runtimes: runtimes(ledger, image),
     }
 }
@@ -66,7 +69,13 @@ fn gained(image: &Image, metric: Metric, (from, to): (Time, Time)) -> Option<i64
     let within = |(at, _): &&(Time, u64)| from <= *at && *at <= to;
     let mut points = image.samples(metric).iter().filter(within);
     let first = points.next()?.1;
-    Some(points.next_back()?.1 as i64 - first as i64)
+    Some(difference(first, points.next_back()?.1))
+}
+
+/// By how much a value grew; what a file says may be anything.
+fn difference(first: u64, last: u64) -> i64 {
+    let difference = i128::from(last) - i128::from(first);
+    i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
 }
 
 fn since(ledger: &Ledger, time: Time) -> f64 {

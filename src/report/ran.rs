@@ -13,7 +13,7 @@ use super::blamed::survivors;
 use super::uncertain::{SiteUncertainty, whole};
 use super::witness::{Account, Witness};
 use crate::event::ModuleId;
-use crate::fixes::{Catalogue, EvidenceKind, Match, Standing, Status, concerns, explain_dismissed};
+use crate::fixes::{Catalogue, EvidenceKind, Match, Standing, Status, concerns, match_dismissed};
 use crate::ledger::{Estimate, Site, SiteId};
 use crate::names::Namer;
 
@@ -70,7 +70,7 @@ pub fn ran(material: Material<'_>, namer: &mut Namer, catalogue: &Catalogue) -> 
             blocks_per_event: judged.blocks_per_event,
         };
         let evidence = witness.evidence(account, survivor);
-        for held in explain_dismissed(catalogue, &evidence, judged.verdict.name()) {
+        for held in match_dismissed(catalogue, &evidence, judged.verdict.name()) {
             let rank = Rank::of(&held, site.map_or(0, |site| site.allocations));
             let Some(rank) = rank else { continue };
             if best.get(&held.id).is_none_or(|(least, ..)| rank < *least) {

@@ -6,6 +6,21 @@ use crate::ledger::Ledger;
 use crate::read::case::PartSeen;
 use crate::read::trace::Header;
 
+/// Sources that show a process at single moments and trace nothing between them.
+const MOMENTS: [&str; 4] = ["debugger", "leakdiag", "minidump", "umdh"];
+
+impl Source {
+    /// Whether a recording is of this kind.
+    pub fn is_of(&self, kind: &str) -> bool {
+        self.kind.split('+').any(|of| of == kind)
+    }
+
+    /// Whether all that is known is of single moments.
+    pub fn shows_moments(&self) -> bool {
+        self.kind.split('+').all(|of| MOMENTS.contains(&of))
+    }
+}
+
 /// The source as the report has it.
 pub fn shown(header: &Header, ledger: &Ledger, parts: &[PartSeen], target: &[Target]) -> Source {
     Source {

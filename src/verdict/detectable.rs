@@ -116,7 +116,7 @@ fn process(ledger: &Ledger, image: &Image, seen: &Observation) -> Result<f64, Un
 /// What there is of a process of which no allocation was seen.
 fn instead(ledger: &Ledger, image: &Image) -> Unmeasured {
     let mut sites = image.sites().filter_map(|id| ledger.site(id));
-    match ledger.snapshots().len() {
+    match image.snapshots().len() {
         1 if sites.any(|site| !site.snapshots.points().is_empty()) => Unmeasured::OneSnapshot,
         2.. if sites.any(|site| !site.snapshots.points().is_empty()) => Unmeasured::Snapshots,
         _ if is_counted(image) => Unmeasured::CountersOnly,

@@ -174,12 +174,20 @@ fn evidence(
 
 fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site, gains: &Gains) -> Option<Judged> {
     let growth = snapshots::judge(ledger, site, gains)?;
-    let told = match growth.snapshots {
-        1 => "One snapshot lists this stack's live blocks, and one shows no growth.".to_owned(),
-        some => format!(
-            "From the first to the last of {some} snapshots this stack's live blocks became {} more. \
+    let more = explain::group(growth.blocks as u64);
+    let told = match (growth.snapshots, growth.by_share) {
+        (1, _) => {
+            "One snapshot lists this stack's live blocks, and one shows no growth.".to_owned()
+        }
+        (_, Some(share)) => format!(
+            "From one snapshot to the other this stack's live blocks became {more} more, {:.0} % of the bytes \
+             that all stacks gained: it stands out, and that is all this rests on. Two snapshots show a \
+             difference, and a cache that fills looks alike: a third one after as much work again would tell.",
+            (share * 100.0).floor()
+        ),
+        (some, None) => format!(
+            "From the first to the last of {some} snapshots this stack's live blocks became {more} more. \
              Snapshots tell of no free, so that a cache that fills looks alike.",
-            explain::group(growth.blocks as u64)
         ),
     };
     Some(Judged {

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Verdict;
 use super::statistics::theil_sen;
-use crate::event::{Bytes, ProcessId};
-use crate::ledger::{Ledger, LiveSet, Site, StackEnd};
+use crate::event::{Bytes, ProcessId, Time};
+use crate::ledger::{Image, Ledger, LiveSet, Site, StackEnd};
 
 /// From so many blocks on, two snapshots are enough for a stack that stands out.
 const PLENTY: f64 = 500.0;
@@ -15,8 +16,9 @@ const PLENTY: f64 = 500.0;
 /// A stack stands out if it gained at least this share of the bytes that all stacks gained.
 const STANDS_OUT: f64 = 0.5;
 
-/// How sure two snapshots make of such a stack.
-const OF_TWO: f64 = 0.72;
+/// How sure two snapshots make of such a stack: just enough for a suspect, and less than a third one that
+/// shows the same growth.
+const OF_TWO: f64 = DEFAULT_MIN_CONFIDENCE;
 
 /// What a series of snapshots says of a site.
 #[derive(Debug)]
@@ -28,6 +30,9 @@ pub(super) struct SnapshotGrowth {
     /// NaN where nothing says how long it was from the first snapshot to the last.
     pub(super) bytes_per_s: f64,
     pub(super) snapshots: usize,
+    /// Of the bytes that all stacks of the process gained, this one's share, where two snapshots show growth by that
+    /// alone.
+    pub(super) by_share: Option<f64>,
     /// Whether the stack itself is missing: nobody can be told to have allocated them.
     pub(super) nowhere: bool,
 }
@@ -40,20 +45,27 @@ pub(super) struct Gains(BTreeMap<ProcessId, f64>);
 impl Gains {
     pub(super) fn of(ledger: &Ledger) -> Self {
         let mut gains = Gains::default();
-        let numbers = ledger.snapshots();
-        let (Some((first, _)), Some((last, _))) = (numbers.first(), numbers.last()) else {
-            return gains;
-        };
         for (_, site) in ledger.sites() {
+            let numbers = taken(ledger, site);
+            let (Some((first, _)), Some((last, _))) = (numbers.first(), numbers.last()) else {
+                continue;
+            };
             let gained = live(site, *last).bytes.0 as f64 - live(site, *first).bytes.0 as f64;
             *gains.0.entry(site.process).or_default() += gained.max(0.0);
         }
         gains
     }
 
-    fn stands_out(&self, process: ProcessId, bytes: f64) -> bool {
-        self.0.get(&process).is_some_and(|all| bytes > 0.0 && bytes >= all * STANDS_OUT)
+    /// A stack's share of them, where it stands out by it.
+    fn standing_out(&self, process: ProcessId, bytes: f64) -> Option<f64> {
+        let all = self.0.get(&process)?;
+        (bytes > 0.0).then(|| bytes / all).filter(|share| *share >= STANDS_OUT)
     }
+}
+
+/// The snapshots of the site's process.
+fn taken<'a>(ledger: &'a Ledger, site: &Site) -> &'a [(u32, Time)] {
+    ledger.image(site.process).map_or(&[], Image::snapshots)
 }
 
 /// What lived of a site in a snapshot: one that does not list the stack found none of its blocks.
@@ -68,17 +80,18 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
     if site.allocations > 0 || site.snapshots.points().is_empty() {
         return None;
     }
-    let times: Vec<f64> = ledger.snapshots().iter().map(|(_, time)| time.seconds()).collect();
-    let sets: Vec<LiveSet> =
-        ledger.snapshots().iter().map(|(number, _)| live(site, *number)).collect();
+    let taken = taken(ledger, site);
+    let sets: Vec<LiveSet> = taken.iter().map(|(number, _)| live(site, *number)).collect();
     let (first, last) = (sets.first()?, sets.last()?);
-    let duration = times.last()? - times.first()?;
+    let duration = taken.last()?.1.seconds() - taken.first()?.1.seconds();
     let gained = last.blocks as f64 - first.blocks as f64;
     let blocks: Vec<f64> = sets.iter().map(|set| set.blocks as f64).collect();
     let rising = blocks.windows(2).filter(|w| w[1] > w[0]).count();
     let steps = blocks.len() - 1;
     let bytes = last.bytes.0 as f64 - first.bytes.0 as f64;
     let nowhere = matches!(ledger.stacks().end(site.stack), StackEnd::Lost | StackEnd::NotTaken);
+    let plenty = steps == 1 && gained >= PLENTY && !nowhere;
+    let by_share = plenty.then(|| gains.standing_out(site.process, bytes)).flatten();
     let (verdict, confidence) = if steps == 0 {
         (Verdict::Undecided, 0.2)
     } else if gained <= 0.0 {
@@ -87,7 +100,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
         (Verdict::Undecided, 0.3)
     } else if nowhere {
         (Verdict::Undecided, 0.4)
-    } else if steps == 1 && gained >= PLENTY && gains.stands_out(site.process, bytes) {
+    } else if by_share.is_some() {
         (Verdict::Growth, OF_TWO)
     } else if rising < steps || theil_sen(&blocks) <= 0.0 {
         (if rising * 2 <= steps { Verdict::Cache } else { Verdict::Undecided }, 0.4)
@@ -106,6 +119,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
         bytes,
         bytes_per_s,
         snapshots: sets.len(),
+        by_share,
         nowhere,
     })
 }

@@ -6,10 +6,7 @@ use object::read::pe::{
     ResourceDirectory, ResourceDirectoryEntryData, ResourceDirectoryTable, ResourceNameOrId,
 };
 use object::{LittleEndian as LE, ReadRef};
-use pelite::image::VS_VERSION;
-use pelite::resources::version_info::VersionInfo;
 
-use crate::guard::guarded;
 use crate::pe::Headers;
 
 /// Bytes of a resource section read for its directory, at most: it comes first, the pictures after it.
@@ -18,6 +15,8 @@ const DIRECTORY_MOST: u32 = 1 << 20;
 const RESOURCE_MOST: u32 = 64 << 10;
 /// Characters of one text, at most.
 const TEXT_MOST: usize = 256;
+/// What the fixed part begins with.
+const SIGNATURE: u32 = 0xfeef_04bd;
 
 /// What a version resource says.
 #[derive(Debug, Default)]
@@ -38,13 +37,7 @@ pub(crate) fn read<'data, R: ReadRef<'data>>(
     let entry = entry(ResourceDirectory::new(section))?;
     let size = entry.size.get(LE).min(RESOURCE_MOST);
     let (at, room) = headers.sections.pe_file_range_at(entry.offset_to_data.get(LE))?;
-    let bytes = data.read_bytes_at(at.into(), size.min(room).into()).ok()?;
-    // The parser wants it aligned as it is in memory.
-    let mut aligned = vec![0_u32; bytes.len().div_ceil(4)];
-    object::pod::bytes_of_slice_mut(&mut aligned)[..bytes.len()].copy_from_slice(bytes);
-    let aligned = &object::pod::bytes_of_slice(&aligned)[..bytes.len()];
-    let info = VersionInfo::try_from(aligned).ok()?;
-    guarded(|| versions(info))
+    versions(data.read_bytes_at(at.into(), size.min(room).into()).ok()?)
 }
 
 /// The version resource in its first language.
@@ -65,26 +58,141 @@ fn entry(section: ResourceDirectory<'_>) -> Option<&ImageResourceDataEntry> {
     }
 }
 
-fn versions(info: VersionInfo<'_>) -> Versions {
-    let fixed = info.fixed();
-    let file = fixed.and_then(|fixed| number(fixed.dwFileVersion));
-    let product = fixed.and_then(|fixed| number(fixed.dwProductVersion));
-    // A resource may state the language of its texts wrongly; then there are no such texts.
-    let languages = info.translation().iter().take(4).copied();
-    let text = |key: &str| {
-        let texts = languages.clone().filter_map(|language| info.value(language, key));
-        let mut texts = texts.map(|text| text.trim_end_matches('\0').trim().to_owned());
-        texts.find(|text| !text.is_empty()).map(|text| text.chars().take(TEXT_MOST).collect())
-    };
-    Versions {
-        file: file.or_else(|| text("FileVersion")),
-        product: product.or_else(|| text("ProductVersion")),
-        company: text("CompanyName"),
-    }
+/// One node of the resource; its children have the same layout:
+///
+/// ```text
+/// length (2 bytes), length of the value (2), type (2), key in UTF-16 with its NUL, filled up to 4 bytes,
+/// value, filled up to 4 bytes, children up to the length
+/// ```
+struct Node<'a> {
+    key: String,
+    value: &'a [u8],
+    children: &'a [u8],
 }
 
-/// `None` for the version of what was never given one.
-fn number(version: VS_VERSION) -> Option<String> {
-    let numbers = [version.Major, version.Minor, version.Patch, version.Build];
+/// The nodes that lie one behind the other; what is damaged ends them.
+fn nodes(mut bytes: &[u8]) -> impl Iterator<Item = Node<'_>> {
+    std::iter::from_fn(move || {
+        let length = usize::from(word(bytes, 0)?);
+        let whole = bytes.get(..length.min(bytes.len()))?;
+        let (value_length, is_text) = (usize::from(word(whole, 2)?), word(whole, 4)? == 1);
+        let units = whole.get(6..)?.as_chunks::<2>().0;
+        let end = units.iter().position(|unit| *unit == [0; 2])?;
+        let value = whole.get((6 + 2 * (end + 1)).next_multiple_of(4)..).unwrap_or_default();
+        // The length of a text counts characters.
+        let value_length = if is_text { 2 * value_length } else { value_length };
+        let (value, _) = value.split_at(value_length.min(value.len()));
+        let behind = (6 + 2 * (end + 1)).next_multiple_of(4) + value_length.next_multiple_of(4);
+        let children = whole.get(behind..).unwrap_or_default();
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Node { key: text(&units[..end]), value, children })
+    })
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|word| u16::from_le_bytes(*word))
+}
+
+fn text(units: &[[u8; 2]]) -> String {
+    let units = units.iter().map(|unit| u16::from_le_bytes(*unit)).take_while(|unit| *unit != 0);
+    let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+    text.take(TEXT_MOST).collect()
+}
+
+fn versions(bytes: &[u8]) -> Option<Versions> {
+    let root = nodes(bytes).next().filter(|root| root.key == "VS_VERSION_INFO")?;
+    let signed = root.value.starts_with(&SIGNATURE.to_le_bytes());
+    let fixed = |at: usize| number(root.value.get(at..at + 8).filter(|_| signed)?);
+    // Where the texts are there in several languages, the first that has one counts.
+    let text = |key: &str| {
+        let files = nodes(root.children).filter(|node| node.key == "StringFileInfo");
+        let texts =
+            files.flat_map(|node| nodes(node.children)).flat_map(|node| nodes(node.children));
+        let mut texts =
+            texts.filter(|node| node.key == key).map(|node| text(node.value.as_chunks::<2>().0));
+        texts.find(|text| !text.trim().is_empty()).map(|text| text.trim().to_owned())
+    };
+    Some(Versions {
+        file: fixed(8).or_else(|| text("FileVersion")),
+        product: fixed(16).or_else(|| text("ProductVersion")),
+        company: text("CompanyName"),
+    })
+}
+
+/// Four numbers, the upper half of each pair first; `None` for the version of what was never given one.
+fn number(bytes: &[u8]) -> Option<String> {
+    let at = |at| word(bytes, at);
+    let numbers = [at(2)?, at(0)?, at(6)?, at(4)?];
     numbers.iter().any(|&number| number != 0).then(|| numbers.map(|n| n.to_string()).join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn node(key: &str, is_text: bool, value: &[u8], children: &[u8]) -> Vec<u8> {
+        let count = if is_text { value.len() / 2 } else { value.len() };
+        let mut bytes = vec![0, 0];
+        bytes.extend((count as u16).to_le_bytes());
+        bytes.extend(u16::from(is_text).to_le_bytes());
+        bytes.extend(wide(key));
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(children);
+        let length = (bytes.len() as u16).to_le_bytes();
+        bytes[..2].copy_from_slice(&length);
+        bytes
+    }
+
+    fn wide(text: &str) -> Vec<u8> {
+        text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+    }
+
+    fn resource(file: [u16; 4], texts: &[(&str, &str)]) -> Vec<u8> {
+        let mut fixed = SIGNATURE.to_le_bytes().to_vec();
+        fixed.extend([0, 0, 1, 0]);
+        for [upper, lower] in [[file[0], file[1]], [file[2], file[3]], [0, 0], [0, 0]] {
+            fixed.extend(lower.to_le_bytes());
+            fixed.extend(upper.to_le_bytes());
+        }
+        fixed.resize(52, 0);
+        let texts = texts.iter().flat_map(|(key, text)| node(key, true, &wide(text), &[]));
+        let table = node("040904b0", true, &[], &texts.collect::<Vec<_>>());
+        let strings = node("StringFileInfo", true, &[], &table);
+        node("VS_VERSION_INFO", false, &fixed, &strings)
+    }
+
+    #[test]
+    fn numbers_go_before_texts_and_texts_stand_in_where_there_are_none() {
+        let texts = [("CompanyName", " Contoso "), ("FileVersion", "6.5 (lab)"), ("Empty", "")];
+        let found = versions(&resource([6, 5, 7226, 0], &texts)).unwrap();
+        assert_eq!(found.file.as_deref(), Some("6.5.7226.0"));
+        assert_eq!(found.company.as_deref(), Some("Contoso"));
+        assert_eq!(found.product, None);
+        let found = versions(&resource([0; 4], &texts)).unwrap();
+        assert_eq!(found.file.as_deref(), Some("6.5 (lab)"));
+        assert!(versions(b"").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_no_panic_and_ends(
+            at in 0usize..400,
+            byte in any::<u8>(),
+            cut in 0usize..400,
+            noise in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut bytes = resource([1, 2, 3, 4], &[("CompanyName", "Contoso"), ("FileVersion", "1")]);
+            let length = bytes.len();
+            bytes[at % length] = byte;
+            versions(&bytes[..cut.min(length)]);
+            versions(&bytes);
+            versions(&noise);
+        }
+    }
 }

@@ -224,6 +224,30 @@ proptest! {
     }
 }
 
+/// A few bytes must not cost what they claim to unpack to.
+#[test]
+fn many_small_buffers_that_claim_to_be_large_take_no_time() {
+    const LARGEST: u32 = 16 << 20;
+    let about = About { buffer: LARGEST, packing: Some(Packing::Xpress), ..About::default() };
+    let mut bytes = synth::first(&about);
+    let mut small =
+        synth::packed(0, &synth::system(2, 0x1021, 5, 6, FIRST, &[0; 8]), Packing::Xpress);
+    small[0x30..0x34].copy_from_slice(&LARGEST.to_le_bytes());
+    bytes.extend(small.repeat(20_000));
+    let told = streamed(&bytes);
+    assert_eq!((told.counts.buffers, told.records.len()), (20_001, 20_001));
+    // A match that repeats one byte for ever.
+    let mut bytes = synth::first(&about);
+    let length = 0x48 + 4 + 1 + 2 + 1 + 1 + 2 + 4;
+    let mut bomb = small[..0x48].to_vec();
+    bomb[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    bomb.extend([0, 0, 0, 0x40, 0, 7, 0, 15, 255, 0, 0]);
+    bomb.extend(u32::MAX.to_le_bytes());
+    bytes.extend(bomb.repeat(10_000));
+    let told = streamed(&bytes);
+    assert_eq!((told.counts.buffers, told.records.len()), (10_001, 1));
+}
+
 /// Each byte that is no buffer must not cost as much as a look ahead.
 #[test]
 fn many_small_buffers_with_something_between_them_take_no_time() {

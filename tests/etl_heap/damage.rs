@@ -10,7 +10,7 @@ use unfreed::read::etl::{Reader, Seekable};
 
 use crate::synth_etl::{Bits, File, HEAP, SynthEtl, Walks};
 
-fn sample(bits: Bits, walks: Walks) -> Vec<u8> {
+pub fn sample(bits: Bits, walks: Walks) -> Vec<u8> {
     let mut t = SynthEtl::new(bits);
     t.walks = walks;
     let p = t.process("store.exe", 0.1);
@@ -27,7 +27,7 @@ fn sample(bits: Bits, walks: Walks) -> Vec<u8> {
 }
 
 /// Reads whatever it is, in both ways.
-fn read(bytes: &[u8]) {
+pub fn read(bytes: &[u8]) {
     let again = Box::new(|| Ok(Box::new(Cursor::new(bytes)) as Box<dyn Seekable>));
     let once = Reader::new(bytes).map(|reader| Box::new(reader) as Box<dyn Source>);
     let twice = Reader::file(again).map(|reader| Box::new(reader) as Box<dyn Source>);

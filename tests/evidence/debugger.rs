@@ -12,7 +12,8 @@ pub fn modules(case: &Case) -> String {
         let (name, file) = (case.module_name(at), case.file_name(at));
         writeln!(out, "{base:08x} {end:08x}   {name:<10} (deferred)             ").unwrap();
         writeln!(out, "    Image path: {}\n    Image name: {file}", module.path).unwrap();
-        writeln!(out, "    Timestamp:        Mon Apr 18 06:47:00 2005 (4263{at:04X})").unwrap();
+        let stamp = module.timestamp.unwrap_or(0x4263_0000 + at as u32);
+        writeln!(out, "    Timestamp:        Mon Apr 18 06:47:00 2005 ({stamp:08X})").unwrap();
         writeln!(
             out,
             "    CheckSum:         0020{at:04X}\n    ImageSize:        {:08X}",

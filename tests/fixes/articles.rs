@@ -507,6 +507,46 @@ fn mosquitto_in_every_state() {
     says(&unmarked, "blocks", Standing::Unknown, "unfreed mark");
 }
 
+/// Of all entries one has a switch, and so `switch-missing` is for it alone.
+#[test]
+fn only_kb891509_has_a_switch() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let switched: Vec<_> = catalogue.entries().filter(|entry| !entry.settings.is_empty()).collect();
+    assert_eq!(switched.len(), 1);
+    assert_eq!(switched[0].id, "KB891509");
+    assert!(switched[0].settings[0].absent_is_off && switched[0].settings[0].off == ["0"]);
+}
+
+/// A function of a library that every program uses is no trace of one program's fault, and a stack cut short is none either.
+#[test]
+fn what_everybody_calls_accuses_nobody() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let functions = [
+        "getaddrinfo",
+        "SSL_new",
+        "SSL_connect",
+        "X509_get_ext_d2i",
+        "ASN1_STRING_to_UTF8",
+        "deflateInit2_",
+        "ldap_search_ext_s",
+        "ei_x_new",
+        "malloc",
+        "LoadLibraryW",
+        "RtlInitializeCriticalSection",
+        "RtlCreateHeap",
+    ];
+    for function in functions {
+        let suspect = Suspect::accumulating("mailer")
+            .module("libother.so.1", "")
+            .module("kernel32.dll", "")
+            .frame("kernel32.dll", function)
+            .blame("libother.so.1", "")
+            .cut_short();
+        let fitting = unfreed::fixes::match_suspect(&catalogue, &suspect.evidence());
+        assert!(fitting.is_empty(), "{function} alone fits {:#?}", fitting[0]);
+    }
+}
+
 #[test]
 fn versions_alone_accuse_nobody() {
     let catalogue = Catalogue::embedded().unwrap();

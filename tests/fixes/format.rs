@@ -106,8 +106,41 @@ fn what_is_wrong_is_told_with_its_line_and_what_would_be_right() {
         "belongs to",
     );
     refused("steps = [\"Install it.\"]", "steps = []", 29, "step by step");
-    refused("scheme = \"windows\"", "scheme = \"rpm\"", 18, "unknown variant");
+    refused("scheme = \"windows\"", "scheme = \"pacman\"", 18, "unknown variant");
+    let file = "provenance = \"article\"";
+    let with = |key: &str| format!("{file}\n{key}");
+    refused(file, &with("fixed_builds = [\"AB\"]"), 26, "lower-case hexadecimal");
+    refused(
+        file,
+        &with("fixed_builds = [\"ab\"]\naffected_builds = [\"ab\"]"),
+        26,
+        "the fault and the fix",
+    );
+    let relation = |kind: &str, id: &str| {
+        format!("[[relations]]\nkind = \"{kind}\"\nid = \"{id}\"\nsays = \"s\"\n\n[remedy]")
+    };
+    refused("[remedy]", &relation("like", "Y"), 28, "expected one of");
+    refused("[remedy]", &relation("sibling", "X"), 29, "to itself");
+    let condition = |text: &str| format!("applies_to = [\"X\"]\nconditions = [{text}]");
+    refused("applies_to = [\"X\"]", &condition("\" \""), 7, "in a sentence");
+    let none = "{ says = \"s\", check = { setting = { name = \"n\", values = [] } } }";
+    refused("applies_to = [\"X\"]", &condition(none), 7, "`values`");
     refused("[remedy]", "[remedy", 27, "expected");
+}
+
+/// Where no file and no level has the fix, versions decide nothing; where one is promised, they must.
+#[test]
+fn only_a_remedy_without_a_version_needs_no_lines() {
+    let at = WHOLE.find("[[lines]]").unwrap();
+    let end = WHOLE.find("[remedy]").unwrap();
+    let text = format!("{}{}", &WHOLE[..at], &WHOLE[end..]);
+    let found = problems(&text);
+    assert!(found[0].text.contains("at least one product line"), "{found:?}");
+    for kind in ["none", "configuration", "code-change"] {
+        let text = text.replace("kind = \"hotfix\"", &format!("kind = \"{kind}\""));
+        assert_eq!(problems(&text), []);
+        states(&text, [(leaking("1.1.0.0"), Possible), (leaking(""), Possible)]);
+    }
 }
 
 #[test]
@@ -256,4 +289,138 @@ proptest! {
             prop_assert!(!problem.text.is_empty());
         }
     }
+}
+
+#[test]
+fn a_rollup_is_an_upper_bound() {
+    let rollup = WHOLE
+        .replace("before = \"1.2\"", "before = \"not stated\"")
+        .replace("provenance = \"article\"", "provenance = \"rollup\"");
+    states(
+        &rollup,
+        [
+            (leaking("1.1.0.0"), Possible),
+            (leaking("1.2.0.0"), AlreadyFixed),
+            (leaking("0.9.0.0"), DoesNotApply),
+        ],
+    );
+}
+
+#[test]
+fn a_build_id_tells_more_than_a_version() {
+    let builds = WHOLE.replace(
+        "provenance = \"article\"",
+        "provenance = \"article\"\naffected_builds = [\"aa11\"]\nfixed_builds = [\"bb22\"]",
+    );
+    states(
+        &builds,
+        [
+            (leaking("1.1.0.0").build_id("bb22"), AlreadyFixed),
+            (leaking("1.2.0.0").build_id("aa11"), Applies),
+            (leaking("1.1.0.0").build_id("cc33"), Applies),
+            (leaking("").build_id("cc33"), Possible),
+            (leaking("").build_id("aa11"), Applies),
+        ],
+    );
+}
+
+#[test]
+fn a_file_told_by_date_and_size_is_fixed_by_its_size_alone() {
+    let sized = WHOLE
+        .replace("before = \"1.2\"", "before = \"not stated\"")
+        .replace("fixed = \"1.2\"", "fixed = \"not stated\"\nfixed_size = 184192")
+        .replace("provenance = \"article\"", "provenance = \"date-and-size\"");
+    states(
+        &sized,
+        [
+            (leaking("1.1.0.0").size(184_192), AlreadyFixed),
+            (leaking("1.1.0.0").size(180_000), Possible),
+            (leaking("1.1.0.0"), Possible),
+        ],
+    );
+}
+
+#[test]
+fn conditions_are_checked_where_they_can_be() {
+    let with = |condition: &str| {
+        WHOLE.replace(
+            "applies_to = [\"X\"]",
+            &format!("applies_to = [\"X\"]\nconditions = [\"Ask me.\", {condition}]"),
+        )
+    };
+    let setting = "{ says = \"Backup runs.\", check = { setting = { name = \"x/backup\", values = [\"1\"] } } }";
+    let fact = |value| leaking("1.1.0.0").fact(FactKind::Setting, "x/backup", value);
+    states(
+        &with(setting),
+        [
+            (leaking("1.1.0.0"), Applies),
+            (fact(Some("0x1")), Applies),
+            (fact(None), Applies),
+            (fact(Some("0")), DoesNotApply),
+        ],
+    );
+    let product =
+        "{ says = \"On Windows 2000.\", check = { product = \"Windows 2000\" }, ask = \"ver\" }";
+    let on = |name| leaking("1.1.0.0").product(name, "SP1");
+    states(
+        &with(product),
+        [
+            (on("Microsoft Windows 2000"), Applies),
+            (on("Windows 2003"), DoesNotApply),
+            (on("Exchange Server 5.5"), Applies),
+            (leaking("1.1.0.0").fact(FactKind::Product, "Windows 2000", None), DoesNotApply),
+        ],
+    );
+    // That a module is not mapped now proves nothing.
+    let module = "{ says = \"Y is loaded.\", check = { module = \"y.dll\" } }";
+    states(&with(module), [(leaking("1.1.0.0"), Applies)]);
+}
+
+#[test]
+fn a_line_may_be_limited_to_a_platform() {
+    let platform =
+        WHOLE.replace("scheme = \"windows\"", "scheme = \"windows\"\nplatform = \"Windows 2000\"");
+    states(
+        &platform,
+        [
+            (leaking("1.1.0.0").product("Windows 2000", "SP1"), Applies),
+            (leaking("1.1.0.0").product("Windows 2003", "SP1"), DoesNotApply),
+            (leaking("1.1.0.0"), Applies),
+        ],
+    );
+}
+
+/// A source that tells the process alone: it accuses nobody whose version it was not written about.
+#[test]
+fn a_process_alone_is_never_more_than_possible() {
+    let at = WHOLE.find("[[lines]]").unwrap();
+    let end = WHOLE.find("[remedy]").unwrap();
+    let text = format!(
+        "{}[[lines]]\nproduct = \"Exchange Server 5.5\"\nscheme = \"windows\"\nlevels = [\"SP3\"]\n\
+         fixed_level = \"SP4\"\n\n{}",
+        &WHOLE[..at],
+        &WHOLE[end..]
+    )
+    .replace(
+        "modules = { any = [\"x.dll\"], at = \"blame\" }",
+        "processes = [\"store.exe\"]\nmodules = { any = [\"store.exe\"], at = \"path\" }",
+    );
+    let store = |version| {
+        Suspect::accumulating("Store.exe").module("Store.exe", version).blame("Store.exe", "")
+    };
+    states(
+        &text,
+        [
+            // Builds of Microsoft's list: 2650 is SP3, 2653 SP4; hotfixes lie between.
+            (store("5.5.2650.24"), Possible),
+            (store("5.5.2652.61"), Possible),
+            (store("5.5.2653.23"), DoesNotApply),
+            (store("5.5.2448.8"), DoesNotApply),
+            (store("6.0.6249.4"), DoesNotApply),
+            (store(""), DoesNotApply),
+            (store("").product("Exchange 5.5", "SP3"), Possible),
+            (store("5.5.2650.24").product("Exchange 5.5", "SP4"), DoesNotApply),
+            (store("5.5.2650.24").module("Mad.exe", "5.5.2653.23"), DoesNotApply),
+        ],
+    );
 }

@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use std::process::Command;
 
 use proptest::prelude::*;
-use unfreed::fixes::version::{DebianVersion, DottedVersion, FileVersion};
+use unfreed::fixes::version::{
+    DebianVersion, DottedVersion, FileVersion, RpmVersion, SemanticVersion,
+};
 use unfreed::fixes::{Level, Product};
 
 use crate::support;
@@ -105,6 +107,94 @@ fn dpkg_agrees_where_there_is_one() {
     }
 }
 
+/// The pairs of rpm's own test suite (tests/rpmvercmp.at) that are easily got wrong, and packages' whole versions.
+const RPM_PAIRS: [(&str, Ordering, &str); 28] = [
+    ("1.0", Less, "2.0"),
+    ("2.0.1a", Greater, "2.0.1"),
+    ("5.5p1", Less, "5.5p10"),
+    ("10xyz", Less, "10.1xyz"),
+    ("xyz10", Less, "xyz10.1"),
+    ("xyz.4", Less, "8"),
+    ("5.5p2", Less, "5.6p1"),
+    ("6.0.rc1", Greater, "6.0"),
+    ("10b2", Greater, "10a1"),
+    ("1.0aa", Greater, "1.0a"),
+    ("10.0001", Equal, "10.1"),
+    ("10.0001", Less, "10.0039"),
+    ("4.999.9", Less, "5.0"),
+    ("20101121", Less, "20101122"),
+    ("2_0", Equal, "2.0"),
+    ("a+", Equal, "a_"),
+    ("1.0~rc1", Less, "1.0"),
+    ("1.0~rc1", Less, "1.0~rc2"),
+    ("1.0~rc1~git123", Less, "1.0~rc1"),
+    ("1.0^", Greater, "1.0"),
+    ("1.0^git1", Less, "1.0^git2"),
+    ("1.0^git1", Less, "1.01"),
+    ("1.0^20160101", Less, "1.0.1"),
+    ("1.0~rc1^git1", Greater, "1.0~rc1"),
+    ("1.0^git1~pre", Less, "1.0^git1"),
+    ("1:0.1-1", Greater, "9.9-1"),
+    ("2.0.14-3.fc36", Less, "2.0.14-10.fc36"),
+    ("0:1.0-1", Equal, "1.0-1"),
+];
+
+#[test]
+fn rpm_versions_compare_as_rpm_does() {
+    pairs(RpmVersion::parse, &RPM_PAIRS);
+    for text in ["", "-1", "1-", "a:1", "1.0-1-2", "1 0", "é", "4294967296:1"] {
+        assert_eq!(RpmVersion::parse(text), None, "{text}");
+    }
+    for (version, upstream) in
+        [("2.0.14-3.fc36", "2.0.14"), ("1:2.0.11~rc1-1", "2.0.11~rc1"), ("2.0", "2.0")]
+    {
+        assert_eq!(RpmVersion::parse(version).unwrap().upstream(), upstream);
+    }
+}
+
+#[test]
+fn rpm_agrees_where_there_is_one() {
+    let rpm = support::require!("rpm");
+    for (a, order, b) in RPM_PAIRS.iter().filter(|(a, ..)| !a.contains([':', '-'])) {
+        let asked = format!("%{{lua: print(rpm.vercmp('{a}', '{b}'))}}");
+        let output = Command::new(&rpm).args(["--eval", &asked]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let expected = match order {
+            Less => "-1",
+            Equal => "0",
+            Greater => "1",
+        };
+        assert_eq!(said.trim(), expected, "rpm on {a} and {b}");
+    }
+}
+
+/// The examples of semver.org 2.0.0, sections 11.2 to 11.4.
+#[test]
+fn semantic_versions_compare_by_the_specification() {
+    pairs(
+        SemanticVersion::parse,
+        &[
+            ("1.0.0", Less, "2.0.0"),
+            ("2.0.0", Less, "2.1.0"),
+            ("2.1.0", Less, "2.1.1"),
+            ("1.0.0-alpha", Less, "1.0.0"),
+            ("1.0.0-alpha", Less, "1.0.0-alpha.1"),
+            ("1.0.0-alpha.1", Less, "1.0.0-alpha.beta"),
+            ("1.0.0-alpha.beta", Less, "1.0.0-beta"),
+            ("1.0.0-beta", Less, "1.0.0-beta.2"),
+            ("1.0.0-beta.2", Less, "1.0.0-beta.11"),
+            ("1.0.0-beta.11", Less, "1.0.0-rc.1"),
+            ("1.0.0-rc.1", Less, "1.0.0"),
+            ("1.0.0+build5", Equal, "1.0.0"),
+            ("v1.2.3", Equal, "1.2.3"),
+            ("1.0.0-rc10", Less, "1.0.0-rc9"),
+        ],
+    );
+    for text in ["", "1", "1.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0.0", "one"] {
+        assert_eq!(SemanticVersion::parse(text), None, "{text}");
+    }
+}
+
 #[test]
 fn a_debian_version_tells_the_release_it_was_made_from() {
     for (version, upstream) in [
@@ -167,6 +257,8 @@ fn total<V: Ord + Debug>(a: &V, b: &V, c: &V) {
 
 /// Texts of few different characters, so that versions share beginnings.
 const DEBIAN: &str = "(1:)?[01][01a.+~-]{0,6}[01a+~]";
+const RPM: &str = "(1:)?[01a][01a._~^+]{0,7}(-[01a][01a.~^]{0,2})?";
+const SEMVER: &str = "[0-2]\\.[0-2]\\.[0-2](-(rc|alpha|[0-2])(\\.(beta|[0-2])){0,2})?(\\+[a-c])?";
 const DOTTED: &str = "v?[0-2](\\.[0-2]){0,3}(-?(rc|beta|alpha)[.]?[0-2]{0,2}|[ab])?";
 
 proptest! {
@@ -189,6 +281,19 @@ proptest! {
     }
 
     #[test]
+    fn rpm_versions_are_totally_ordered(texts in prop::array::uniform3(RPM)) {
+        if let [Some(a), Some(b), Some(c)] = texts.map(|text| RpmVersion::parse(&text)) {
+            total(&a, &b, &c);
+        }
+    }
+
+    #[test]
+    fn semantic_versions_are_totally_ordered(texts in prop::array::uniform3(SEMVER)) {
+        let [a, b, c] = texts.map(|text| SemanticVersion::parse(&text).unwrap());
+        total(&a, &b, &c);
+    }
+
+    #[test]
     fn releases_are_totally_ordered(texts in prop::array::uniform3(DOTTED)) {
         let [a, b, c] = texts.map(|text| DottedVersion::parse(&text));
         if let (Some(a), Some(b), Some(c)) = (a, b, c) {
@@ -200,6 +305,8 @@ proptest! {
     fn no_text_makes_a_version_panic(text in "\\PC{0,40}") {
         let _ = FileVersion::parse(&text);
         let _ = DottedVersion::parse(&text);
+        let _ = RpmVersion::parse(&text);
+        let _ = SemanticVersion::parse(&text);
         if let Some(version) = DebianVersion::parse(&text) {
             let _ = version.upstream();
         }

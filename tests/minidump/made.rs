@@ -20,6 +20,8 @@ pub fn module(path: &str, base: u32, version: [u16; 4]) -> Module {
 pub struct Dump {
     pub modules: Vec<Module>,
     pub pid: u32,
+    /// When it was written, in seconds since 1970.
+    pub written: u32,
     /// The exception's code, and the instruction.
     pub exception: Option<(u32, u32)>,
     /// Return addresses by the chain of frame pointers, innermost first.
@@ -78,7 +80,7 @@ impl Dump {
         let mut bytes = Bytes::default();
         let streams = 5 + u32::from(self.exception.is_some());
         // Signature, version, streams, where they are listed, checksum, time, flags.
-        bytes.u32(0x504d_444d).u32(0xa793).u32(streams).u32(32).u32(0).u32(1_100_000_000).u64(0);
+        bytes.u32(0x504d_444d).u32(0xa793).u32(streams).u32(32).u32(0).u32(self.written).u64(0);
         let directory = bytes.0.len();
         bytes.zeros(streams as usize * 12);
         let mut listed = Vec::new();

@@ -1,7 +1,8 @@
 //! Reports made up for the tests of their renderings.
 
 use unfreed::event::{Exit, Metric, ProcessId, RootKind, Trust};
-use unfreed::fixes::{Match, Reason, Remedy, Standing, Status};
+use unfreed::fixes::entry::RemedyKind;
+use unfreed::fixes::{Command, Match, Reason, Remedy, Standing, Status};
 use unfreed::report::diff::{Basis, Change, DiffReport, Lack, MatchedBy, Measure, Outcome, Side};
 use unfreed::report::model::*;
 use unfreed::verdict::Verdict;
@@ -189,6 +190,7 @@ pub fn kb(status: Status) -> Match {
         title: "A made-up article: memory grows with every message".to_owned(),
         status,
         confidence: 0.9,
+        score: "0.90: 9 of 9 (module 2 of 2, function 7 of 7), times 0.9".to_owned(),
         reasons: vec![
             Reason {
                 clause: "module".to_owned(),
@@ -208,8 +210,20 @@ pub fn kb(status: Status) -> Match {
             restart: Some("The service.".to_owned()),
             prerequisites: vec!["Service Pack 3.".to_owned()],
             settings: vec![r"HKLM\SOFTWARE\Made\Parameters\Switch = 1".to_owned()],
+            commands: vec![Command {
+                setting: r"HKLM\SOFTWARE\Made\Parameters\Switch".to_owned(),
+                read: r#"reg query "HKLM\SOFTWARE\Made\Parameters" /v "Switch""#.to_owned(),
+                set: r#"reg add "HKLM\SOFTWARE\Made\Parameters" /v "Switch" /t REG_DWORD /d 1"#
+                    .to_owned(),
+            }],
+            kind: Some(RemedyKind::Hotfix),
+            from: Some("The maker's support.".to_owned()),
+            limits: vec!["Programs on other computers.".to_owned()],
+            verify: vec!["A new trace must show Made.dll 6.0.2 or later.".to_owned()],
         },
+        related: vec!["leaves KB900002: a smaller leak of the same calls".to_owned()],
         source: "https://example.org/articles/900001/memory-grows-with-every-message".to_owned(),
+        origin: Some("your own catalogue, not checked by unfreed: KB900001.toml".to_owned()),
     }
 }
 
@@ -219,6 +233,7 @@ fn upstream() -> Match {
         title: "A message plug-in that replaces the topic leaks the old one".to_owned(),
         status: Status::Possible,
         confidence: 0.8,
+        score: String::new(),
         reasons: vec![
             Reason {
                 clause: "function".to_owned(),
@@ -238,7 +253,9 @@ fn upstream() -> Match {
             steps: vec!["Install mosquitto 2.0.15 or later.".to_owned()],
             ..Remedy::default()
         },
+        related: Vec::new(),
         source: "mosquitto's ChangeLog, 2.0.15".to_owned(),
+        origin: None,
     }
 }
 
@@ -411,6 +428,8 @@ pub fn crashed() -> Report {
             title: "Inetinfo.exe takes an access violation".to_owned(),
             status: Status::Possible,
             confidence: 0.5,
+            score: "0.5 for where the module is, times 1 for what is known of its version"
+                .to_owned(),
             reasons: vec![
                 reason("module", Standing::Yes, "the exception was raised in Exsmtp.dll"),
                 reason("evidence", Standing::Unknown, "one crash proves no cause"),
@@ -419,7 +438,9 @@ pub fn crashed() -> Report {
                 files: vec!["Exsmtp.dll 6.5.7233.31".to_owned()],
                 ..Remedy::default()
             },
+            related: Vec::new(),
             source: "Microsoft Knowledge Base article 900326".to_owned(),
+            origin: None,
         }],
     };
     let source = Source { kind: "minidump".to_owned(), from_start: false, ..nothing().source };

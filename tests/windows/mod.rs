@@ -6,7 +6,7 @@
 //! from the linker's map and from the bytes, never from unfreed's own readers, so that it can contradict
 //! them. Results are kept in a directory named after a hash of what they are made from.
 
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod product;

@@ -13,8 +13,10 @@ pub struct Line {
     pub product: String,
     /// How its versions compare.
     pub scheme: Scheme,
-    /// The distribution, for [`Scheme::Debian`]: `debian 12`.
+    /// The distribution, for [`Scheme::Debian`] and [`Scheme::Rpm`]: `debian 12`.
     pub distribution: Option<String>,
+    /// The platform that the source limits this line to (`Windows 2000`), where it does.
+    pub platform: Option<String>,
     /// The levels (service packs) of the product that the source names; empty where it names none.
     pub levels: Vec<Level>,
     /// The level from which on the product carries the fix, where stated.
@@ -39,6 +41,12 @@ pub struct LineFile {
     pub fixed: Option<Version>,
     /// Where the versions come from.
     pub provenance: Provenance,
+    /// The fixed file's size, where the source tells the file by date and size.
+    pub fixed_size: Option<u64>,
+    /// Build-ids of files with the fault, where one version number stands for files with it and without.
+    pub affected_builds: Vec<String>,
+    /// Build-ids of files with the fix.
+    pub fixed_builds: Vec<String>,
 }
 
 /// Where a range of faulty versions ends.

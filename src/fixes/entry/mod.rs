@@ -4,17 +4,21 @@
 //! one is not on the other's stack. Where the source is silent a field says so, by `None`, by
 //! an absent end or by [`Stated::NotStated`]; nothing is filled in.
 
+mod condition;
 mod crash;
 mod line;
+mod relation;
 mod signature;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use condition::{Check, Condition};
 pub use crash::Crash;
 pub use line::{End, Line, LineFile, Provenance};
-pub use signature::{BlocksRange, BytesRange, Modules, Place, Signature, Step};
+pub use relation::{Relation, RelationKind};
+pub use signature::{Amount, BlocksRange, BytesRange, Modules, Place, Signature, Step};
 
 /// One published fix.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +53,8 @@ pub struct Entry {
     pub restart: Restart,
     /// What to do.
     pub remedy: Plan,
-    /// What must be true and only the reader can say.
-    pub conditions: Vec<String>,
+    /// What must be true besides; all of it. Some a fact or a module can show, some only the reader can say.
+    pub conditions: Vec<Condition>,
     /// What the source leaves open.
     pub unknowns: Vec<String>,
     /// What to look at where a distribution's package is older than the fix.
@@ -67,13 +71,18 @@ pub struct Entry {
 #[allow(missing_docs, reason = "each is its name")]
 pub enum Kind {
     Heap,
+    /// Handles of the kernel.
     Handle,
+    /// Descriptors: files, sockets.
+    FileDescriptor,
     RegistryHandle,
     CriticalSection,
     InternalObject,
     PagedPool,
     UseCount,
     HeapCorruption,
+    /// An exception that is no corruption.
+    Crash,
     UnboundedBuffer,
     /// A counter grows, memory does not.
     CounterOnly,
@@ -111,6 +120,8 @@ pub enum Read {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Faulty {
+    /// The process that is at fault, where it is not the one that grows.
+    pub process: Option<String>,
     /// The module; `None` where not stated.
     pub module: Option<String>,
     /// The functions; empty where not stated.
@@ -189,9 +200,14 @@ pub struct Plan {
     /// The steps, in order.
     #[serde(default)]
     pub steps: Vec<String>,
+    /// Where to get it, where that is stated or plain.
+    pub from: Option<String>,
     /// What it will not fix.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// How to see afterwards that it worked, where there is more to look at than the site itself.
+    #[serde(default)]
+    pub verify: Vec<String>,
 }
 
 /// Kinds of remedy.
@@ -215,19 +231,11 @@ pub struct Backports {
     /// Why the package's version does not decide.
     pub says: String,
     /// What to look at.
+    #[serde(default)]
     pub check: Vec<String>,
-}
-
-/// How an entry stands to another publication.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Relation {
-    /// How: `cites`, `residual-after`, `recurs-in`, `sibling`, `in-rollup`, `superseded-by`, ...
-    pub kind: String,
-    /// The other's id.
-    pub id: String,
-    /// In words.
-    pub says: String,
+    /// What a changelog that names any of these says: that the package carries the fix. CVE numbers, bug numbers, commits.
+    #[serde(default)]
+    pub references: Vec<String>,
 }
 
 /// Who vouches for an entry.

@@ -34,6 +34,9 @@ pub struct Signature {
     pub bytes: Option<BytesRange>,
     /// Blocks that stay.
     pub blocks: Option<BlocksRange>,
+    /// Anything else that the source counts: handles, heaps, control blocks. Told, never compared.
+    #[serde(default)]
+    pub amounts: Vec<Amount>,
     /// Set where the source does not describe this signature and it is inferred from what
     /// it does say: how. A hit is then never more than `possible`.
     pub inferred: Option<String>,
@@ -101,4 +104,27 @@ pub struct BlocksRange {
     pub max: f64,
     /// The event.
     pub per: String,
+}
+
+/// Something else that the source counts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amount {
+    /// What, in the singular: `registry handle`, `heap`.
+    pub what: String,
+    /// How many; `None` where only the unit is stated.
+    pub count: Option<u64>,
+    /// The event: `logon`, `opened store`.
+    pub per: String,
+}
+
+impl Amount {
+    /// `2 registry handles per opened store`.
+    pub fn in_words(&self) -> String {
+        match self.count {
+            Some(1) => format!("1 {} per {}", self.what, self.per),
+            Some(count) => format!("{count} {}s per {}", self.what, self.per),
+            None => format!("a {} (size not stated) per {}", self.what, self.per),
+        }
+    }
 }

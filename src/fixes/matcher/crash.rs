@@ -21,9 +21,8 @@ const UNKNOWN_VERSION: f64 = 0.6;
 
 /// The fixes that a crash may be explained by, best first, at most [`MAX_MATCHES`].
 pub fn match_crash(catalogue: &Catalogue, crash: &CrashEvidence<'_>) -> Vec<Match> {
-    // The kind is not looked at here: it is that of suspects.
     let evidence = Evidence {
-        kind: EvidenceKind::OverRelease,
+        kind: EvidenceKind::Crash,
         process: crash.process,
         blame: None,
         stack: crash.stack.clone(),
@@ -34,16 +33,15 @@ pub fn match_crash(catalogue: &Catalogue, crash: &CrashEvidence<'_>) -> Vec<Matc
         blocks_per_event: None,
         facts: crash.facts,
     };
-    let view = View::new(&evidence);
+    let view = View::new(catalogue, &evidence);
     let judged = |entry: &Entry| judge(entry, entry.crash.as_ref()?, crash.code, &view);
-    let mut matches: Vec<Match> = catalogue.entries().filter_map(judged).collect();
-    rank(&mut matches);
+    let mut matches = rank(catalogue.entries().filter_map(judged).collect());
     matches.truncate(MAX_MATCHES);
     matches
 }
 
 /// One fix; `None` where something contradicts it.
-fn judge(entry: &Entry, wanted: &Crash, code: u32, view: &View<'_>) -> Option<Match> {
+fn judge(entry: &Entry, wanted: &Crash, code: u32, view: &View<'_>) -> Option<(f64, Match)> {
     if !view.is_process(&wanted.processes) || !wanted.exceptions.contains(&code) {
         return None;
     }
@@ -72,16 +70,27 @@ fn judge(entry: &Entry, wanted: &Crash, code: u32, view: &View<'_>) -> Option<Ma
         wanted.says
     );
     reasons.push(reason("evidence", Standing::Unknown, text));
-    reasons.extend(conditions(entry));
-    Some(Match {
+    let conditions = conditions::judge(&entry.conditions, view);
+    if conditions.iter().any(|reason| reason.standing == Standing::No) {
+        return None;
+    }
+    reasons.extend(conditions);
+    let confidence = (place * known * 100.0).round() / 100.0;
+    let found = Match {
         id: entry.id.clone(),
         title: entry.title.clone(),
         status: Status::Possible,
-        confidence: (place * known * 100.0).round() / 100.0,
+        confidence,
+        score: format!(
+            "{place} for where the module is, times {known} for what is known of its version"
+        ),
         reasons,
         remedy: entry.remedy_for(Status::Possible),
+        related: entry.related(Status::Possible),
         source: entry.source_line(),
-    })
+        origin: entry.origin_line(),
+    };
+    Some((confidence, found))
 }
 
 /// Where a module of the source is, and what that is worth; `None` where none is loaded.

@@ -1,8 +1,10 @@
 //! Product levels: what facts read on the target say of the product an entry is about. A
 //! service pack that is established settles what no file version can; a product that nobody
-//! looked for settles nothing.
+//! looked for settles nothing. Where no fact speaks, the builds of the product's own programs do.
 
+use super::view::View;
 use crate::event::{Fact, FactKind};
+use crate::fixes::builds::Deduced;
 use crate::fixes::entry::Line;
 use crate::fixes::matched::{Reason, Standing};
 use crate::fixes::product::{Level, Product};
@@ -22,9 +24,14 @@ pub(super) enum Finding {
     Elsewhere,
 }
 
-/// Judges the facts; with a reason, unless there is nothing to say.
-pub(super) fn judge(line: &Line, facts: &[Fact]) -> (Finding, Option<Reason>) {
-    let (finding, text) = find(line, facts);
+/// Judges facts and builds; with a reason, unless there is nothing to say.
+pub(super) fn judge(line: &Line, view: &View<'_>) -> (Finding, Option<Reason>) {
+    let (mut finding, mut text) = find(line, view.evidence.facts);
+    if finding == Finding::NotSeen
+        && let Some(deduced) = deduce(line, view)
+    {
+        (finding, text) = deduced;
+    }
     let standing = match finding {
         Finding::NotSeen | Finding::Unclear => Standing::Unknown,
         Finding::Affected => Standing::Yes,
@@ -66,6 +73,31 @@ fn find(line: &Line, facts: &[Fact]) -> (Finding, String) {
         }
         _ => (Finding::Unclear, format!("what was read of {name} contradicts itself")),
     }
+}
+
+/// What the builds of loaded programs say. A line that lists files of its own is judged by those.
+fn deduce(line: &Line, view: &View<'_>) -> Option<(Finding, String)> {
+    if !line.files.is_empty() {
+        return None;
+    }
+    let wanted = Product::parse(&line.product);
+    let deduced: Vec<_> = view.evidence.modules.iter().filter_map(|m| Deduced::of(m)).collect();
+    let own: Vec<_> = deduced.iter().filter(|deduced| deduced.is_of(&wanted)).collect();
+    let name = &line.product;
+    let Some(first) = own.first() else {
+        let other = deduced.iter().find(|deduced| deduced.is_sibling_of(&wanted))?;
+        let text = format!("{} is of {}; the fix is about {name}", other.by, other.product);
+        return Some((Finding::Elsewhere, text));
+    };
+    if let Some(other) = own.iter().find(|other| other.level != first.level) {
+        let text = format!(
+            "{} is of {}, {} of {}: {name} is updated in part",
+            first.by, first.level, other.by, other.level
+        );
+        return Some((Finding::Unclear, text));
+    }
+    let (finding, text) = level(line, &first.level.to_string());
+    Some((finding, format!("{text} (told by {})", first.by)))
 }
 
 fn level(line: &Line, value: &str) -> (Finding, String) {

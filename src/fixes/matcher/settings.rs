@@ -41,7 +41,7 @@ fn judge_one(setting: &Setting, facts: &[Fact]) -> Reason {
 }
 
 /// A registry path in one spelling; any other setting's name in lower case.
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     let name = name.trim().replace('/', "\\").to_ascii_lowercase();
     let hives = [("hklm", "hkey_local_machine"), ("hkcu", "hkey_current_user")];
     let hive = name.split_once('\\').and_then(|(hive, rest)| {
@@ -54,7 +54,7 @@ fn canonical(name: &str) -> String {
 
 /// Numbers are the same in every spelling of a DWORD (`1`, `0x1`, `0x00000001 (1)`, `dword:00000001`);
 /// anything else compares without case.
-fn same_value(a: &str, b: &str) -> bool {
+pub(super) fn same_value(a: &str, b: &str) -> bool {
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a == b,
         (None, None) => a.trim().eq_ignore_ascii_case(b.trim()),

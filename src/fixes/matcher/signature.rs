@@ -14,6 +14,8 @@ use crate::fixes::matched::Standing::{self, No, Unknown, Yes};
 pub(super) struct Judged {
     pub clauses: Vec<Clause>,
     pub hit: bool,
+    /// Whether one of the telling functions was seen, where the signature names any.
+    pub tells: bool,
 }
 
 /// Judges every clause of the signature.
@@ -40,26 +42,37 @@ pub(super) fn judge(entry: &Entry, view: &View<'_>) -> Judged {
             && is_mapped(entry, wanted, view);
     }
     let mut after = None;
+    let mut seen = false;
     for step in &signature.frames {
         let (clause, at) = self::step(step, view, after.filter(|_| signature.ordered));
-        hit |= at.is_some() && !step.common;
+        seen |= at.is_some() && !step.common;
         after = at.or(after);
         clauses.push(clause);
     }
+    hit |= seen;
     clauses.extend(absent(&signature.absent, view));
     clauses.extend(allocator(&signature.allocators, view.evidence.function));
     clauses.extend(bytes(entry, view));
+    clauses.extend(entry.signature.amounts.iter().map(|amount| {
+        let text = format!("the source counts {}; no trace does", amount.in_words());
+        Clause::telling("amount", Unknown, 0.0, text)
+    }));
     if view.dismissed.is_none() {
         clauses.extend(blocks(entry, view));
     }
-    Judged { clauses, hit }
+    Judged { clauses, hit, tells: seen || signature.frames.iter().all(|step| step.common) }
+}
+
+/// Whether a signature names nothing but the process: any of its leaks would look like this.
+pub(super) fn is_vague(entry: &Entry) -> bool {
+    let signature = &entry.signature;
+    let own = |name: &String| signature.processes.iter().any(|p| p.eq_ignore_ascii_case(name));
+    signature.frames.is_empty()
+        && signature.modules.as_ref().is_some_and(|modules| modules.any.iter().all(own))
 }
 
 fn evidence(entry: &Entry, view: &View<'_>) -> Clause {
-    let what = |kind| match kind {
-        EvidenceKind::Accumulation => "blocks that accumulate",
-        EvidenceKind::OverRelease => "a block freed more often than allocated",
-    };
+    let what = EvidenceKind::in_words;
     if let Some(verdict) = view.dismissed {
         let text = format!(
             "the site ran and is no suspect ({verdict}); the fix is about {}",
@@ -213,7 +226,7 @@ fn bytes(entry: &Entry, view: &View<'_>) -> Option<Clause> {
         let text = format!(
             "the source states {range}, which bytes per allocation ({median}) cannot be held against"
         );
-        return Some(Clause::telling("bytes", Unknown, 0.0, text));
+        return Some(Clause::telling("bytes", Unknown, 0.5, text));
     }
     let standing = yes_if((wanted.min..=wanted.max).contains(&median));
     let text = format!("{median} bytes per allocation (median); the source states {range}");

@@ -7,13 +7,15 @@ use std::cmp::Ordering;
 
 use unfreed_symbols::{ModuleIdentity, Package, PackageManager};
 
+use super::build;
+use super::package;
 use super::view::{View, is_called};
 use crate::event::FactKind;
-use crate::fixes::entry::{End, Entry, Line, LineFile};
+use crate::fixes::entry::{End, Entry, Line, LineFile, Provenance};
 use crate::fixes::lines::belongs;
 use crate::fixes::matched::{Reason, Standing};
 use crate::fixes::product::Product;
-use crate::fixes::version::{DebianVersion, DottedVersion, FileVersion, Scheme, Version};
+use crate::fixes::version::{FileVersion, Scheme, Version};
 
 /// What the files of a line say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +94,9 @@ fn judge_module(
     view: &View<'_>,
 ) -> (State, String) {
     let name = &module.name;
+    if let Some(judged) = build::judge(file, module) {
+        return judged;
+    }
     match Subject::of(line, module, Some(view)) {
         Subject::Unknown(why) => (State::Unknown, format!("{name}: {why}")),
         Subject::OtherLine(why) => (State::OtherLine, format!("{name}: {why}")),
@@ -113,7 +118,7 @@ fn judge_module(
             let (state, how) = judge_range(file, |bound| compare(&version, bound));
             (state, format!("{name} {version} {how}"))
         }
-        Subject::Packaged(package) => judge_package(entry, file, package),
+        Subject::Packaged(package) => package::judge(entry, file, package, view.changelogs),
     }
 }
 
@@ -139,8 +144,9 @@ impl<'m> Subject<'m> {
                     |version| Subject::Own(Version::Windows(version)),
                 ),
             },
-            Scheme::Dotted => Subject::release(line, module, view),
-            Scheme::Debian => Subject::debian(line, module),
+            Scheme::Dotted | Scheme::Semver => Subject::release(line, module, view),
+            Scheme::Debian => Subject::of_distribution(line, module, PackageManager::Dpkg),
+            Scheme::Rpm => Subject::of_distribution(line, module, PackageManager::Rpm),
         }
     }
 
@@ -162,21 +168,20 @@ impl<'m> Subject<'m> {
         let noted = package.map(|package| package.version.as_str());
         match module.file_version.as_deref().or(noted).or(fact) {
             None => Subject::Unknown("its version is not known".to_owned()),
-            Some(text) => DottedVersion::parse(text).map_or_else(
+            Some(text) => line.scheme.parse(text).map_or_else(
                 || {
                     Subject::Unknown(format!(
                         "its version `{text}` cannot be compared with releases"
                     ))
                 },
-                |version| Subject::Own(Version::Dotted(version)),
+                Subject::Own,
             ),
         }
     }
 
-    fn debian(line: &Line, module: &'m ModuleIdentity) -> Subject<'m> {
-        let Some(package) = module.package.as_ref().filter(|p| p.manager == PackageManager::Dpkg)
-        else {
-            return Subject::OtherLine("no Debian package owns it".to_owned());
+    fn of_distribution(line: &Line, module: &'m ModuleIdentity, by: PackageManager) -> Subject<'m> {
+        let Some(package) = module.package.as_ref().filter(|package| package.manager == by) else {
+            return Subject::OtherLine("no package of that distribution owns it".to_owned());
         };
         match (&package.distribution, &line.distribution) {
             (Some(its), Some(wanted)) if its.eq_ignore_ascii_case(wanted) => {}
@@ -185,58 +190,34 @@ impl<'m> Subject<'m> {
                 return Subject::Unknown("its package's distribution is not known".to_owned());
             }
         }
-        DebianVersion::parse(&package.version).map_or_else(
+        line.scheme.parse(&package.version).map_or_else(
             || {
                 Subject::Unknown(format!(
                     "its package's version `{}` cannot be read",
                     package.version
                 ))
             },
-            |version| Subject::Own(Version::Debian(version)),
+            Subject::Own,
         )
     }
 }
 
-fn judge_package(entry: &Entry, file: &LineFile, package: &Package) -> (State, String) {
-    let whole = format!("package {} {}", package.name, package.version);
-    let upstream = DebianVersion::parse(&package.version);
-    let Some(release) = upstream.as_ref().and_then(|v| DottedVersion::parse(v.upstream())) else {
-        return (State::Unknown, format!("{whole}: which release it was made from cannot be told"));
-    };
-    let version = Version::Dotted(release);
-    if file.line.as_ref().is_some_and(|prefix| belongs(&version, prefix) == Some(false)) {
-        return (
-            State::OtherLine,
-            format!("{whole} was made from {version}, which is another line"),
-        );
-    }
-    match judge_range(file, |bound| compare(&version, bound)) {
-        (State::Affected, how) => {
-            let told = entry.backports.as_ref().map(|backports| {
-                format!("{} Check: {}", backports.says, backports.check.join("; or: "))
-            });
-            let told = told.unwrap_or_else(|| {
-                "A distribution's package may carry the fix under an older number; look for it in \
-                 the package's changelog and patches."
-                    .to_owned()
-            });
-            (State::Unknown, format!("{whole}, made from {version}, {how}. {told}"))
-        }
-        (state, how) => (state, format!("{whole}, made from {version}, {how}")),
-    }
-}
-
-fn compare(version: &Version, bound: &Version) -> Option<Ordering> {
+pub(super) fn compare(version: &Version, bound: &Version) -> Option<Ordering> {
     match (version, bound) {
         (Version::Windows(version), Version::Windows(bound)) => version.against(bound),
         (Version::Dotted(version), Version::Dotted(bound)) => Some(version.cmp(bound)),
         (Version::Debian(version), Version::Debian(bound)) => Some(version.cmp(bound)),
+        (Version::Rpm(version), Version::Rpm(bound)) => Some(version.cmp(bound)),
+        (Version::Semver(version), Version::Semver(bound)) => Some(version.cmp(bound)),
         _ => None,
     }
 }
 
 /// Where a version lies in a file's ranges, and in words how it compares.
-fn judge_range(file: &LineFile, compare: impl Fn(&Version) -> Option<Ordering>) -> (State, String) {
+pub(super) fn judge_range(
+    file: &LineFile,
+    compare: impl Fn(&Version) -> Option<Ordering>,
+) -> (State, String) {
     let unclear = |bound: &Version| (State::Unknown, format!("cannot be compared with {bound}"));
     if let Some(fixed) = &file.fixed {
         match compare(fixed) {
@@ -278,7 +259,14 @@ fn judge_range(file: &LineFile, compare: impl Fn(&Version) -> Option<Ordering>) 
         },
         End::NotStated => match &file.fixed {
             Some(fixed) => {
-                (State::Affected, format!("is older than {fixed}, which has the fix{since}"))
+                let list = match file.provenance {
+                    Provenance::Rollup => " by the list of a rollup",
+                    _ => "",
+                };
+                let text = format!(
+                    "is older than {fixed}, which has the fix{list}; whether an earlier one has it is not stated"
+                );
+                (State::Unknown, text)
             }
             None => (
                 State::Affected,

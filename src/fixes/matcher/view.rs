@@ -5,6 +5,8 @@
 use unfreed_symbols::ModuleIdentity;
 
 use super::function_name;
+use crate::fixes::catalogue::Catalogue;
+use crate::fixes::changelog::Changelogs;
 use crate::fixes::entry::{Entry, Step};
 use crate::fixes::evidence::Evidence;
 
@@ -13,6 +15,8 @@ pub(super) struct View<'v> {
     pub evidence: &'v Evidence<'v>,
     /// For a site that is no suspect: its verdict. Only a fix that is there can say anything of it.
     pub dismissed: Option<&'v str>,
+    /// What the packages of the target say of themselves.
+    pub changelogs: &'v Changelogs,
     /// The bare function name of each frame of the stack.
     pub functions: Vec<Option<&'v str>>,
     /// The distinct modules on the stack, by identity.
@@ -22,16 +26,17 @@ pub(super) struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    pub(super) fn new(evidence: &'v Evidence<'v>) -> View<'v> {
+    pub(super) fn new(catalogue: &'v Catalogue, evidence: &'v Evidence<'v>) -> View<'v> {
         let mut modules: Vec<&ModuleIdentity> = Vec::new();
         for module in evidence.stack.iter().filter_map(|frame| frame.module) {
-            if !modules.contains(&module) {
+            if !modules.iter().any(|known| std::ptr::eq(*known, module) || *known == module) {
                 modules.push(module);
             }
         }
         View {
             evidence,
             dismissed: None,
+            changelogs: catalogue.changelogs(),
             functions: evidence.stack.iter().map(|f| f.function.map(function_name::bare)).collect(),
             modules,
             process: program(evidence.process),
@@ -39,8 +44,12 @@ impl<'v> View<'v> {
     }
 
     /// A site that is no suspect, with its verdict.
-    pub(super) fn dismissed(evidence: &'v Evidence<'v>, verdict: &'v str) -> View<'v> {
-        View { dismissed: Some(verdict), ..View::new(evidence) }
+    pub(super) fn dismissed(
+        catalogue: &'v Catalogue,
+        evidence: &'v Evidence<'v>,
+        verdict: &'v str,
+    ) -> View<'v> {
+        View { dismissed: Some(verdict), ..View::new(catalogue, evidence) }
     }
 
     /// Whether the process is one of these; no names mean any.
@@ -102,16 +111,37 @@ impl<'v> View<'v> {
     }
 }
 
-/// Whether a module goes by this name: its file's or its soname. Windows does not tell case apart,
-/// and no two modules elsewhere differ in case alone. Its debuggers leave the extension out.
+/// Whether a module goes by this name: its file's or its soname. Windows does not tell case apart, and no two modules
+/// elsewhere differ in case alone. A library named without a number (`libetpan.so`) is every version of it, and Windows'
+/// debuggers leave the extension out.
 pub(super) fn is_called(module: &ModuleIdentity, name: &str) -> bool {
-    let stem = || match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
+    let is = |its: &str| {
+        its.eq_ignore_ascii_case(name)
+            || (ends_unnumbered(name) && unnumbered(its).eq_ignore_ascii_case(name))
+    };
+    is(&module.name)
+        || module.name.eq_ignore_ascii_case(stem(name))
+        || module.soname.as_deref().is_some_and(is)
+}
+
+/// A Windows file's name without its extension; any other name as it is.
+pub(in crate::fixes) fn stem(name: &str) -> &str {
+    match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
         Some((stem, end)) if [".dll", ".exe"].iter().any(|of| end.eq_ignore_ascii_case(of)) => stem,
         _ => name,
-    };
-    module.name.eq_ignore_ascii_case(name)
-        || !module.name.contains('.') && module.name.eq_ignore_ascii_case(stem())
-        || module.soname.as_ref().is_some_and(|soname| soname.eq_ignore_ascii_case(name))
+    }
+}
+
+fn ends_unnumbered(name: &str) -> bool {
+    name.len() > 3 && name.ends_with(".so")
+}
+
+/// A library's name without the numbers after `.so`; any other name as it is.
+pub(in crate::fixes) fn unnumbered(name: &str) -> &str {
+    match name.find(".so.") {
+        Some(at) => name.get(..at + 3).unwrap_or(name),
+        None => name,
+    }
 }
 
 fn program(name: &str) -> &str {
@@ -119,5 +149,27 @@ fn program(name: &str) -> &str {
     match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(".exe") && !stem.is_empty() => stem,
         _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_called_by_their_files_with_their_ending_or_without() {
+        let is = |name: &str, wanted: &str| {
+            let module = ModuleIdentity { name: name.to_owned(), ..ModuleIdentity::default() };
+            is_called(&module, wanted)
+        };
+        for name in ["Cdoexm.dll", "CDOEXM.DLL", "cdoexm"] {
+            assert!(is(name, "Cdoexm.dll"), "{name}");
+        }
+        assert!(is("inetinfo", "Inetinfo.exe"));
+        assert!(is("Microsoft.Exchange.Store", "Microsoft.Exchange.Store.dll"));
+        assert!(!is("Cdoexm.exe", "Cdoexm.dll"));
+        assert!(!is("Cdoexm.dll", "Cdoexm"));
+        assert!(!is("Cdo", "Cdoexm.dll"));
+        assert!(!is("libmosquitto", "libmosquitto.so.1"));
     }
 }

@@ -5,6 +5,8 @@
 
 mod debian;
 mod dotted;
+mod rpm;
+mod semantic;
 mod windows;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use debian::DebianVersion;
 pub use dotted::DottedVersion;
+pub use rpm::RpmVersion;
+pub use semantic::SemanticVersion;
 pub use windows::FileVersion;
 
 /// Who numbers, and so how to compare.
@@ -25,6 +29,10 @@ pub enum Scheme {
     Dotted,
     /// Whole Debian package versions, for entries that know which package has the fix.
     Debian,
+    /// Whole RPM package versions, likewise.
+    Rpm,
+    /// Semantic versions, to the letter of semver.org: three numbers, no leading zeros.
+    Semver,
 }
 
 impl Scheme {
@@ -34,6 +42,8 @@ impl Scheme {
             Scheme::Windows => FileVersion::parse(text).map(Version::Windows),
             Scheme::Dotted => DottedVersion::parse(text).map(Version::Dotted),
             Scheme::Debian => DebianVersion::parse(text).map(Version::Debian),
+            Scheme::Rpm => RpmVersion::parse(text).map(Version::Rpm),
+            Scheme::Semver => SemanticVersion::parse(text).map(Version::Semver),
         }
     }
 
@@ -43,6 +53,8 @@ impl Scheme {
             Scheme::Windows => "6.5.7232.18",
             Scheme::Dotted => "2.0.15",
             Scheme::Debian => "2.0.11-1.2+deb12u2",
+            Scheme::Rpm => "2.0.14-3.fc36",
+            Scheme::Semver => "2.1.0-rc.1",
         }
     }
 }
@@ -54,6 +66,8 @@ pub enum Version {
     Windows(FileVersion),
     Dotted(DottedVersion),
     Debian(DebianVersion),
+    Rpm(RpmVersion),
+    Semver(SemanticVersion),
 }
 
 impl fmt::Display for Version {
@@ -62,6 +76,8 @@ impl fmt::Display for Version {
             Version::Windows(version) => version.fmt(f),
             Version::Dotted(version) => version.fmt(f),
             Version::Debian(version) => version.fmt(f),
+            Version::Rpm(version) => version.fmt(f),
+            Version::Semver(version) => version.fmt(f),
         }
     }
 }

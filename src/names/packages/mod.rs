@@ -2,12 +2,14 @@
 //! asked about, once; a database that is absent or unreadable owns nothing. Package managers are
 //! only ever asked, never told.
 
+mod changelog;
 mod dpkg;
 mod rpm;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+pub use changelog::{changelog, read_changelog};
 use dpkg::Dpkg;
 use rpm::Rpm;
 use unfreed_symbols::{Package, PackageManager};

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::translate::{Numbers, Told};
-use crate::event::{Event, Exit, FactKind, ProcessId, Tid, Time, What};
+use super::snapshots::Form;
+use super::translate::{Numbers, Told, is_of_a_block};
+use crate::event::{Event, Exit, Fact, FactKind, ProcessId, Tid, Time, What};
 use crate::read::trace::{Clock, Header};
 use crate::read::{About, Fault, ReadError, Source};
 
@@ -37,6 +38,8 @@ pub struct PartSeen {
     pub events: u64,
     /// Events of blocks that were left out, since another recording lists the same process's.
     pub listed_twice: u64,
+    /// Until when it tells of blocks, on the case's clock; `None` where it lists none.
+    pub blocks_until: Option<Time>,
 }
 
 /// How a recording was put on the clock of its case.
@@ -68,6 +71,8 @@ struct Open<'a> {
     next: Option<Event>,
     /// Its time 0 on the case's clock.
     begins: u64,
+    /// Whether it is the difference of two snapshots.
+    pair: bool,
 }
 
 impl<'a> Case<'a> {
@@ -85,20 +90,27 @@ impl<'a> Case<'a> {
                 placed: Placed::Beginning,
                 events: 0,
                 listed_twice: 0,
+                blocks_until: None,
             };
             let events = Vec::new().into_iter();
-            let mut part = Open { source, seen, events, next: None, begins: 0 };
+            let mut part = Open { source, seen, events, next: None, begins: 0, pair: false };
             part.advance().map_err(|error| (about.name, error))?;
             open.push(part);
         }
         let header = place(&mut open);
-        Ok(Case {
-            parts: open,
-            header,
-            numbers: Numbers::default(),
-            faults: Vec::new(),
-            last: Time(0),
-        })
+        let mut numbers = Numbers::default();
+        for (at, part) in open.iter().enumerate() {
+            for event in part.next.iter().chain(part.events.as_slice()) {
+                if let What::Process(process) = &event.what {
+                    numbers.processes.announce(at, event.process, process);
+                }
+                // Those that list a process's modules do so first, whatever their time.
+                if let What::Module(module) = &event.what {
+                    numbers.bases.learn(module);
+                }
+            }
+        }
+        Ok(Case { parts: open, header, numbers, faults: Vec::new(), last: Time(0) })
     }
 
     /// What became of each recording, in the order given.
@@ -129,9 +141,13 @@ impl Source for Case<'_> {
             event.time = Time(time).max(self.last);
             say_whose(&mut event, &part.seen.name);
             self.last = event.time;
-            match self.numbers.translate(at, event) {
+            let form = Form { kind: &part.seen.kind, pair: part.pair };
+            match self.numbers.translate(at, form, event) {
                 Told::Event(event) => {
                     part.seen.events += 1;
+                    if part.seen.blocks_until.is_some() || is_of_a_block(&event.what) {
+                        part.seen.blocks_until = Some(event.time);
+                    }
                     events.push(event);
                 }
                 Told::Known => part.seen.events += 1,
@@ -140,6 +156,7 @@ impl Source for Case<'_> {
         }
         if events.is_empty() {
             self.gather_faults();
+            events.extend(self.order());
             let outlived = self.numbers.processes.outlived();
             events.extend(outlived.iter().map(|process| self.last_word(*process)));
             // Verdicts are made where a source says so.
@@ -170,6 +187,17 @@ impl Case<'_> {
         Event { time: self.last, process, thread: Tid(0), what }
     }
 
+    /// What there is to say where nothing tells which of two snapshots is the earlier.
+    fn order(&mut self) -> Option<Event> {
+        let parts = std::mem::take(&mut self.numbers.snapshots.unordered);
+        let names: Vec<&str> = parts.iter().map(|at| &*self.parts[*at].seen.name).collect();
+        let value = "nothing tells which was taken first: they count in the order given".to_owned();
+        let fact = Fact { kind: FactKind::Capture, subject: names.join(", "), value: Some(value) };
+        let (time, process, thread) = (self.last, ProcessId::EVERY, Tid(0));
+        let what = What::Fact(Box::new(fact));
+        (!names.is_empty()).then_some(Event { time, process, thread, what })
+    }
+
     fn gather_faults(&mut self) {
         let all = self.parts.iter().flat_map(|part| {
             let name = &part.seen.name;
@@ -190,6 +218,9 @@ impl Open<'_> {
             if !self.source.next_batch(&mut batch)? {
                 break;
             }
+            // A difference tells both of its snapshots at once.
+            let later = |event: &Event| matches!(&event.what, What::Snapshot(of) if of.number > 0);
+            self.pair |= batch.iter().any(later);
             self.events = batch.into_iter();
             self.next = self.events.next();
         }

@@ -5,6 +5,7 @@
 //! Nothing is joined on a name alone where a pid contradicts it, and where two files list the same process's blocks
 //! one by one at the same time only the first is believed: a block counted twice would be a leak that is none.
 
+mod bases;
 mod merge;
 mod modules;
 mod processes;

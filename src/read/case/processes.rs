@@ -1,6 +1,9 @@
 //! Which process of one recording is which of another. A pid and a name that agree make them one; a recording that knows
-//! no pid (UMDH) is joined by its name if the case has one process of that name; a name is compared as Windows does,
+//! no pid (UMDH) is joined by its name if the case has one process of that name, and where it knows no name either, with the
+//! one process that is known by no pid; a name is compared as Windows does,
 //! without its case and without `.exe`.
+
+use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
@@ -12,6 +15,22 @@ pub(super) struct Processes {
     known: Vec<Known>,
     /// By recording and its own number.
     of: FxHashMap<(usize, ProcessId), usize>,
+    /// By name, what recordings say at their beginning.
+    announced: FxHashMap<String, Announced>,
+}
+
+/// Processes of one name that recordings begin with.
+#[derive(Debug, Default)]
+struct Announced {
+    pids: BTreeSet<u32>,
+    of: BTreeSet<(usize, ProcessId)>,
+}
+
+impl Announced {
+    /// Whether a recording knows several of the name.
+    fn is_crowded(&self, part: usize) -> bool {
+        self.of.range((part, ProcessId(0))..=(part, ProcessId::EVERY)).nth(1).is_some()
+    }
 }
 
 /// One process of the case.
@@ -40,6 +59,15 @@ pub(super) enum Joined {
 }
 
 impl Processes {
+    /// A recording will tell of a process. Who has no number is joined by name, and that must not depend on who is told first.
+    pub fn announce(&mut self, part: usize, id: ProcessId, process: &Process) {
+        let announced = self.announced.entry(plain(&process.name)).or_default();
+        announced.of.insert((part, id));
+        if process.pid != 0 {
+            announced.pids.insert(process.pid);
+        }
+    }
+
     /// A recording tells of a process.
     pub fn begin(&mut self, part: usize, id: ProcessId, process: &Process) -> Joined {
         let name = plain(&process.name);
@@ -99,6 +127,11 @@ impl Processes {
         }
     }
 
+    /// Whether anything is known of who a process is.
+    pub fn is_known(&self, id: ProcessId) -> bool {
+        self.known.get(id.0 as usize).is_some_and(|of| of.pid != 0 || !of.name.is_empty())
+    }
+
     /// A recording says that a process ended, or that it ends itself. Whether the case may say so: of what still runs it
     /// cannot know before the last recording's end.
     pub fn end(&mut self, id: ProcessId, exit: Exit) -> bool {
@@ -137,16 +170,31 @@ impl Processes {
                 return Some(at);
             }
         }
+        let announced = self.announced.get(name);
+        let crowded = |part: usize| announced.is_some_and(|of| of.is_crowded(part));
+        let several = announced.is_some_and(|of| of.pids.len() > 1);
         let may = |at: &usize| {
             let known = &self.known[*at];
-            known.name == name && !name.is_empty() && (known.pid == 0 || process.pid == 0)
+            let one_has_no_pid = known.pid == 0 || process.pid == 0;
+            known.name == name
+                && !name.is_empty()
+                && (one_has_no_pid && (!several || known.pid == process.pid))
+                && !crowded(part)
+                && !known.parts.iter().any(|part| crowded(*part))
         };
-        let mut by_name = all().filter(may);
-        match (by_name.next(), by_name.next()) {
-            (Some(at), None) => Some(at),
-            _ => None,
-        }
+        // Logs of one process that know neither its pid nor, one of them, its name.
+        let unknown = |at: &usize| {
+            let known = &self.known[*at];
+            known.pid == 0 && process.pid == 0 && (known.name.is_empty() || name.is_empty())
+        };
+        only(all().filter(may)).or_else(|| only(all().filter(unknown)))
     }
+}
+
+/// The only one, if there is one.
+fn only(mut all: impl Iterator<Item = usize>) -> Option<usize> {
+    let first = all.next();
+    first.filter(|_| all.next().is_none())
 }
 
 /// What two recordings say of a process, the first counting for more.

@@ -41,7 +41,8 @@ impl Stacks {
     /// The case's offset for a frame that a recording knows by name alone. Frames whose names were told before them are one
     /// across recordings if their names are.
     pub fn offset(&mut self, part: usize, module: Option<ModuleId>, frame: &Frame) -> u64 {
-        let Some(module) = module.filter(|_| frame.trust == Trust::Named) else {
+        let named = frame.trust == Trust::Named && !frame.is_address_alone();
+        let Some(module) = module.filter(|_| named) else {
             return frame.offset;
         };
         let next = self.next();

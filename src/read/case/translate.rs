@@ -1,10 +1,11 @@
 //! An event of one recording in the numbers of the case.
 
+use super::bases::Bases;
 use super::modules::Modules;
 use super::processes::{Joined, Processes};
-use super::snapshots::Snapshots;
+use super::snapshots::{Form, Snapshots};
 use super::stacks::Stacks;
-use crate::event::{Event, Frame, Module, Root, What};
+use crate::event::{Event, Frame, Module, Root, Trust, What};
 
 /// What is known of all recordings so far.
 #[derive(Debug, Default)]
@@ -13,6 +14,7 @@ pub(super) struct Numbers {
     pub modules: Modules,
     pub stacks: Stacks,
     pub snapshots: Snapshots,
+    pub bases: Bases,
 }
 
 /// What becomes of an event.
@@ -28,7 +30,7 @@ pub(super) enum Told {
 
 impl Numbers {
     /// Translates one event of a recording; its time is the case's already.
-    pub fn translate(&mut self, part: usize, mut event: Event) -> Told {
+    pub fn translate(&mut self, part: usize, form: Form<'_>, mut event: Event) -> Told {
         if let What::Process(process) = &mut event.what {
             return match self.processes.begin(part, event.process, process) {
                 Joined::Known(_) => Told::Known,
@@ -45,17 +47,7 @@ impl Numbers {
             }
             _ => self.processes.id(part, event.process),
         };
-        let of_a_block = matches!(
-            event.what,
-            What::Alloc(_)
-                | What::Free(_)
-                | What::Realloc(_)
-                | What::Tally(_)
-                | What::FreedBefore(_)
-                | What::HeapCreate(_)
-                | What::HeapDestroy(_)
-        );
-        if of_a_block && !self.processes.lists_blocks(part, event.process) {
+        if is_of_a_block(&event.what) && !self.processes.lists_blocks(part, event.process) {
             return Told::BlockListedTwice;
         }
         let stacks = &mut self.stacks;
@@ -78,12 +70,23 @@ impl Numbers {
             What::Exception(exception) => exception.stack = stacks.id(part, exception.stack),
             What::Snapshot(snapshot) => {
                 snapshot.stack = stacks.id(part, snapshot.stack);
-                snapshot.number = self.snapshots.number(part, snapshot.number);
+                let number =
+                    self.snapshots.number(part, form, (event.process, event.time), snapshot.number);
+                let Some(number) = number else { return Told::BlockListedTwice };
+                snapshot.number = number;
             }
             What::Stack(node) => {
                 let module = node.frame.module.map(|module| self.modules.id(part, module));
-                let offset = stacks.offset(part, module, &node.frame);
-                let frame = Frame { module, offset, ..node.frame };
+                let name = module.and_then(|module| self.modules.name(module));
+                let offset = name.filter(|_| node.frame.is_address_alone());
+                let offset = offset.and_then(|name| self.bases.offset(name, node.frame.offset));
+                let frame = match offset {
+                    Some(offset) => Frame { module, offset, trust: Trust::Recorded },
+                    None => {
+                        let offset = stacks.offset(part, module, &node.frame);
+                        Frame { module, offset, ..node.frame }
+                    }
+                };
                 match stacks.define(part, node.caller, frame) {
                     Some(defined) => *node = defined,
                     None => return Told::Known,
@@ -94,7 +97,8 @@ impl Numbers {
                 name.offset = stacks.name(part, name.module, name.offset, &name.functions);
             }
             What::Module(module) => {
-                let mapped: Module = self.modules.map(part, module);
+                let process = self.processes.is_known(event.process).then_some(event.process);
+                let mapped: Module = self.modules.map(part, process, module);
                 **module = mapped;
             }
             What::ProcessExit(exit) => {
@@ -116,4 +120,18 @@ impl Numbers {
         }
         Told::Event(event)
     }
+}
+
+/// Whether it tells of a block by itself, or of a heap.
+pub(super) fn is_of_a_block(what: &What) -> bool {
+    matches!(
+        what,
+        What::Alloc(_)
+            | What::Free(_)
+            | What::Realloc(_)
+            | What::Tally(_)
+            | What::FreedBefore(_)
+            | What::HeapCreate(_)
+            | What::HeapDestroy(_)
+    )
 }

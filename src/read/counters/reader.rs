@@ -136,8 +136,9 @@ impl Table {
                         ends may pass its name on, and two are taken for one";
             faults.add(line.offset, what);
         }
-        let without = self.instances.iter().filter(|(of, columns)| self.is_nameless(of, columns));
-        let without = without.count() as u64;
+        let before = self.instances.len();
+        self.drop_nameless();
+        let without = (before - self.instances.len()) as u64;
         faults.add_many(
             line.offset,
             "managed heaps of a program that runs more than once cannot be told apart without \
@@ -146,13 +147,16 @@ impl Table {
         );
     }
 
-    /// Whether values of `.NET CLR Memory` cannot be joined with a process: it numbers equal programs by
+    /// Drops values of `.NET CLR Memory` that cannot be joined with a process: it numbers equal programs by
     /// itself.
-    fn is_nameless(&self, of: &Instance, columns: &Columns) -> bool {
-        let equal = |other: &&Instance| other.program == of.program && other.host == of.host;
-        of.managed
-            && columns.pid.is_none()
-            && self.instances.keys().filter(equal).any(|other| other.number > 0)
+    fn drop_nameless(&mut self) {
+        let numbered = self.instances.keys().filter(|of| of.number > 0);
+        let several: BTreeSet<(String, String)> =
+            numbered.map(|of| (of.host.clone(), of.program.clone())).collect();
+        self.instances.retain(|of, columns| {
+            let key = (of.host.clone(), of.program.clone());
+            !of.managed || columns.pid.is_some() || !several.contains(&key)
+        });
     }
 
     fn row(&mut self, line: Line<'_>, faults: &mut Faults, events: &mut Vec<Event>) {
@@ -201,7 +205,7 @@ impl Table {
             let metrics = columns.metrics.iter();
             let values: Vec<(Metric, u64)> =
                 metrics.filter_map(|(at, metric)| Some((*metric, field(*at)?))).collect();
-            if values.is_empty() || self.is_nameless(instance, columns) {
+            if values.is_empty() {
                 continue;
             }
             let pid = instance.pid.or_else(|| pid_of(columns)).or_else(|| {

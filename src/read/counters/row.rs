@@ -1,5 +1,9 @@
 //! The fields of a line, and what the first line says.
 
+/// The most fields: a large server has some hundred thousand. What is behind them stays in the last one, which then is
+/// no number: each takes more memory than its separator.
+const MOST: usize = 1 << 20;
+
 /// Whether a line begins a table.
 pub(super) fn is_header(line: &str) -> bool {
     let line = line.trim_start().trim_start_matches('"');
@@ -35,7 +39,7 @@ pub(super) fn fields(line: &str, separator: char) -> Vec<String> {
                 fields.last_mut().into_iter().for_each(|field| field.push('"'));
             }
             '"' => quoted = !quoted,
-            c if c == separator && !quoted => fields.push(String::new()),
+            c if c == separator && !quoted && fields.len() < MOST => fields.push(String::new()),
             c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
         }
     }
@@ -70,6 +74,7 @@ mod tests {
         assert_eq!(bias_minutes("(PDH-CSV 4.0) (W. Europe Standard Time)(-60)"), Some(-60));
         assert_eq!(bias_minutes("(PDH-CSV 4.0)"), None);
         assert_eq!(fields("\"a,b\",c,\"say \"\"x\"\"\",", ','), ["a,b", "c", "say \"x\"", ""]);
+        assert_eq!(fields(&",".repeat(MOST + 9), ',').len(), MOST);
         for (field, number) in [
             ("20261367808.000000", Some(20_261_367_808)),
             (" 12,75", Some(12)),

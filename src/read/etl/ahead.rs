@@ -82,6 +82,10 @@ impl Ahead {
                 _ => {}
             }
         }
+        // Those that came late are not where their time is.
+        for definitions in ahead.keys.values_mut() {
+            definitions.sort_by_key(|definition| definition.time);
+        }
         Ok(ahead)
     }
 
@@ -91,7 +95,9 @@ impl Ahead {
 
     /// What a key stood for at a time: what is said of it next.
     pub fn frames(&self, key: u64, at: Ticks) -> Option<Addresses<'_>> {
-        let definition = self.keys.get(&key)?.iter().find(|definition| definition.time >= at)?;
+        let definitions = self.keys.get(&key)?;
+        let definition =
+            definitions.get(definitions.partition_point(|definition| definition.time < at))?;
         Some(Addresses { bytes: &definition.frames, width: definition.width })
     }
 

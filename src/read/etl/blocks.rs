@@ -34,7 +34,7 @@ impl Translator<'_> {
                 self.odd(record, what);
                 let at = self.at(pid);
                 self.id(at);
-                self.spaces.get_mut(at).lost_events += 1;
+                self.spaces.lose_event(at);
                 return;
             }
         };

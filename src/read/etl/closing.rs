@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use super::translate::{Said, Translator};
+use super::inventory::Said;
+use super::translate::Translator;
 use crate::event::{Event, Exit, Fact, FactKind, Loss, Lost, Module, ProcessId, Tid, What};
 
 /// So many kinds of records that were passed over are named.
@@ -20,7 +21,7 @@ impl Translator<'_> {
             }
         };
         say(ProcessId::EVERY, Lost::Events, std::mem::take(&mut self.lost_anywhere));
-        for at in 0..self.spaces.len() {
+        for at in self.spaces.take_lossy() {
             let space = self.spaces.get_mut(at);
             let Some(id) = space.id else { continue };
             say(id, Lost::Events, std::mem::take(&mut space.lost_events));

@@ -20,6 +20,8 @@ pub struct Counts {
     pub padding: u64,
     /// Bytes that could not be read: damaged, or where no buffer begins.
     pub unread: u64,
+    /// Buffers that the log says were written and that are not there.
+    pub missing: u64,
     /// Records handed out after later ones.
     pub late: u64,
     kinds: [u64; KINDS],

@@ -1,12 +1,13 @@
 //! Stacks to the events they belong to.
 
 use super::ahead::Ahead;
+use super::onward::set;
 use super::pending::{Hook, Number, Wait};
 use super::record::{Record, Ticks};
 use super::spaces::Space;
 use super::stacks::in_kernel;
 use super::stackwalk::{Addresses, Of, StackRecord};
-use super::translate::{Translator, set};
+use super::translate::Translator;
 use crate::event::{Address, StackId};
 use crate::read::Offset;
 
@@ -91,7 +92,12 @@ impl Translator<'_> {
             }
             None => {
                 self.pending.wait(number, Wait::Key);
-                self.keyed.entry(key).or_default().push(number);
+                let waiting = self.keyed.entry(key).or_default();
+                if waiting.len() == waiting.capacity() {
+                    // Of those that wait no more nothing may stay: a log can have many more than can wait.
+                    waiting.retain(|number| self.pending.holds(*number));
+                }
+                waiting.push(number);
             }
         }
     }
@@ -147,7 +153,7 @@ impl Translator<'_> {
             }
             for image in ahead.images(which) {
                 if !self.spaces.get(at).mappings.covers(image.base, image.size) {
-                    self.map(at, image);
+                    self.map(at, image, Ticks(0));
                 }
             }
         }

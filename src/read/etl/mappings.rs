@@ -13,6 +13,8 @@ pub struct Mapped {
     pub module: ModuleId,
     /// How long.
     pub size: Bytes,
+    /// Since when it is mapped; 0 where it was found.
+    pub since: Ticks,
     /// Until when it was mapped; `None` while it is.
     pub until: Option<Ticks>,
 }
@@ -21,15 +23,19 @@ pub struct Mapped {
 #[derive(Debug, Default)]
 pub struct Mappings {
     by_base: BTreeMap<Address, Mapped>,
+    /// When an image was mapped or unmapped last: frames of before may be of others.
+    changed: Ticks,
 }
 
 impl Mappings {
     /// An image was mapped, or is told again; whether that is new. What it lies over is gone.
-    pub fn map(&mut self, base: Address, size: Bytes, module: ModuleId) -> bool {
-        let new = Mapped { module, size, until: None };
-        if self.by_base.get(&base) == Some(&new) {
+    pub fn map(&mut self, base: Address, size: Bytes, module: ModuleId, since: Ticks) -> bool {
+        let new = Mapped { module, size, since, until: None };
+        let same = |old: &Mapped| Mapped { since, ..*old } == new;
+        if self.by_base.get(&base).is_some_and(same) {
             return false;
         }
+        self.changed = self.changed.max(since);
         let end = Address(base.0.saturating_add(size.0.max(1)));
         while let Some((&other, mapped)) = self.by_base.range(..end).next_back() {
             if other < base && other.0.saturating_add(mapped.size.0) <= base.0 {
@@ -44,6 +50,7 @@ impl Mappings {
     /// The image at this base was unmapped; whether there was one.
     pub fn unmap(&mut self, base: Address, at: Ticks) -> bool {
         let mapped = self.by_base.get_mut(&base).filter(|mapped| mapped.until.is_none());
+        self.changed = self.changed.max(at);
         mapped.map(|mapped| mapped.until = Some(at)).is_some()
     }
 
@@ -51,8 +58,14 @@ impl Mappings {
     pub fn find(&self, address: Address, at: Ticks) -> Option<(ModuleId, u64)> {
         let (base, mapped) = self.by_base.range(..=address).next_back()?;
         let offset = address.0 - base.0;
-        let there = offset < mapped.size.0 && mapped.until.is_none_or(|until| at <= until);
+        let then = mapped.since <= at && mapped.until.is_none_or(|until| at <= until);
+        let there = offset < mapped.size.0 && then;
         there.then_some((mapped.module, offset))
+    }
+
+    /// Whether these are the images of a time: none was mapped or unmapped since.
+    pub fn unchanged_since(&self, at: Ticks) -> bool {
+        self.changed < at
     }
 
     /// Whether something is mapped there now.

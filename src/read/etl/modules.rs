@@ -9,6 +9,9 @@ use super::image::Image;
 use super::symbols::{Place, Stamp, SymbolRecord, VersionFacts};
 use crate::event::ModuleId;
 
+/// So many files of one path and size, or of one stamp, are told apart; more are a damaged log's.
+const MOST_ALIKE: usize = 64;
+
 #[derive(Debug)]
 struct Known {
     path: String,
@@ -42,7 +45,7 @@ impl Modules {
         // Whose size does not fit 32 bits is no PE.
         let size = u32::try_from(image.size.0).unwrap_or(u32::MAX);
         let same = self.by_file.entry((image.path.to_lowercase(), size)).or_default();
-        for &id in same.iter() {
+        for &id in same.iter().rev().take(MOST_ALIKE) {
             let Some(known) = self.all.get_mut(id.0 as usize) else { continue };
             let known = &mut known.stamp.timestamp;
             if *known == image.timestamp || *known == 0 || image.timestamp == 0 {
@@ -74,9 +77,11 @@ impl Modules {
                     .or_default()
                     .insert(stamp.timestamp);
                 let files = self.files.entry(stamp).or_default();
+                let room = files.len() < MOST_ALIKE;
                 match files.iter_mut().find(|file| file.name.eq_ignore_ascii_case(&name)) {
                     Some(file) => file.pdb = file.pdb.take().or(pdb),
-                    None => files.push(File { name: name.clone(), pdb }),
+                    None if room => files.push(File { name: name.clone(), pdb }),
+                    None => {}
                 }
                 self.places.insert(place, (stamp, name));
             }
@@ -93,7 +98,7 @@ impl Modules {
             }
             SymbolRecord::Version { stamp, version } => {
                 let versions = self.versions.entry(stamp).or_default();
-                if !versions.contains(&version) {
+                if versions.len() < MOST_ALIKE && !versions.contains(&version) {
                     versions.push(version);
                 }
             }

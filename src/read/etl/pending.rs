@@ -15,6 +15,9 @@ const MOST: usize = 1 << 16;
 /// The most events that are held while one waits for what a key stands for.
 const MOST_KEYED: usize = 1 << 20;
 
+/// So many records of one time are looked through for that of a stack.
+const MOST_AT_ONCE: usize = 1 << 12;
+
 /// Which kind of record may have a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -87,18 +90,24 @@ impl Pending {
         self.queue.get_mut(usize::try_from(number.0.checked_sub(self.gone)?).ok()?)
     }
 
+    /// Whether an event is still held.
+    pub fn holds(&self, number: Number) -> bool {
+        number.0 >= self.gone
+    }
+
     /// The event whose record was logged then by this thread.
     #[inline]
     pub fn find(&mut self, ticks: Ticks, tid: u32) -> Option<Number> {
         let is = |held: &Held| held.ticks == ticks && held.tid == tid && held.hook != Hook::None;
-        // Mostly it is one of the last.
+        // Mostly it is one of the last. Of several of one time it is the latest: a stack follows its record.
         let last = self.queue.iter().rev().take(4).position(is);
         let at = match last {
             Some(back) => Some(self.queue.len() - 1 - back),
             None => {
-                let from = self.queue.partition_point(|held| held.ticks < ticks);
-                let same = self.queue.range(from..).take_while(|held| held.ticks == ticks);
-                same.enumerate().find(|(_, held)| is(held)).map(|(at, _)| from + at)
+                let end = self.queue.partition_point(|held| held.ticks <= ticks);
+                let same = self.queue.range(..end).rev().take(MOST_AT_ONCE);
+                let mut same = same.take_while(|held| held.ticks == ticks);
+                same.position(is).map(|back| end - 1 - back)
             }
         };
         at.map(|at| Number(self.gone + at as u64))

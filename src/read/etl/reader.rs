@@ -88,9 +88,19 @@ impl<'a, R: Read> Reader<'a, R> {
         }
     }
 
-    /// Whether all that could not be read stood behind every record: then what was read is whole up to its end.
+    /// Whether all that could not be read stood behind every record, and what was read is whole up to its end. Of several
+    /// processors it is not: what one logged is written when its buffer is full, and may be earlier than the last record
+    /// of another.
     fn cut(&self) -> bool {
-        self.log.faults().iter().all(|fault| fault.offset > self.reached)
+        self.log.about().processors == 1
+            && self.log.faults().iter().all(|fault| fault.offset > self.reached)
+    }
+
+    /// Bytes that could not be read, those of missing buffers among them.
+    fn unread(&self) -> u64 {
+        let counts = self.log.counts();
+        let missing = counts.missing.saturating_mul(self.log.about().buffer_size.into());
+        counts.unread.saturating_add(missing)
     }
 
     fn step(&mut self, events: &mut Vec<Event>) -> Result<(), ReadError> {
@@ -114,7 +124,9 @@ impl<'a, R: Read> Reader<'a, R> {
             Stage::Empties => {
                 if !self.translator.hand_on_rest(events, BATCH) {
                     self.flags(events);
-                    let (unread, cut) = (self.log.counts().unread, self.cut());
+                    // Behind its own free an allocation lives for ever.
+                    self.loss(Lost::Events, self.log.counts().late, events);
+                    let (unread, cut) = (self.unread(), self.cut());
                     self.translator.say_losses(events);
                     if !cut {
                         self.loss(Lost::Bytes, unread, events);

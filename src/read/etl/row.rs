@@ -12,6 +12,10 @@ use super::times::Times;
 use super::unpack::{Corrupt, Format};
 use crate::read::{Faults, Offset, ReadError};
 
+/// A buffer is unpacked to no more than so many times its stored length: records differ, in their times at least, and what
+/// unpacks to more was made to take memory and time.
+const MOST_UNPACKED: usize = 1024;
+
 /// A row of buffers.
 pub(super) struct Row<R> {
     pub input: Input<R>,
@@ -60,6 +64,7 @@ impl<R: Read> Row<R> {
                 Next::End { left: 0 } => {
                     let missing = self.written.saturating_sub(self.begun);
                     if !self.passed {
+                        self.counts.missing = missing;
                         let what = "the log ends before a buffer that it says was written";
                         self.faults.add_many(offset, what, missing);
                     }
@@ -99,7 +104,8 @@ impl<R: Read> Row<R> {
         let mut end = header.records();
         let (cut, length) = if header.compressed() {
             self.input.read(header.stored(), &mut self.stored)?;
-            self.unpack(&self.stored, end, &mut held.bytes);
+            let room = end.min(self.stored.len().saturating_mul(MOST_UNPACKED));
+            self.unpack(&self.stored, room, &mut held.bytes);
             (self.stored.len() < header.stored(), held.bytes.len())
         } else {
             self.input.read(header.stored(), &mut held.bytes)?;
@@ -133,7 +139,9 @@ impl<R: Read> Row<R> {
                 unread,
             );
         } else if held.bytes.get(read.end..).is_some_and(|rest| header::outline(rest).is_some()) {
-            self.lost(place, "something like a record behind a buffer's last: not read", 0);
+            let behind = held.bytes.len() - read.end;
+            self.counts.padding -= behind as u64;
+            self.lost(place, "something like a record behind a buffer's last: not read", behind);
         }
         let mistimed = "records had a time that cannot be: they were given that of the one before";
         self.faults.add_many(offset, mistimed, read.mistimed);

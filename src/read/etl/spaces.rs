@@ -1,6 +1,7 @@
 //! The processes of a log. A number is used again after its process ended: each start of one begins another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 
 use rustc_hash::FxHashMap;
 
@@ -93,6 +94,8 @@ pub struct Spaces {
     starts: FxHashMap<u32, u32>,
     ended: VecDeque<usize>,
     last: Option<(u32, usize)>,
+    /// Those that lost something since this was told last.
+    lossy: BTreeSet<usize>,
 }
 
 impl Spaces {
@@ -151,7 +154,7 @@ impl Spaces {
     /// A process ended.
     pub fn end(&mut self, at: usize) {
         let space = &mut self.all[at];
-        if std::mem::replace(&mut space.ended, true) {
+        if mem::replace(&mut space.ended, true) {
             return;
         }
         self.running.remove(&space.pid);
@@ -166,6 +169,25 @@ impl Spaces {
             space.regions = BTreeMap::new();
             space.committed = Committed::default();
         }
+    }
+
+    /// A record of a process could not be read.
+    #[cold]
+    pub fn lose_event(&mut self, at: usize) {
+        self.all[at].lost_events += 1;
+        self.lossy.insert(at);
+    }
+
+    /// A stack of a process was taken and did not come.
+    #[cold]
+    pub fn lose_stack(&mut self, at: usize) {
+        self.all[at].lost_stacks += 1;
+        self.lossy.insert(at);
+    }
+
+    /// Takes those that lost something since this was asked last.
+    pub fn take_lossy(&mut self) -> BTreeSet<usize> {
+        mem::take(&mut self.lossy)
     }
 
     /// A process.

@@ -47,6 +47,9 @@ impl Stacks {
         mappings: &Mappings,
         remembered: &mut Remembered,
     ) -> Option<StackId> {
+        if !mappings.unchanged_since(at) {
+            return self.build(frames, at, mappings);
+        }
         let hash = xxh3_64(frames.bytes);
         match remembered.get(&hash) {
             Some(stack) => *stack,

@@ -68,10 +68,12 @@ impl Frames {
                 next
             }
         };
-        if !functions.is_empty() {
-            tell(What::Name(Box::new(Name { module: id, offset: address, functions })));
+        if functions.is_empty() {
+            return Some(Frame { module: Some(id), offset: address, trust: Trust::Named });
         }
-        Some(Frame { module: Some(id), offset: address, trust: Trust::Named })
+        let offset = Frame::NAMED | address;
+        tell(What::Name(Box::new(Name { module: id, offset, functions })));
+        Some(Frame { module: Some(id), offset, trust: Trust::Named })
     }
 
     fn lookup(&self, number: u64) -> Option<&str> {

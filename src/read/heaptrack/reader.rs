@@ -383,8 +383,10 @@ impl State {
     fn end(&mut self, events: &mut Vec<Event>) {
         self.begin(events);
         self.tell(events);
-        // The file ends alike where the program ended, was killed, or was left alone by heaptrack.
-        events.push(event(self.now, What::ProcessExit(Exit::StillRunning)));
+        // What heaptrack started it follows to its end, of which the file tells nothing; from what it was attached to it
+        // may have been taken away.
+        let exit = if self.attached { Exit::StillRunning } else { Exit::Unknown };
+        events.push(event(self.now, What::ProcessExit(exit)));
         events.push(event(self.now, What::Epoch));
     }
 }

@@ -26,9 +26,8 @@ pub struct Reader<R: Read> {
     header: Header,
     faults: Faults,
     stacks: Stacks,
-    began: bool,
-    /// The program, once a stack goes through it.
-    process: String,
+    /// What is said before the program is known: only a stack that goes through it tells its name.
+    opening: Option<Vec<Event>>,
     open: Option<(Offset, Stack)>,
     live: BTreeMap<StackId, (u64, u64)>,
     ended: bool,
@@ -57,8 +56,7 @@ impl<R: Read> Reader<R> {
             header,
             faults: Faults::default(),
             stacks: Stacks::new(PROCESS),
-            began: false,
-            process: String::new(),
+            opening: Some(Vec::new()),
             open: None,
             live: BTreeMap::new(),
             ended: false,
@@ -70,7 +68,8 @@ impl<R: Read> Reader<R> {
         let name = tag.local_name().as_ref().to_ascii_uppercase();
         let faults = &mut self.faults;
         let mut attributes = BTreeMap::new();
-        for attribute in tag.attributes() {
+        // The parser would hold each against all before it; a tag may have a hundred thousand.
+        for attribute in tag.attributes().with_checks(false) {
             let value = attribute.ok().map(|attribute| {
                 let key = attribute.key.local_name().as_ref().to_ascii_lowercase();
                 // Names of functions have ampersands that nobody escaped.
@@ -78,6 +77,9 @@ impl<R: Read> Reader<R> {
                 (key, value.map_or_else(|_| attribute.value.to_string(), Into::into))
             });
             match value {
+                Some((key, _)) if attributes.contains_key(&key) => {
+                    faults.add(at, "an attribute stands twice: its first value counts");
+                }
                 Some((key, value)) => _ = attributes.insert(key, value),
                 None => faults.add(at, "an attribute cannot be read: it was passed over"),
             }
@@ -90,7 +92,7 @@ impl<R: Read> Reader<R> {
                     subject: "LeakDiag".to_owned(),
                     value: attribute("ver"),
                 };
-                events.push(event(What::Fact(Box::new(fact))));
+                self.opening.as_mut().unwrap_or(events).push(event(What::Fact(Box::new(fact))));
             }
             "STACK" => {
                 self.close(events);
@@ -124,18 +126,26 @@ impl<R: Read> Reader<R> {
         let frames = stack.frames();
         let mut modules = frames.iter().filter_map(|frame| frame.module.as_deref());
         let program = modules.find(|name| name.to_ascii_lowercase().ends_with(".exe"));
-        if let Some(program) = program.filter(|_| self.process.is_empty()) {
-            // Said again now that more is known.
-            program.clone_into(&mut self.process);
-            events.push(self.named());
+        if let Some(program) = program {
+            self.begin(program, events);
         }
-        let id = self.stacks.stack(&frames, events);
+        let id = self.stacks.stack(&frames, self.opening.as_mut().unwrap_or(events));
         let live = self.live.entry(id).or_default();
         *live = (live.0.saturating_add(blocks), live.1.saturating_add(bytes));
     }
 
+    /// Says the process and what was waiting for its name.
+    fn begin(&mut self, program: &str, events: &mut Vec<Event>) {
+        if let Some(mut opening) = self.opening.take() {
+            let process = Process { name: program.to_owned(), ..Process::default() };
+            events.push(event(What::Process(Box::new(process))));
+            events.append(&mut opening);
+        }
+    }
+
     fn end(&mut self, events: &mut Vec<Event>) {
         self.close(events);
+        self.begin("", events);
         self.ended = true;
         for (&stack, &(blocks, bytes)) in &self.live {
             let snapshot = Snapshot { number: 0, stack, blocks, bytes: Bytes(bytes) };
@@ -143,10 +153,6 @@ impl<R: Read> Reader<R> {
         }
         events.push(event(What::ProcessExit(Exit::StillRunning)));
         events.push(event(What::Epoch));
-    }
-
-    fn named(&self) -> Event {
-        event(What::Process(Box::new(Process { name: self.process.clone(), ..Process::default() })))
     }
 
     fn place(&self) -> Offset {
@@ -163,10 +169,6 @@ impl<R: Read> Source for Reader<R> {
         events.clear();
         if self.ended {
             return Ok(false);
-        }
-        if !self.began {
-            self.began = true;
-            events.push(self.named());
         }
         let mut buffer = Vec::new();
         for _ in 0..BATCH {

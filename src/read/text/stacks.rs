@@ -190,5 +190,5 @@ fn key(function: &str, displacement: Option<u64>) -> u64 {
     hash.update(function.as_bytes());
     hash.update(&[0]);
     hash.update(&displacement.unwrap_or(u64::MAX).to_le_bytes());
-    hash.digest()
+    Frame::NAMED | hash.digest()
 }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::page;
 use crate::fixes::{Match, Status};
 use crate::report::model::{Kind, Report};
+use crate::report::text::units::rate;
 use crate::report::text::{Group, best_fix, headline, safe, status_said};
 
 /// The document's title.
@@ -33,8 +34,8 @@ pub(super) fn section(report: &Report, groups: &[Group<'_>]) -> Markup {
                 (answer("Is there a fix?", &fix(best_fix(group))))
                 @if let Some(fix) = best_fix(group) { (takes(fix)) }
             }
-            (answer("What do I send?", "This report, or better the case bundle that unfreed report FILE -o case.zip makes: it \
-                holds the trace of the suspects, all versions and what is missing."))
+            (answer("What do I send?", "This report and the recordings that it was made from: whoever gets them can make it \
+                again, and ask further."))
         }
     }
 }
@@ -60,7 +61,13 @@ fn kind(kind: Kind) -> &'static str {
 fn leak(report: &Report) -> String {
     match report.suspects.first() {
         Some(suspect) => suspect.explanation.clone(),
-        None if report.conclusive => "Nothing of what was traced accumulates.".to_owned(),
+        None if report.conclusive => match report.smallest_detectable_bytes_per_s {
+            Some(least) => format!(
+                "No stack is a suspect. A leak slower than {} would not have been seen.",
+                rate(least)
+            ),
+            None => "No stack is a suspect.".to_owned(),
+        },
         None => "That cannot be told from this recording.".to_owned(),
     }
 }

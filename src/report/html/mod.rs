@@ -2,7 +2,7 @@
 //! those of the text report; what is added are curves, histograms, the flame graph and tables.
 //!
 //! Everything of a trace is hostile input. Names reach the file only through `maud`, which quotes them, and after
-//! [`safe::escape`](super::text::safe::escape); a policy in the file forbids whatever might still be asked for from outside.
+//! [`safe::escape`]; a policy in the file forbids whatever might still be asked for from outside.
 
 mod answers;
 mod chart;

@@ -30,14 +30,9 @@ fn grows(of: &Counted) -> bool {
     of.verdict == Verdict::Growth
 }
 
-/// Whether counters are all that a report has, and the conclusion where they are.
+/// The conclusion where counters are all that a report has.
 pub fn conclude(page: &mut Page, report: &Report) {
-    let growing: Vec<&Target> = report
-        .target
-        .iter()
-        .filter(|target| is_counted(target) && target.counters.iter().any(grows))
-        .collect();
-    let Some(first) = growing.first() else {
+    if !growing(page, report) {
         page.paragraph(
             0,
             &[
@@ -48,8 +43,17 @@ pub fn conclude(page: &mut Page, report: &Report) {
                 ),
             ],
         );
-        return;
-    };
+    }
+}
+
+/// Says of which processes counters alone show growth, and what to do next; whether there are any.
+pub fn growing(page: &mut Page, report: &Report) -> bool {
+    let growing: Vec<&Target> = report
+        .target
+        .iter()
+        .filter(|target| is_counted(target) && target.counters.iter().any(grows))
+        .collect();
+    let Some(first) = growing.first() else { return false };
     let mut spans = vec![
         words("Growth was seen, and no suspect:").ink(Ink::Alarm),
         words(" "),
@@ -65,6 +69,7 @@ pub fn conclude(page: &mut Page, report: &Report) {
     for target in growing.iter().take(ADVISED) {
         next(page, target);
     }
+    true
 }
 
 /// What the growth can be put down to, and what to capture next.
@@ -122,6 +127,10 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
 
 fn told(of: &Counted) -> String {
     let value = |n: u64| if is_bytes(of.metric) { bytes(n) } else { count(n) };
+    // Of one moment there is nothing to judge.
+    if of.slope_per_s.is_none() && of.first == of.last {
+        return value(of.last);
+    }
     let ends = format!("{} to {}", value(of.first), value(of.last));
     let per_hour = of.slope_per_s.map(|slope| slope * 3600.0);
     let pace = match per_hour {

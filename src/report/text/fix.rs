@@ -5,6 +5,7 @@ use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, name, words};
 use super::style::Detail;
+use super::vendor;
 use crate::fixes::{Match, Standing, Status};
 
 /// Where the text of a fix begins.
@@ -59,10 +60,13 @@ pub fn write(page: &mut Page, indent: usize, group: &Group<'_>, detail: Detail) 
                 words("."),
             ],
         );
-        return;
     }
-    for fix in all {
+    let next = detail > Detail::Brief && vendor::is_next(&all);
+    for fix in &all {
         one(page, indent, fix, detail);
+    }
+    if next {
+        vendor::write(page, indent, COLUMN, group, &all);
     }
 }
 
@@ -83,12 +87,15 @@ pub fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
     );
     reasons(page, indent, fix, detail);
     if matches!(fix.status, Status::AlreadyFixed | Status::DoesNotApply) && detail < Detail::Full {
-        page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+        source(page, indent, fix, detail);
         return;
     }
     let remedy = &fix.remedy;
     for prerequisite in &remedy.prerequisites {
         page.row(indent, COLUMN, "  first", &[words(prerequisite.as_str())]);
+    }
+    if let Some(from) = &remedy.from {
+        page.row(indent, COLUMN, "  where from", &[words(from.as_str())]);
     }
     for (at, step) in remedy.steps.iter().enumerate() {
         page.row(indent, COLUMN, &format!("  step {}", at + 1), &[words(step.as_str())]);
@@ -101,13 +108,34 @@ pub fn one(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
     }
     for setting in &remedy.settings {
         page.row(indent, COLUMN, "  setting", &[words(setting.as_str())]);
-        if let Some(command) = command(setting) {
-            page.row(indent, COLUMN, "  command", &[words(command)]);
-        }
+    }
+    for command in &remedy.commands {
+        page.row(indent, COLUMN, "  read it", &[words(command.read.as_str())]);
+        page.row(indent, COLUMN, "  set it", &[words(command.set.as_str())]);
     }
     let restart = remedy.restart.as_deref().unwrap_or("the source does not say what restarts");
     page.row(indent, COLUMN, "  restarts", &[words(restart)]);
+    for limit in &remedy.limits {
+        page.row(indent, COLUMN, "  not fixed", &[words(limit.as_str())]);
+    }
+    for proof in &remedy.verify {
+        page.row(indent, COLUMN, "  afterwards", &[words(proof.as_str())]);
+    }
+    source(page, indent, fix, detail);
+}
+
+/// Where it is published, who vouches for it, and what to know besides.
+fn source(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
+    for related in &fix.related {
+        page.row(indent, COLUMN, "  see also", &[words(related.as_str())]);
+    }
+    if detail == Detail::Full && !fix.score.is_empty() {
+        page.row(indent, COLUMN, "  fits", &[words(fix.score.as_str())]);
+    }
     page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+    if let Some(origin) = &fix.origin {
+        page.row(indent, COLUMN, "  not signed", &[words(origin.as_str()).ink(Ink::Warning)]);
+    }
 }
 
 /// Writes one fix as it was held against a site that ran and is no suspect.
@@ -129,7 +157,7 @@ pub fn of_dismissed(page: &mut Page, indent: usize, fix: &Match) {
         ],
     );
     reasons(page, indent, fix, Detail::Full);
-    page.row(indent, COLUMN, "  source", &[words(fix.source.as_str())]);
+    source(page, indent, fix, Detail::Full);
 }
 
 /// Why: what is unknown or fails first, for that decides; what holds only in full detail, except
@@ -148,36 +176,5 @@ fn reasons(page: &mut Page, indent: usize, fix: &Match, detail: Detail) {
             };
             page.row(indent, COLUMN, label, &[words(reason.text.as_str()).ink(ink)]);
         }
-    }
-}
-
-/// The command that makes a setting in the Windows registry, where value and number are plain.
-fn command(setting: &str) -> Option<String> {
-    let (path, value) = setting.split_once('=')?;
-    let (path, value) = (path.trim(), value.trim());
-    let (key, value_name) = path.rsplit_once('\\')?;
-    let hive = key.split('\\').next()?;
-    let known = ["HKLM", "HKCU", "HKEY_LOCAL_MACHINE", "HKEY_CURRENT_USER"];
-    let quotable = |text: &str| !text.contains('"');
-    if !known.contains(&hive) || !quotable(path) {
-        return None;
-    }
-    let number = value.parse::<u32>().ok()?;
-    Some(format!("reg add \"{key}\" /v \"{value_name}\" /t REG_DWORD /d {number}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_registry_setting_comes_with_its_command() {
-        assert_eq!(
-            command(r"HKLM\SOFTWARE\Microsoft\Exchange\Switch = 1").as_deref(),
-            Some(r#"reg add "HKLM\SOFTWARE\Microsoft\Exchange" /v "Switch" /t REG_DWORD /d 1"#)
-        );
-        assert_eq!(command("max_packet_size = 1"), None);
-        assert_eq!(command(r#"HKLM\a" & del \b = 1"#), None, "no quoting tricks");
-        assert_eq!(command(r"HKLM\a\b = text"), None, "only where the type is plain");
     }
 }

@@ -12,7 +12,13 @@ use crate::report::model::{Kind, Module, Report, Unmeasured};
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
     match groups {
-        [] => nothing(page, report),
+        [] => {
+            nothing(page, report);
+            // What blocks do not show counters may.
+            if report.unmeasured != Some(Unmeasured::CountersOnly) {
+                counters::growing(page, report);
+            }
+        }
         [only] => conclusion(page, only),
         [first, rest @ ..] => {
             conclusion(page, first);
@@ -52,7 +58,8 @@ pub fn nothing(page: &mut Page, report: &Report) {
         page.paragraph(0, &[words("No verdict.").ink(Ink::Warning), words(text)]);
         return;
     }
-    if report.unmeasured == Some(Unmeasured::CountersOnly) {
+    let dumped = report.source.shows_moments() && report.source.is_of("minidump");
+    if report.unmeasured == Some(Unmeasured::CountersOnly) && !dumped {
         return counters::conclude(page, report);
     }
     if report.unmeasured == Some(Unmeasured::Snapshots) {
@@ -94,7 +101,10 @@ fn blind(report: &Report) -> &'static str {
             "no heap events in this log. Capture with `xperf -start heap -heap -pids PID -stackwalk \
              HeapCreate+HeapAlloc+HeapRealloc` beside `xperf -on PROC_THREAD+LOADER`, under load."
         }
-        _ if report.source.kind == "minidump" => {
+        _ if report.source.shows_moments()
+            && report.source.is_of("minidump")
+            && report.source.snapshots == 0 =>
+        {
             "a dump shows one moment. Record while the program works."
         }
         Some(Unmeasured::NothingAllocated) => {
@@ -119,7 +129,7 @@ fn blind(report: &Report) -> &'static str {
         }
         Some(Unmeasured::OneSnapshot) => {
             "it is one snapshot, which shows what lives and not what grows. Take a second one after \
-             some work, and give the difference of the two."
+             some work, and give both, or the difference of the two."
         }
         Some(Unmeasured::Snapshots) => "it has snapshots only. Take another after some work.",
         Some(Unmeasured::CountersOnly) => "it has counters only, which tell of no block.",

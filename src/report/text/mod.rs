@@ -20,6 +20,7 @@ mod stack;
 pub mod style;
 mod suspect;
 pub mod units;
+mod vendor;
 
 pub(super) use fix::best as best_fix;
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};

@@ -46,7 +46,8 @@ fn said(report: &Report, file: &SourceFile) -> String {
     if file.listed_twice > 0 {
         let left_out = counted(file.listed_twice, "event", "events");
         said.push_str(&format!(
-            " {left_out} of blocks left out: an earlier file lists the blocks of the same process."
+            " {left_out} of blocks left out: an earlier file lists the blocks of the same process; \
+             to see these, analyze this file alone."
         ));
     }
     said

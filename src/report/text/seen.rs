@@ -28,7 +28,7 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
     let most = if detail == Detail::Full { usize::MAX } else { TARGETS_SHOWN };
     let chosen = chosen(&report.target, most, suspected);
     for target in &chosen {
-        page.paragraph(0, &traced(target));
+        page.paragraph(0, &traced(report, target));
     }
     let more = report.target.len() - chosen.len();
     if more > 0 {
@@ -40,9 +40,6 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
     scanned(page, &report.target);
     let totals = &report.totals;
     counters::write(page, report, detail);
-    if report.unmeasured == Some(Unmeasured::CountersOnly) || report.source.kind == "debugger" {
-        return losses(page, report);
-    }
     if report.source.snapshots > 0 && totals.allocations == 0 {
         let text = format!(
             "{}: {} ({}) live in the last.",
@@ -53,8 +50,13 @@ pub fn write(page: &mut Page, report: &Report, detail: Detail) {
         page.paragraph(0, &[words(text)]);
         return losses(page, report);
     }
+    if report.unmeasured == Some(Unmeasured::CountersOnly) || report.source.shows_moments() {
+        return losses(page, report);
+    }
     page.paragraph(0, &[words(summed(totals, report.duration_s))]);
-    if !report.source.from_start {
+    // Of a process without blocks, which counters alone tell of, none are missing.
+    let older = |of: &Target| of.seen_from == SeenFrom::Running && of.allocations > 0;
+    if report.target.iter().any(older) || !report.source.from_start && totals.frees_unmatched > 0 {
         page.paragraph(
             0,
             &[words(format!(
@@ -167,19 +169,38 @@ pub fn processes(more: usize) -> String {
     counted(more as u64, "more process", "more processes")
 }
 
-fn traced(target: &Target) -> Vec<Span<'_>> {
+fn traced<'a>(report: &Report, target: &'a Target) -> Vec<Span<'a>> {
     let end = match target.exit {
         Exit::Status(status) => format!("exited with status {status}"),
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
         Exit::Unknown => "ended".to_owned(),
         Exit::Replaced => "became another program".to_owned(),
-        Exit::StillRunning => "still ran when tracing ended".to_owned(),
+        Exit::StillRunning => last_seen(report, target).to_owned(),
     };
     let pid = match target.pid {
         0 => String::new(),
         pid => format!(" (process {pid})"),
     };
     vec![named::process(&target.name).ink(Ink::Strong), words(format!("{pid} {end}."))]
+}
+
+/// What is known of the end of a process that was not seen to end.
+fn last_seen(report: &Report, target: &Target) -> &'static str {
+    let source = &report.source;
+    let crashes = &mut report.crashes.iter();
+    if crashes.any(|crash| crash.pid == target.pid && crash.process == target.name) {
+        "was dumped as it raised an exception"
+    } else if source.is_of("heaptrack") {
+        "is not known to have ended"
+    } else if !source.shows_moments() {
+        "still ran when tracing ended"
+    } else if source.is_of("minidump") {
+        "still ran when it was dumped"
+    } else if source.snapshots > 0 {
+        "still ran when the last snapshot was taken"
+    } else {
+        "still ran when its lists were made"
+    }
 }
 
 fn losses(page: &mut Page, report: &Report) {
