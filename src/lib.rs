@@ -25,3 +25,5 @@ pub mod fixes;
 pub mod report;
 
 pub mod export;
+
+pub mod dashboard;

@@ -17,10 +17,12 @@ mod options;
 mod output;
 mod quantity;
 mod record;
+mod recorder;
 mod recording;
 mod report;
 mod run;
 mod service;
+mod top;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +53,8 @@ enum Verb {
     Run(run::Args),
     /// Start a program and record its allocations to a file, to be analysed later or elsewhere
     Record(record::Args),
+    /// Watch a program, or a recording played again, on a live screen
+    Top(top::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
     /// Write what a recording says to a file: HTML, Markdown or JSON
@@ -100,6 +104,7 @@ impl Cli {
         match &self.verb {
             Verb::Run(args) => run::run(args, io),
             Verb::Record(args) => record::run(args, io),
+            Verb::Top(args) => top::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),

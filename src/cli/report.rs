@@ -103,7 +103,7 @@ fn render(
 }
 
 /// The version, and the command as it was given.
-fn made() -> Made {
+pub(super) fn made() -> Made {
     let argument = |argument: std::ffi::OsString| quoted(&argument.to_string_lossy());
     let arguments: Vec<String> = std::env::args_os().skip(1).map(argument).collect();
     Made {
