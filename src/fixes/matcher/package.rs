@@ -4,7 +4,7 @@
 
 use unfreed_symbols::{Package, PackageManager};
 
-use super::versions::{State, compare, judge_range};
+use super::versions::{State, compare, judge_range, line_of_its_own};
 use crate::fixes::changelog::Changelogs;
 use crate::fixes::entry::{Entry, LineFile};
 use crate::fixes::lines::belongs;
@@ -27,6 +27,9 @@ pub(super) fn judge(
             State::OtherLine,
             format!("{whole} was made from {version}, which is another line"),
         );
+    }
+    if let Some(own) = line_of_its_own(entry, file, &version) {
+        return (State::OtherLine, format!("{whole}, made from {version}, {own}"));
     }
     let (state, how) = judge_range(file, |bound| compare(&version, bound));
     let made = format!("{whole}, made from {version}, {how}");

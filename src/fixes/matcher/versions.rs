@@ -113,13 +113,29 @@ fn judge_module(
                 Some(None) => {
                     return (State::Unknown, format!("{name} {version}: too short to compare"));
                 }
-                Some(Some(true)) | None => {}
+                Some(Some(true)) => {}
+                None => {
+                    if let Some(own) = line_of_its_own(entry, file, &version) {
+                        return (State::OtherLine, format!("{name} {version} {own}"));
+                    }
+                }
             }
             let (state, how) = judge_range(file, |bound| compare(&version, bound));
             (state, format!("{name} {version} {how}"))
         }
         Subject::Packaged(package) => package::judge(entry, file, package, view.changelogs),
     }
+}
+
+/// In words, where a version belongs to a line of the entry that is about it alone: a branch that was maintained beside the main
+/// one got the fix at a number of its own, and what holds in general says nothing of it.
+pub(super) fn line_of_its_own(entry: &Entry, file: &LineFile, version: &Version) -> Option<String> {
+    let files = entry.lines.iter().flat_map(|line| &line.files);
+    let mut prefixes = files
+        .filter(|other| file.line.is_none() && other.name.eq_ignore_ascii_case(&file.name))
+        .filter_map(|other| other.line.as_ref());
+    let prefix = prefixes.find(|prefix| belongs(version, prefix) == Some(true))?;
+    Some(format!("is judged as one of {prefix}, which has a fix of its own"))
 }
 
 /// What is known of a module's version.
@@ -281,6 +297,11 @@ fn beyond(file: &LineFile) -> (State, String) {
         Some(_) => (
             State::Unknown,
             "lies between the last version with the fault and the first with the fix".to_owned(),
+        ),
+        // Upstream has the fix and has not released it; which release will have it nobody can say.
+        None if file.provenance == Provenance::Release => (
+            State::Unknown,
+            "is newer than the last release that was looked at, which has the fault".to_owned(),
         ),
         None => (State::OutsideRange, "is newer than the last version with the fault".to_owned()),
     }
