@@ -45,8 +45,14 @@ impl<'a> Findings<'a> {
                 visit(value, &mut places);
             }
         }
+        // Counted on from one place to the next: a hostile file may have as many as it has bytes.
+        places.sort_unstable();
+        let (mut counted, mut line) = (0, 1);
         for at in places {
-            let line = Some(line_of(self.text, at));
+            let between = self.text.as_bytes().get(counted..at).unwrap_or_default();
+            line += between.iter().filter(|&&b| b == b'\n').count();
+            counted = at.max(counted);
+            let line = Some(line);
             let text = "a control character; only plain text can be shown".to_owned();
             self.problems.push(Problem { path: self.path.to_owned(), line, text });
         }

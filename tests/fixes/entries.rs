@@ -655,6 +655,10 @@ fn a_fix_in_an_older_branch_and_a_fault_in_no_release_accuse_nobody() {
             ],
         ),
         ("OPENDKIM-4e5f17de", "opendkim", &[("2.10.0-beta0", AlreadyFixed)]),
+        ("NNG-c40cc5d1", "libnng.so.1", &[("1.1.0", DoesNotApply), ("1.1.1", Possible)]),
+        ("NNG-c2ba57e7", "libnng.so.1", &[("1.1.0", DoesNotApply), ("1.1.1", Possible)]),
+        ("LIBZMQ-b02bdd56", "libzmq.so.5", &[("4.3.1", DoesNotApply), ("4.3.2", Possible)]),
+        ("ZNC-8748abb5", "znc", &[("1.6.5", DoesNotApply), ("1.6.6", Possible)]),
         ("LIBZMQ-3be093c2", "libzmq.so.5", &[("4.3.6", Possible)]),
         ("LIBETPAN-927225b3", "libetpan.so.20", &[("1.10.2", Possible)]),
         ("RABBITMQ-C-67da8c76", "amqp-get", &[("0.15.0", Applies), ("0.16.0", AlreadyFixed)]),
@@ -665,13 +669,19 @@ fn a_fix_in_an_older_branch_and_a_fault_in_no_release_accuse_nobody() {
         }
     }
     // A package is made from a release of some branch, and judged as one.
-    for (version, status) in [("1.6.12-1", AlreadyFixed), ("1.6.10-1", Possible)] {
-        let package = Suspect::accumulating("mosquitto")
+    let packaged = |version, function| {
+        Suspect::accumulating("mosquitto")
             .module("mosquitto", "")
-            .package(PackageManager::Dpkg, version, Some("debian 11"))
-            .blame("mosquitto", "packet__read_string")
+            .package(PackageManager::Dpkg, version, Some("debian 12"))
+            .blame("mosquitto", function)
+            .allocated_by(Function::Calloc)
             .frame("mosquitto", "handle__subscribe")
-            .frame("mosquitto", "main");
+            .frame("mosquitto", "main")
+    };
+    let made = packaged("2.0.11-1.2+deb12u2", "sub__add_normal");
+    expect(&catalogue, &made, "MOSQUITTO-9d95cba9", DoesNotApply, "made from a release");
+    for (version, status) in [("1.6.12-1", AlreadyFixed), ("1.6.10-1", Possible)] {
+        let package = packaged(version, "packet__read_string");
         expect(&catalogue, &package, "MOSQUITTO-20feb103", status, version);
     }
 }
