@@ -1,10 +1,10 @@
 //! Products and their levels, told by the builds of their own programs: where nobody read on the target which service
 //! pack is installed, `Store.exe 5.5.2650.24` says it. Only programs and libraries count that no other product ships.
 //! A hotfix is numbered between the service pack it needs and the next, so a build belongs to the last level at or under it.
-//! Microsoft's own list (article 158530) was not at hand. The builds are those that two copies of it agree on, row by row: the gist
-//! `mxpv/3993088` (4.0 to 2000, read as far) and `ms-exchange-versions-dict.json` of `righel/ms-exchange-version-nse` (4.0 to
-//! 2003, read whole); 7638 for SP2 of 2003 is also in Microsoft's documentation of `NameSpace.ExchangeMailboxServerVersion`. Where
-//! sources differ on what a build is of, it tells the product and no level.
+//! Microsoft's own list (article 158530) was not at hand. The builds of 4.0 to 2003 are those of one public copy of it, the
+//! `ms-exchange-versions-dict.json` of `righel/ms-exchange-version-nse`; those of 4.0 to 2000 SP2 agree with a second, the gist
+//! `mxpv/3993088`, and 7638 for SP2 of 2003 with Microsoft's documentation of `NameSpace.ExchangeMailboxServerVersion`. 2000 SP3 and
+//! 2003 before SP2 rest on the one copy. Where sources differ on what a build is of, it tells the product and no level.
 
 use unfreed_symbols::ModuleIdentity;
 
