@@ -27,3 +27,4 @@ pub mod report;
 pub mod export;
 
 pub mod bundle;
+pub mod dashboard;

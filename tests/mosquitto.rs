@@ -88,18 +88,9 @@ fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// One broker at a time. Beside two others, with their clients on two processors, growth that only the shutdown freed was
-/// called steady in 2 of 9 runs; alone in none of 8. Why is not known: that is a missed verdict to be explained, and
-/// this guard is to go then.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 #[test]
 fn a_plug_in_makes_mosquitto_lose_a_block_per_publish() {
     support::require!("mosquitto");
-    let _alone = alone();
     if !programs::has_mosquitto_headers() {
         support::skip!("mosquitto-dev is not installed");
     }
@@ -128,7 +119,6 @@ fn a_plug_in_makes_mosquitto_lose_a_block_per_publish() {
 #[test]
 fn mosquitto_without_the_plug_in_is_no_suspect() {
     support::require!("mosquitto");
-    let _alone = alone();
     let (report, code) = broker_under_load(None, Qos::AtLeastOnce);
     println!("{report:#}");
     assert_eq!(code, Some(0));
@@ -143,7 +133,6 @@ fn mosquitto_without_the_plug_in_is_no_suspect() {
 #[test]
 fn what_mosquitto_frees_only_as_it_stops_has_grown() {
     support::require!("mosquitto");
-    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let report = directory.path().join("report.json");
     let prefix = [UNFREED, "run", "--json", "--output", report.to_str().unwrap(), "--"];
@@ -159,7 +148,15 @@ fn what_mosquitto_frees_only_as_it_stops_has_grown() {
     let finished = broker.stop();
     let json = std::fs::read_to_string(&report).unwrap();
     let report: Value = serde_json::from_str(&json).unwrap();
-    println!("{report:#}");
+    println!(
+        "ERR {}",
+        finished
+            .err()
+            .lines()
+            .filter(|l| l.contains("TEAR") || l.contains("SPAN"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     assert_eq!(finished.code(), Some(1), "{}", finished.err());
     let suspects = report["suspects"].as_array().unwrap();
     let queued = |suspect: &&Value| suspect["live_blocks"].as_u64() >= Some(9_000);

@@ -21,11 +21,13 @@ mod output;
 mod progress;
 mod quantity;
 mod record;
+mod recorder;
 mod recording;
 mod report;
 mod reporting;
 mod run;
 mod service;
+mod top;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -56,6 +58,8 @@ enum Verb {
     Run(run::Args),
     /// Start a program and record its allocations to a file, to be analysed later or elsewhere
     Record(record::Args),
+    /// Watch a program, or a recording played again, on a live screen
+    Top(top::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
     /// Write what a recording says to a file: HTML, Markdown, JSON, or a case bundle for support
@@ -105,6 +109,7 @@ impl Cli {
         match &self.verb {
             Verb::Run(args) => run::run(args, io),
             Verb::Record(args) => record::run(args, io),
+            Verb::Top(args) => top::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),

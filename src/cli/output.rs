@@ -24,6 +24,11 @@ impl Io {
         Io { no_color: set("NO_COLOR") || dumb }
     }
 
+    /// Whether the environment allows colour.
+    pub fn color(&self) -> bool {
+        !self.no_color
+    }
+
     /// How texts on stdout, or in a file, are to look.
     pub fn style(&self, to_file: bool, no_color: bool, detail: Detail) -> Style {
         let stdout = io::stdout();

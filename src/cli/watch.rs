@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unfreed::collect::agent::{Session, Unwatched};
+use unfreed::collect::agent::{Session, Stop, Unwatched};
 use unfreed::collect::sink::{Coverage, Living, Sink};
 use unfreed::event::{Bytes, Event, Exit, ProcessId};
 use unfreed::ledger::Ledger;
@@ -62,6 +62,11 @@ impl Watch {
     pub fn stdout(mut self, to: File) -> Watch {
         self.session = self.session.stdout(to);
         self
+    }
+
+    /// What ends the watching from elsewhere.
+    pub fn stop(&self) -> Stop {
+        self.session.stop()
     }
 
     /// What a trace of it says of itself.

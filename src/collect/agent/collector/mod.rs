@@ -10,6 +10,7 @@ use super::memory::{SessionMemory, barrier};
 use super::merge::Merge;
 use super::procfs;
 use super::record::{Payload, Record};
+use super::session::Stop;
 use super::signals::Signals;
 use super::tallies::Tallies;
 use super::target::{Target, exit};
@@ -120,6 +121,7 @@ impl<'a> Collector<'a> {
         signals: &Signals,
         duration: Option<Duration>,
         scan: Option<Duration>,
+        stop: &Stop,
     ) -> Result<Exit, CollectError> {
         let (mut silence_told, mut target_ended) = (false, false);
         loop {
@@ -140,6 +142,7 @@ impl<'a> Collector<'a> {
             if (target_ended || self.target.is_elsewhere()) && told_to_end
                 || all_ended
                 || duration.is_some_and(|duration| elapsed >= duration)
+                || stop.is_wanted()
                 || self.translator.has_failed()
             {
                 break;
