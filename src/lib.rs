@@ -26,4 +26,5 @@ pub mod report;
 
 pub mod export;
 
+pub mod bundle;
 pub mod dashboard;

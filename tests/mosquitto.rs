@@ -4,6 +4,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "html/browser.rs"]
+mod browser;
 mod support;
 
 use std::ffi::OsString;
@@ -31,7 +33,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
     let directory = tempfile::tempdir().unwrap();
     let report = directory.path().join("report.json");
-    let prefix = [UNFREED, "run", "--json", "--output", report.to_str().unwrap(), "--"];
+    let page = directory.path().join("report.html");
+    let [json, html] = [&report, &page].map(|path| path.to_str().unwrap());
+    let prefix = [UNFREED, "run", "--json", "--output", json, "--report", html, "--"];
     let prefix: Vec<OsString> = prefix.iter().map(OsString::from).collect();
     let broker = Broker::start(&prefix, plugin);
     let tracer = parent_of(broker.pid());
@@ -67,6 +71,10 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
         panic!("no report: {error}; {} {}", finished.out(), finished.err())
     });
     assert!(!finished.err().contains("rror"), "{}", finished.err());
+    if let Some(browser) = browser::Browser::find() {
+        let name = if plugin.is_some() { "mosquitto-plug-in" } else { "mosquitto" };
+        browser.look(name, &std::fs::read_to_string(page).unwrap(), &[390, 1280, 2560]);
+    }
     (serde_json::from_str(&text).unwrap(), finished.code())
 }
 

@@ -141,6 +141,7 @@ fn a_leaking_program_from_its_first_message_to_its_report() {
     terminal.shows("Wrote unfreed-report-1.html.");
     let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();
     assert!(page.contains("keep_message"));
+    assert!(page.contains("unfreed report t.trace -o case.zip"));
     terminal.keys(&["1"]);
     terminal.shows("Mark at ");
     // Smaller and larger, while it runs.

@@ -3,6 +3,8 @@
 //! what to do. Only `main` turns these into an exit code.
 
 mod analyze;
+mod aside;
+mod bundle;
 mod catalogue;
 mod changelogs;
 mod conclusion;
@@ -12,14 +14,17 @@ mod doctor;
 mod export;
 mod fail;
 mod fixes;
+mod made;
 mod mark;
 mod options;
 mod output;
+mod progress;
 mod quantity;
 mod record;
 mod recorder;
 mod recording;
 mod report;
+mod reporting;
 mod run;
 mod service;
 mod top;
@@ -57,7 +62,7 @@ enum Verb {
     Top(top::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
-    /// Write what a recording says to a file: HTML, Markdown or JSON
+    /// Write what a recording says to a file: HTML, Markdown, JSON, or a case bundle for support
     Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),

@@ -15,6 +15,7 @@ use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
 use super::fail::{Failure, Told};
+use super::progress::Progress;
 
 /// What was read.
 #[derive(Debug)]
@@ -36,29 +37,48 @@ pub fn read(path: &Path) -> Result<Recording, Failure> {
 
 /// Reads several recordings of one server as one; a single one as it is.
 pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
-    let mut opened = Opened::open(paths)?;
+    read_each(paths, &mut |_| {})
+}
+
+/// The same, and shows each event as it is folded.
+pub fn read_each(paths: &[PathBuf], show: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
+    fold(Opened::open(paths)?, show)
+}
+
+/// Reads a trace that this very run wrote.
+pub fn read_trace(trace: impl Read) -> Result<Recording, Failure> {
+    let source = unfreed::read::trace::Reader::new(trace);
+    let source = source.told(|| "cannot read the trace again".to_owned())?;
+    let source = Sources::One(Box::new(source));
+    fold(Opened { source, name: "the trace again".to_owned() }, &mut |_| {})
+}
+
+fn fold(mut opened: Opened<'_>, show: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
     let mut ledger = Ledger::default();
     let faults = opened.each(&mut |events| {
-        events.iter().for_each(|event| ledger.apply(event));
+        for event in events.iter() {
+            ledger.apply(event);
+            show(event);
+        }
         true
     })?;
     Ok(Recording { header: opened.header().clone(), ledger, faults, parts: opened.parts() })
 }
 
 /// Recordings about to be read as one.
-pub struct Opened {
-    source: Sources,
+pub struct Opened<'a> {
+    source: Sources<'a>,
     name: String,
 }
 
-enum Sources {
-    One(Box<dyn Source>),
+enum Sources<'a> {
+    One(Box<dyn Source + 'a>),
     Several(Box<Case<'static>>),
 }
 
-impl Opened {
+impl Opened<'_> {
     /// Opens one recording, or several of one server.
-    pub fn open(paths: &[PathBuf]) -> Result<Opened, Failure> {
+    pub fn open(paths: &[PathBuf]) -> Result<Opened<'static>, Failure> {
         if let [path] = paths {
             let Part { source, about } = open_part(path)?;
             return Ok(Opened { source: Sources::One(source), name: about.name });
@@ -91,7 +111,7 @@ impl Opened {
         &mut self,
         take: &mut dyn FnMut(&mut Vec<Event>) -> bool,
     ) -> Result<Vec<Fault>, Failure> {
-        let source: &mut dyn Source = match &mut self.source {
+        let source = match &mut self.source {
             Sources::One(source) => source.as_mut(),
             Sources::Several(case) => case.as_mut(),
         };
@@ -149,9 +169,16 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     };
     // A pipe cannot go back: what was looked at is put before the rest.
     let place = path.to_owned();
+    let size = file.metadata().ok().filter(Metadata::is_file).map(|data| data.len());
     let (stream, again): (Box<dyn Read>, Option<Again<'static>>) = match file.rewind() {
-        Ok(()) => (Box::new(file), Some(Box::new(move || Ok(Box::new(File::open(&place)?))))),
-        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
+        Ok(()) => (
+            Box::new(Progress::new(file, "Reading", size)),
+            Some(Box::new(move || Ok(Box::new(File::open(&place)?)))),
+        ),
+        Err(_) => {
+            let stream = std::io::Cursor::new(start).chain(file);
+            (Box::new(Progress::new(stream, "Reading", None)), None)
+        }
     };
     let opened = kind.map(|kind| open(kind, stream, &about, again)).transpose();
     let broken = matches!(opened, Err(ReadError::Unreadable { .. }));

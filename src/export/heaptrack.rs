@@ -80,6 +80,7 @@ impl<'a> Exporter<'a> {
             What::Process(process) => {
                 self.processes.insert(event.process, process.as_ref().clone());
             }
+            What::Snapshot(_) => self.exported.listed = true,
             What::Loss(loss) => self.exported.lost = self.exported.lost.saturating_add(loss.count),
             _ => {}
         }
@@ -287,7 +288,8 @@ impl<'a> Exporter<'a> {
         spool.seek(SeekFrom::Start(0))?;
         io::copy(spool, out)?;
         out.flush()?;
-        Ok(Exported { process, ..self.exported })
+        let sampled = process.as_ref().is_some_and(|process| process.sampled.is_some());
+        Ok(Exported { process, sampled, ..self.exported })
     }
 }
 

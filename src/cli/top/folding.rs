@@ -13,13 +13,12 @@ use unfreed::read::Fault;
 use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
 use unfreed::report::flame::{Flame, flame};
-use unfreed::report::html;
+use unfreed::report::html::{self, Made};
 use unfreed::report::model::Report;
 use unfreed::verdict::Assessment;
 
 use super::super::conclusion::Analyst;
 use super::super::output::deliver;
-use super::super::report::made;
 use super::feed::Told;
 
 /// At least so long between two judgements.
@@ -38,10 +37,19 @@ pub enum Command {
     Report,
 }
 
+/// What judging takes besides the events.
+pub struct Judging {
+    /// Who judges.
+    pub analyst: Analyst,
+    /// What the recording says of itself, as far as it is known by now.
+    pub header: Header,
+    /// What a report says of how it came about.
+    pub made: Made,
+}
+
 /// The folding.
 pub struct Folding {
-    analyst: Analyst,
-    header: Header,
+    judging: Judging,
     ledger: Ledger,
     faults: Vec<Fault>,
     parts: Vec<PartSeen>,
@@ -56,10 +64,9 @@ pub struct Folding {
 
 impl Folding {
     /// Nothing folded yet.
-    pub fn new(analyst: Analyst, header: Header, screen: Sender<Input>) -> Folding {
+    pub fn new(judging: Judging, screen: Sender<Input>) -> Folding {
         Folding {
-            analyst,
-            header,
+            judging,
             ledger: Ledger::default(),
             faults: Vec::new(),
             parts: Vec::new(),
@@ -78,7 +85,7 @@ impl Folding {
             match told.recv_timeout(LOOK) {
                 Ok(Told::Events(events)) => self.fold(&events),
                 Ok(Told::Ended { header, faults, parts }) => {
-                    (self.header, self.faults, self.parts) = (*header, faults, parts);
+                    (self.judging.header, self.faults, self.parts) = (*header, faults, parts);
                     self.phase = Phase::Ended;
                 }
                 Ok(Told::Broken) | Err(RecvTimeoutError::Disconnected) => self.phase = Phase::Ended,
@@ -100,7 +107,7 @@ impl Folding {
             self.obey(command);
         }
         let (report, _) = self.report();
-        (self.analyst, report)
+        (self.judging.analyst, report)
     }
 
     fn fold(&mut self, events: &[Event]) {
@@ -114,13 +121,14 @@ impl Folding {
     }
 
     fn report(&mut self) -> (Report, Assessment) {
-        self.analyst.report(&self.header, &self.ledger, &self.faults, &self.parts)
+        let Judging { analyst, header, .. } = &mut self.judging;
+        analyst.report(header, &self.ledger, &self.faults, &self.parts)
     }
 
     fn flame(&mut self, assessment: &Assessment) -> Flame {
-        let suspects = assessment.suspects(self.analyst.min_confidence);
+        let suspects = assessment.suspects(self.judging.analyst.min_confidence);
         let suspects = suspects.iter().map(|judged| (judged.process, judged.stack));
-        flame(&self.ledger, &mut self.analyst.namer, suspects)
+        flame(&self.ledger, &mut self.judging.analyst.namer, suspects)
     }
 
     /// Judges, and shows it.
@@ -156,10 +164,10 @@ impl Folding {
     fn write(&mut self) -> String {
         let (report, assessment) = self.report();
         let flame = self.flame(&assessment);
-        let page = html::render(&report, &flame, &made());
         let Some(path) = free_name() else {
             return "No name is free for a report here.".to_owned();
         };
+        let page = html::render(&report, &flame, &self.judging.made);
         match deliver(page.as_bytes(), Some(&path)) {
             Ok(()) => format!("Wrote {}.", path.display()),
             Err(failure) => failure.what().to_owned(),

@@ -17,18 +17,18 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use unfreed::collect::agent::{Stop, asked_to_end, survive_hangup};
 use unfreed::dashboard::{Played, Setting};
-use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::words;
 
 use self::feed::{Feed, Told as Fed};
-use self::folding::Folding;
+use self::folding::{Folding, Judging};
 use self::replay::{Flow, Speed};
 use self::screen::Screen;
 use self::terminal::Taken;
 use super::Outcome;
 use super::conclusion::{Analyst, conclude, tell_notices};
 use super::fail::{Failure, Told};
+use super::made::made_with;
 use super::options::{Analysis, Capture, Form, ServiceOptions};
 use super::output::{Io, shown};
 use super::quantity;
@@ -81,9 +81,9 @@ fn replayed(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> 
     let taken = Taken::take(None, false)?;
     let asked = taken.asked_to_end();
     let flow = Arc::new(Flow::default());
-    let header = opened.header().clone();
-    let watching =
-        Shown::start(analyst, header, setting, flow.clone(), None, taken, move || asked.get())?;
+    let judging =
+        Judging { analyst, header: opened.header().clone(), made: made_with(&case(args)) };
+    let watching = Shown::start(judging, setting, flow.clone(), None, taken, move || asked.get())?;
     let mut feed = watching.feed.clone();
     let read = replay::play(&mut opened, args.speed, &flow, &mut feed);
     let ended = match &read {
@@ -128,8 +128,8 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     let ours = taken.asked_to_end();
     let asked = move || ours.get() || asked_to_end();
     let (flow, stop) = (Arc::new(Flow::default()), watch.stop());
-    let watching =
-        Shown::start(analyst, header.clone(), setting, flow.clone(), Some(stop), taken, asked)?;
+    let judging = Judging { analyst, header: header.clone(), made: made_with(&case(args)) };
+    let watching = Shown::start(judging, setting, flow.clone(), Some(stop), taken, asked)?;
     let mut feed = watching.feed.clone();
     let watched = watch.run(args.duration, None, &mut |event| {
         if let Some(recorder) = &mut recorder {
@@ -154,6 +154,18 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
     watched.conclude(concluded, false)
+}
+
+/// The command that writes a case bundle of what is shown, or of the program anew where nothing is recorded.
+fn case(args: &Args) -> Vec<String> {
+    let recordings: Vec<&PathBuf> = args.files.iter().chain(&args.record).collect();
+    let paths = recordings.iter().map(|path| path.display().to_string());
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    if recordings.is_empty() {
+        let command = args.command.iter().map(|word| word.to_string_lossy().into_owned());
+        return words(&["run", "--report", "case.zip", "--"]).into_iter().chain(command).collect();
+    }
+    words(&["report"]).into_iter().chain(paths).chain(words(&["-o", "case.zip"])).collect()
 }
 
 fn setting(args: &Args, title: String, played: Played, io: &Io) -> Setting {
@@ -183,8 +195,7 @@ struct Shown {
 
 impl Shown {
     fn start(
-        analyst: Analyst,
-        header: Header,
+        judging: Judging,
         setting: Setting,
         flow: Arc<Flow>,
         stop: Option<Stop>,
@@ -195,7 +206,7 @@ impl Shown {
         let (feed, fed) = Feed::new();
         let (commands, commanded) = mpsc::channel();
         let (inputs, input) = mpsc::channel();
-        let folding = Folding::new(analyst, header, inputs.clone());
+        let folding = Folding::new(judging, inputs.clone());
         let ends = EndsScreen(flow.clone());
         let folding = thread::Builder::new()
             .name("fold".to_owned())

@@ -67,7 +67,7 @@ impl Flow {
 
 /// Plays a recording to its end, or until it is left; gives what could not be read.
 pub fn play(
-    opened: &mut Opened,
+    opened: &mut Opened<'_>,
     speed: Speed,
     flow: &Flow,
     feed: &mut Feed,

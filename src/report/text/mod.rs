@@ -70,6 +70,11 @@ pub(super) fn seen_pages(page: &mut Page, report: &Report, detail: style::Detail
     seen::write_dismissed(page, report);
 }
 
+/// Writes what became of the suspects since an earlier trace.
+pub(super) fn changes(page: &mut Page, diff: &DiffReport) {
+    changes::write(page, diff, style::Detail::Normal);
+}
+
 /// Renders the conclusion alone; widths as in [`render`].
 pub fn render_conclusion(report: &Report, style: Style) -> String {
     let mut page = Page::new(style);
