@@ -15,6 +15,7 @@ mod kind;
 pub mod leakdiag;
 pub mod minidump;
 mod open;
+mod room;
 mod source;
 mod text;
 pub mod trace;
