@@ -25,3 +25,6 @@ pub mod fixes;
 pub mod report;
 
 pub mod export;
+
+pub mod bundle;
+pub mod dashboard;

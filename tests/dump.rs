@@ -294,6 +294,24 @@ fn impossible_numbers_take_no_room() {
     assert!(matches!(refused, DumpError::Damaged(_)), "{refused}");
 }
 
+/// The seed of the fuzz target `dump`: `UPDATE_SEEDS=1` writes it. Its parts are short, so that most of its bytes matter.
+#[test]
+fn the_seed_is_what_its_recipe_says() {
+    let short = |part: Part| {
+        let end = part.bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        Part { bytes: part.bytes[..end.next_multiple_of(8)].to_vec(), ..part }
+    };
+    let parts: Vec<Part> = usual_parts().into_iter().map(short).collect();
+    let seed = core(&usual_notes(), &parts);
+    look(&seed, &mut usual_ledger()).unwrap();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/dump/core");
+    if std::env::var_os("UPDATE_SEEDS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &seed).unwrap();
+    }
+    assert!(std::fs::read(&path).unwrap() == seed, "UPDATE_SEEDS=1 writes {}", path.display());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

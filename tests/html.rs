@@ -26,7 +26,11 @@ const NAMES: [&str; 8] = [
 ];
 
 fn made() -> Made {
-    Made { version: "0.1.0".to_owned(), command: "unfreed report 'a b' -o c.html".to_owned() }
+    Made {
+        version: "0.1.0".to_owned(),
+        command: "unfreed report 'a b' -o c.html".to_owned(),
+        case: Some("unfreed report 'a b' -o c.zip".to_owned()),
+    }
 }
 
 fn flame_of(names: &[&str]) -> Flame {

@@ -76,6 +76,11 @@ fn static_program_lingers() {
 }
 
 #[test]
+fn of_every_message_a_block_is_kept() {
+    check(bare(&programs::c("leaks"), &["30"]), 0, "kept=30\n");
+}
+
+#[test]
 fn segv_kills() {
     let finished = bare(&programs::c("segv"), &[]);
     assert_eq!((finished.code(), finished.signal()), (None, Some(11)), "{finished:?}");

@@ -4,6 +4,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "html/browser.rs"]
+mod browser;
 mod support;
 
 use std::ffi::OsStr;
@@ -206,6 +208,17 @@ fn the_fixed_plug_in_is_no_suspect() {
     // A block a message would have been seen.
     let least = report["smallest_detectable_bytes_per_s"].as_f64().unwrap();
     assert!(least < (RATE * 40) as f64, "{least} bytes/s");
+}
+
+#[test]
+fn its_report_is_looked_at_in_a_browser() {
+    support::require!("cc");
+    let Some(browser) = browser::Browser::find() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let trace = recorded(directory.path(), Archiver::Leaking);
+    let page = directory.path().join("report.html");
+    say(&["report", "-q", "-o", page.to_str().unwrap()], &[&trace], 1);
+    browser.look("server", &std::fs::read_to_string(page).unwrap(), &[390, 1280, 2560]);
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use unfreed::collect::ebpf::{Who, Wish};
-use unfreed::ledger::Ledger;
 
 use super::Outcome;
-use super::conclusion::{Analyst, conclude, tell_notices};
+use super::conclusion::Analyst;
 use super::fail::Failure;
 use super::options::{Analysis, Form};
 use super::output::Io;
 use super::quantity;
+use super::reporting::ReportOptions;
+use super::run::{Asked, watch_and_report};
 use super::watch::Watch;
 
 /// What the verb is given.
@@ -37,6 +38,8 @@ pub struct Args {
     analysis: Analysis,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 impl Args {
@@ -51,12 +54,14 @@ impl Args {
 /// Attaches and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
-    let mut analyst = Analyst::prepare(&args.analysis)?;
+    args.report.check()?;
+    let analyst = Analyst::prepare(&args.analysis)?;
     let watch = Watch::attach(args.wish(), (!args.form.quiet).then_some(*io))?;
-    let header = watch.header();
-    let mut ledger = Ledger::default();
-    let watched = watch.run(args.duration, Some(&mut ledger), &mut |_| {})?;
-    let (report, _) = analyst.report(&header, &ledger, &[], &[]);
-    tell_notices(&analyst.namer, &args.form, io);
-    watched.conclude(conclude(&report, &args.form, io), false)
+    let asked = Asked {
+        duration: args.duration,
+        target_status: false,
+        form: &args.form,
+        report: &args.report,
+    };
+    watch_and_report(watch, &asked, analyst, io)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use unfreed::names::Namer;
-use unfreed::report::diff::{Site, compare, sites};
+use unfreed::report::diff::{DiffReport, Site, compare, sites};
 use unfreed::report::model::Report;
 use unfreed::report::{json, text};
 use unfreed::verdict::Assessment;
@@ -42,9 +42,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let before = Side::read(&args.before, &mut analyst)?;
     let after = Side::read(&args.after, &mut analyst)?;
-    let before_sites = before.sites(&after.report, &mut analyst.namer);
-    let after_sites = after.sites(&before.report, &mut analyst.namer);
-    let diff = compare(&before.report, &before_sites, &after.report, &after_sites);
+    let diff = held_against(&before, &after, &mut analyst.namer);
     tell_notices(&analyst.namer, &args.form, io);
     let rendered = if args.form.json {
         json::render(&diff).told(|| "cannot write the comparison as JSON".to_owned())?
@@ -55,19 +53,34 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     Ok(if after.report.suspects.is_empty() { Outcome::Clear } else { Outcome::Suspects })
 }
 
+/// What became of the suspects from one trace to the other.
+pub fn held_against(before: &Side, after: &Side, namer: &mut Namer) -> DiffReport {
+    let before_sites = before.sites(&after.report, namer);
+    let after_sites = after.sites(&before.report, namer);
+    compare(&before.report, &before_sites, &after.report, &after_sites)
+}
+
 /// One of the two traces.
-struct Side {
-    recording: Recording,
-    report: Report,
-    assessment: Assessment,
+pub struct Side {
+    /// What was read.
+    pub recording: Recording,
+    /// What it says.
+    pub report: Report,
+    /// What that rests on.
+    pub assessment: Assessment,
 }
 
 impl Side {
-    fn read(path: &Path, analyst: &mut Analyst) -> Result<Self, Failure> {
-        let recording = recording::read(path)?;
+    /// Reads it and judges.
+    pub fn read(path: &Path, analyst: &mut Analyst) -> Result<Self, Failure> {
+        Ok(Side::of(recording::read(path)?, analyst))
+    }
+
+    /// Judges what was read.
+    pub fn of(recording: Recording, analyst: &mut Analyst) -> Self {
         let Recording { header, ledger, faults, parts } = &recording;
         let (report, assessment) = analyst.report(header, ledger, faults, parts);
-        Ok(Side { recording, report, assessment })
+        Side { recording, report, assessment }
     }
 
     /// Its sites that can be compared with another trace's suspects.

@@ -65,6 +65,14 @@ pub fn obstacles() -> Vec<String> {
         .collect()
 }
 
+/// What was found on this machine, in words.
+pub fn environment() -> String {
+    let checks = checks::all(&machine::Machine::read(None));
+    let can_capture = checks.iter().all(|check| check.state != State::Missing);
+    let diagnosis = Diagnosis { schema: unfreed::report::model::SCHEMA, can_capture, checks };
+    render(&diagnosis, Style { detail: Detail::Full, ..Style::default() })
+}
+
 fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Page::new(style);
     let (says, ink) = if diagnosis.can_capture {

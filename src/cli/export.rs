@@ -1,6 +1,6 @@
-//! `unfreed export`: writes a trace in another tool's form. Nothing is judged.
+//! `unfreed export`: writes a trace in another tool's form. Only the table of sites has verdicts.
 
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -8,11 +8,13 @@ use unfreed::export::{self, ExportError, Exported};
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::report::text::page::{Ink, words};
 use unfreed::report::text::units::{bytes, counted};
+use unfreed::verdict::judge;
 
 use super::Outcome;
+use super::aside::Aside;
 use super::fail::{Failure, Told};
-use super::output::{self, Aside, Io, shown};
-use super::recording;
+use super::output::{self, Io, shown};
+use super::recording::{self, Recording};
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
@@ -41,14 +43,12 @@ pub struct Args {
 enum Form {
     /// A data file for heaptrack_print and heaptrack_gui, not compressed
     Heaptrack,
-}
-
-impl From<Form> for export::Form {
-    fn from(form: Form) -> Self {
-        match form {
-            Form::Heaptrack => export::Form::Heaptrack,
-        }
-    }
+    /// A profile for pprof, Pyroscope or speedscope, gzip'd: blocks and bytes, allocated and in use
+    Pprof,
+    /// Collapsed stacks with their live bytes, for flame graphs
+    Collapsed,
+    /// A table of the sites with their verdicts, for a spreadsheet
+    Csv,
 }
 
 /// Exports a recording.
@@ -62,33 +62,40 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         }
         None => {}
     }
-    let doing = || format!("cannot export {}", args.file.display());
-    let mut source = recording::open_part(&args.file)?.source;
     let mut aside = Aside::create(path)?;
-    let mut spool = tempfile::tempfile().told(doing)?;
-    let mut namer = Namer::new(Store::new(StoreOptions::from_environment(args.symbols.clone())));
-    let exported = export::export(
-        args.form.into(),
-        source.as_mut(),
-        args.pid,
-        &mut namer,
-        &mut spool,
-        &mut BufWriter::new(aside.file()),
-    );
-    let exported = exported.map_err(|error| {
-        let advice = match &error {
-            ExportError::Several(first, _) => Some(format!("choose one: --pid {}", first.pid)),
-            ExportError::NoProcess(_) => {
-                Some("`unfreed analyze FILE` lists the processes".to_owned())
-            }
-            ExportError::Read(_) | ExportError::Write(_) => None,
-        };
-        let failure = Failure::new(format!("{}: {error}", doing()));
-        advice.into_iter().fold(failure, Failure::advise)
-    })?;
+    let (exported, faults) = write(args, &mut BufWriter::new(aside.file()))?;
     aside.deliver()?;
-    tell(args, &exported, source.faults().len(), io);
+    tell(args, &exported, faults, io);
     Ok(Outcome::Clear)
+}
+
+/// Writes the form asked for; says what came of it, and how much could not be read.
+fn write(args: &Args, out: &mut dyn Write) -> Result<(Exported, usize), Failure> {
+    let doing = || format!("cannot export {}", args.file.display());
+    let mut namer = Namer::new(Store::new(StoreOptions::from_environment(args.symbols.clone())));
+    if args.form == Form::Heaptrack {
+        let mut source = recording::open_part(&args.file)?.source;
+        let mut spool = tempfile::tempfile().told(doing)?;
+        let exported = export::heaptrack(source.as_mut(), args.pid, &mut namer, &mut spool, out);
+        return Ok((exported.map_err(|error| failed(&error, doing()))?, source.faults().len()));
+    }
+    let Recording { header, ledger, faults, .. } = recording::read(&args.file)?;
+    let exported = match args.form {
+        Form::Heaptrack | Form::Pprof => export::pprof(&ledger, &header, args.pid, &mut namer, out),
+        Form::Collapsed => export::collapsed(&ledger, args.pid, &mut namer, out),
+        Form::Csv => export::csv(&ledger, &judge(&ledger), args.pid, &mut namer, out),
+    };
+    Ok((exported.map_err(|error| failed(&error, doing()))?, faults.len()))
+}
+
+fn failed(error: &ExportError, doing: String) -> Failure {
+    let advice = match error {
+        ExportError::Several(first, _) => Some(format!("choose one: --pid {}", first.pid)),
+        ExportError::NoProcess(_) => Some("`unfreed analyze FILE` lists the processes".to_owned()),
+        ExportError::Read(_) | ExportError::Write(_) => None,
+    };
+    let failure = Failure::new(format!("{doing}: {error}"));
+    advice.into_iter().fold(failure, Failure::advise)
 }
 
 /// Says what was written, and what of it is not the whole truth.
@@ -103,8 +110,20 @@ fn tell(args: &Args, exported: &Exported, faults: usize, io: &Io) {
     if faults > 0 {
         warn("Not all of the trace could be read; `unfreed analyze` says what.".to_owned());
     }
-    if exported.process.as_ref().is_some_and(|process| process.sampled.is_some()) {
-        warn("The process was sampled: the file has the sample, which is a small part.".to_owned());
+    if exported.sampled {
+        let sample = match args.form {
+            Form::Heaptrack => "the file has the sample, which is a small part.",
+            _ => "the numbers are estimates.",
+        };
+        warn(format!("The process was sampled: {sample}"));
+    }
+    if exported.listed {
+        let what = match args.form {
+            Form::Heaptrack => "the file lacks them, and pprof, collapsed and csv have them.",
+            Form::Csv => "their allocations are empty.",
+            Form::Pprof | Form::Collapsed => "their allocations are 0.",
+        };
+        warn(format!("Of some blocks only snapshots tell, that they lived: {what}"));
     }
     if args.quiet {
         return;

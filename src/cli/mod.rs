@@ -3,7 +3,9 @@
 //! what to do. Only `main` turns these into an exit code.
 
 mod analyze;
+mod aside;
 mod attach;
+mod bundle;
 mod catalogue;
 mod changelogs;
 mod conclusion;
@@ -13,15 +15,20 @@ mod doctor;
 mod export;
 mod fail;
 mod fixes;
+mod made;
 mod mark;
 mod options;
 mod output;
+mod progress;
 mod quantity;
 mod record;
+mod recorder;
 mod recording;
 mod report;
+mod reporting;
 mod run;
 mod service;
+mod top;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -54,9 +61,11 @@ enum Verb {
     Attach(attach::Args),
     /// Start a program (or attach to one) and record its allocations to a file, to be analysed later or elsewhere
     Record(record::Args),
+    /// Watch a program, or a recording played again, on a live screen
+    Top(top::Args),
     /// Say what a recorded process never frees
     Analyze(analyze::Args),
-    /// Write what a recording says to a file: HTML, Markdown or JSON
+    /// Write what a recording says to a file: HTML, Markdown, JSON, or a case bundle for support
     Report(report::Args),
     /// Hold two traces against each other: is the fix working?
     Diff(diff::Args),
@@ -104,6 +113,7 @@ impl Cli {
             Verb::Run(args) => run::run(args, io),
             Verb::Attach(args) => attach::run(args, io),
             Verb::Record(args) => record::run(args, io),
+            Verb::Top(args) => top::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),
             Verb::Report(args) => report::run(args, io),
             Verb::Diff(args) => diff::run(args, io),

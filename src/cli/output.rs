@@ -1,14 +1,13 @@
-//! Where results and messages go: results to stdout or a file, messages to stderr. A result file is
-//! written aside and renamed, so that there is never half a report; it can hold command lines
-//! and paths of the traced machine, so only its owner may read it.
+//! Where results and messages go: results to stdout or a file, messages to stderr.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, IsTerminal, Seek, Write};
+use std::fs;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use unfreed::report::text::page::{Ink, Page, Span, name, words};
 use unfreed::report::text::style::{Detail, Style, USUAL_WIDTH};
 
+use super::aside::{Aside, CHOOSE};
 use super::fail::{Failure, Told};
 
 /// What is known of the standard streams.
@@ -23,6 +22,11 @@ impl Io {
         let set = |key: &str| std::env::var_os(key).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         Io { no_color: set("NO_COLOR") || dumb }
+    }
+
+    /// Whether the environment allows colour.
+    pub fn color(&self) -> bool {
+        !self.no_color
     }
 
     /// How texts on stdout, or in a file, are to look.
@@ -81,12 +85,9 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         Ok(meta) if meta.is_dir() => Err(refused("it is a directory")),
         // A device or a pipe shows what it takes when it is written to.
         Ok(meta) if !meta.is_file() => Ok(()),
-        _ => aside(path).map(drop).map_err(|error| refused(&error.to_string())),
+        _ => Aside::possible(path).map_err(|error| refused(&error.to_string())),
     }
 }
-
-/// What to do about a file that cannot be written.
-const CHOOSE: &str = "choose a directory that exists and that you may write to";
 
 /// Writes a result to stdout, or to a file. What a file does not take goes to stdout: it may have
 /// cost much to get.
@@ -117,72 +118,9 @@ fn to_file(bytes: &[u8], path: &Path) -> Result<(), Failure> {
             other => other.told(doing),
         };
     }
-    let mut aside = aside(path).told(doing)?;
-    aside.write_all(bytes).told(doing)?;
-    aside.as_file().sync_all().told(doing)?;
-    aside.persist(path).map_err(|error| error.error).told(doing)?;
-    Ok(())
-}
-
-/// A result that is too large to be held: it is written to a file aside first, and handed over whole.
-#[derive(Debug)]
-pub struct Aside<'p> {
-    file: tempfile::NamedTempFile,
-    path: Option<&'p Path>,
-}
-
-impl<'p> Aside<'p> {
-    /// One that is to become this file, or go to stdout.
-    pub fn create(path: Option<&'p Path>) -> Result<Self, Failure> {
-        // What is no file is written to, not replaced; beside a device nothing may be made.
-        let becomes = path.filter(|path| !fs::metadata(path).is_ok_and(|meta| !meta.is_file()));
-        let file = becomes.map_or_else(tempfile::NamedTempFile::new, aside);
-        let file = file.told(|| "cannot write the result".to_owned());
-        Ok(Aside { file: file.map_err(|failure| failure.advise(CHOOSE))?, path })
-    }
-
-    /// What is written goes here.
-    pub fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
-    }
-
-    /// Hands it over.
-    pub fn deliver(mut self) -> Result<(), Failure> {
-        let doing = || "cannot write the result".to_owned();
-        match self.path {
-            Some(path) if !fs::metadata(path).is_ok_and(|meta| !meta.is_file()) => {
-                self.file.as_file().sync_all().told(doing)?;
-                self.file.persist(path).map_err(|error| error.error).told(doing)?;
-                return Ok(());
-            }
-            _ => {}
-        }
-        self.file.rewind().told(doing)?;
-        let copied = match self.path {
-            Some(path) => OpenOptions::new()
-                .write(true)
-                .open(path)
-                .and_then(|mut to| io::copy(&mut self.file, &mut to)),
-            None => {
-                let mut stdout = io::stdout().lock();
-                io::copy(&mut self.file, &mut stdout)
-                    .and_then(|copied| stdout.flush().map(|()| copied))
-            }
-        };
-        match copied {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).told(doing),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A temporary file, made with mode 0600, beside the one it is to become.
-fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    tempfile::Builder::new().prefix(".unfreed-").tempfile_in(directory)
+    let mut aside = Aside::create(Some(path))?;
+    aside.file().write_all(bytes).told(doing)?;
+    aside.deliver()
 }
 
 /// A file's name, for a message.

@@ -2,23 +2,21 @@
 //! or elsewhere. Nothing is judged here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use unfreed::event::{Event, ModuleId, Name, NamedFunction, ProcessId, Tid, Time, Trust, What};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
-use unfreed::read::trace::{Summary, Writer};
-use unfreed::report::text::page::{Ink, words};
+use unfreed::report::text::page::words;
 use unfreed::report::text::units::{bytes, counted};
 use unfreed_symbols::{ModuleIdentity, ModuleOffset, OffsetKind};
 
 use super::Outcome;
-use super::fail::{Failure, Told};
+use super::fail::Failure;
 use super::options::Capture;
 use super::output::{Io, shown};
+use super::recorder::Recorder;
 use super::watch::Watch;
 
 /// What the verb is given.
@@ -40,58 +38,24 @@ pub struct Args {
     capture: Capture,
 }
 
-/// A kill, or a full disk, loses at most what happened in this time.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
-
 /// Records a program.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
-    let doing = || format!("cannot write the trace {}", path.display());
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
-    let mut writer = Writer::create(path, &watch.header())
-        .told(doing)
-        .map_err(|failure| failure.advise("choose a directory that you may write to"))?;
-    let mut failed: Option<io::Error> = None;
+    let mut recorder = Recorder::create(path, &watch.header())?;
     let mut frames = args.embed_symbols.then(Frames::default);
-    let mut flushed = Time(0);
     // A scan asks which blocks live.
     let mut ledger = args.capture.scan.then(Ledger::default);
     let watched = watch.run(args.capture.duration, ledger.as_mut(), &mut |event| {
         if let Some(frames) = &mut frames {
             frames.note(event);
         }
-        // The writer fails once and then drops: the program must not suffer for a full disk.
-        let mut written = writer.write(event);
-        // So that a kill loses little. Epochs come often enough to look at the time.
-        if event.what == What::Epoch && event.time.0 - flushed.0 > FLUSH_EVERY.as_nanos() as u64 {
-            flushed = event.time;
-            written = written.and_then(|()| writer.flush());
-        }
-        if let Err(error) = written {
-            failed.get_or_insert(error);
-        }
+        recorder.take(event);
     })?;
     for event in frames.map(|frames| frames.named(&args.symbols)).unwrap_or_default() {
-        if let Err(error) = writer.write(&event) {
-            failed.get_or_insert(error);
-        }
+        recorder.take(&event);
     }
-    // What is still held back counts as lost, too, where it cannot be written.
-    if let Err(error) = writer.flush() {
-        failed.get_or_insert(error);
-    }
-    let concluded = writer.finish().told(doing).and_then(|summary| {
-        tell_cut(summary, io);
-        match failed {
-            None => Ok(summary),
-            Some(error) => {
-                let lost = counted(summary.dropped, "event", "events");
-                Err(Failure::new(format!("{}: {error}; {lost} lost", doing())).advise(
-                    "make room and record again; what was written until then can be analysed",
-                ))
-            }
-        }
-    });
+    let concluded = recorder.finish(io);
     if let (Ok(summary), false) = (&concluded, args.quiet) {
         let size =
             format!(": {}, {}", counted(summary.events, "event", "events"), bytes(summary.bytes));
@@ -99,17 +63,6 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
     watched.conclude(concluded.map(|_| Outcome::Clear), args.capture.target_status)
-}
-
-/// Tells what of the events did not fit into a trace. It is told even where nothing else is to be
-/// said: the trace itself does not show it.
-fn tell_cut(summary: Summary, io: &Io) {
-    if summary.cut == 0 {
-        return;
-    }
-    let cut = counted(summary.cut, "text or list was", "texts or lists were");
-    let text = format!("{cut} too long for a trace (a command line, a path) and cut short.");
-    io.tell(&[words(text).ink(Ink::Warning)]);
 }
 
 /// The frames of a trace in the making, to be named at its end.

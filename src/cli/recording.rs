@@ -7,6 +7,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use unfreed::event::{Event, What};
 use unfreed::ledger::Ledger;
 use unfreed::read::case::{Case, Part, PartSeen};
 use unfreed::read::etl::Again;
@@ -14,6 +15,7 @@ use unfreed::read::trace::Header;
 use unfreed::read::{About, Fault, FileKind, ReadError, Source, Support, open, sniff};
 
 use super::fail::{Failure, Told};
+use super::progress::Progress;
 
 /// What was read.
 #[derive(Debug)]
@@ -30,22 +32,112 @@ pub struct Recording {
 
 /// Reads a recording.
 pub fn read(path: &Path) -> Result<Recording, Failure> {
-    let Part { mut source, about } = open_part(path)?;
-    let (ledger, faults) = fold(source.as_mut(), &about.name)?;
-    Ok(Recording { header: source.header().clone(), ledger, faults, parts: Vec::new() })
+    read_all(&[path.to_owned()])
 }
 
 /// Reads several recordings of one server as one; a single one as it is.
 pub fn read_all(paths: &[PathBuf]) -> Result<Recording, Failure> {
-    if let [path] = paths {
-        return read(path);
+    read_each(paths, &mut |_| {})
+}
+
+/// The same, and shows each event as it is folded.
+pub fn read_each(paths: &[PathBuf], show: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
+    fold(Opened::open(paths)?, show)
+}
+
+/// Reads a trace that this very run wrote.
+pub fn read_trace(trace: impl Read) -> Result<Recording, Failure> {
+    let source = unfreed::read::trace::Reader::new(trace);
+    let source = source.told(|| "cannot read the trace again".to_owned())?;
+    let source = Sources::One(Box::new(source));
+    fold(Opened { source, name: "the trace again".to_owned() }, &mut |_| {})
+}
+
+fn fold(mut opened: Opened<'_>, show: &mut dyn FnMut(&Event)) -> Result<Recording, Failure> {
+    let mut ledger = Ledger::default();
+    let faults = opened.each(&mut |events| {
+        for event in events.iter() {
+            ledger.apply(event);
+            show(event);
+        }
+        true
+    })?;
+    Ok(Recording { header: opened.header().clone(), ledger, faults, parts: opened.parts() })
+}
+
+/// Recordings about to be read as one.
+pub struct Opened<'a> {
+    source: Sources<'a>,
+    name: String,
+}
+
+enum Sources<'a> {
+    One(Box<dyn Source + 'a>),
+    Several(Box<Case<'static>>),
+}
+
+impl Opened<'_> {
+    /// Opens one recording, or several of one server.
+    pub fn open(paths: &[PathBuf]) -> Result<Opened<'static>, Failure> {
+        if let [path] = paths {
+            let Part { source, about } = open_part(path)?;
+            return Ok(Opened { source: Sources::One(source), name: about.name });
+        }
+        let parts = paths.iter().map(|path| open_part(path)).collect::<Result<Vec<_>, _>>()?;
+        let case = Case::new(parts)
+            .map_err(|(name, error)| Failure::new(format!("cannot read {name}: {error}")))?;
+        let source = Sources::Several(Box::new(case));
+        Ok(Opened { source, name: "the recordings".to_owned() })
     }
-    let parts = paths.iter().map(|path| open_part(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut case = Case::new(parts)
-        .map_err(|(name, error)| Failure::new(format!("cannot read {name}: {error}")))?;
-    let (ledger, faults) = fold(&mut case, "the recordings")?;
-    let parts = case.parts().cloned().collect();
-    Ok(Recording { header: case.header().clone(), ledger, faults, parts })
+
+    /// What it says of itself, as far as it is known by now.
+    pub fn header(&self) -> &Header {
+        match &self.source {
+            Sources::One(source) => source.header(),
+            Sources::Several(case) => case.header(),
+        }
+    }
+
+    /// The recordings, where there are several.
+    pub fn parts(&self) -> Vec<PartSeen> {
+        match &self.source {
+            Sources::One(_) => Vec::new(),
+            Sources::Several(case) => case.parts().cloned().collect(),
+        }
+    }
+
+    /// Hands out all events, batch by batch, until `take` wants no more; gives what could not be read.
+    pub fn each(
+        &mut self,
+        take: &mut dyn FnMut(&mut Vec<Event>) -> bool,
+    ) -> Result<Vec<Fault>, Failure> {
+        let source = match &mut self.source {
+            Sources::One(source) => source.as_mut(),
+            Sources::Several(case) => case.as_mut(),
+        };
+        let (mut events, mut broken, mut judgeable) = (Vec::new(), None, false);
+        loop {
+            match source.next_batch(&mut events) {
+                Ok(true) => {
+                    judgeable = judgeable || events.iter().any(|event| event.what == What::Epoch);
+                    if !take(&mut events) {
+                        break;
+                    }
+                }
+                Ok(false) => break,
+                // A disk that fails in the middle: what was read so far still says something.
+                Err(ReadError::Io { offset, source }) if judgeable => {
+                    let what = format!("reading failed here: {source}").into();
+                    broken = Some(Fault { offset, what, count: 1 });
+                    break;
+                }
+                Err(error) => return Err(error).told(|| format!("cannot read {}", self.name)),
+            }
+        }
+        let mut faults = source.faults().to_vec();
+        faults.extend(broken);
+        Ok(faults)
+    }
 }
 
 /// Opens a recording.
@@ -77,9 +169,16 @@ pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     };
     // A pipe cannot go back: what was looked at is put before the rest.
     let place = path.to_owned();
+    let size = file.metadata().ok().filter(Metadata::is_file).map(|data| data.len());
     let (stream, again): (Box<dyn Read>, Option<Again<'static>>) = match file.rewind() {
-        Ok(()) => (Box::new(file), Some(Box::new(move || Ok(Box::new(File::open(&place)?))))),
-        Err(_) => (Box::new(std::io::Cursor::new(start).chain(file)), None),
+        Ok(()) => (
+            Box::new(Progress::new(file, "Reading", size)),
+            Some(Box::new(move || Ok(Box::new(File::open(&place)?)))),
+        ),
+        Err(_) => {
+            let stream = std::io::Cursor::new(start).chain(file);
+            (Box::new(Progress::new(stream, "Reading", None)), None)
+        }
     };
     let opened = kind.map(|kind| open(kind, stream, &about, again)).transpose();
     let broken = matches!(opened, Err(ReadError::Unreadable { .. }));
@@ -118,27 +217,4 @@ fn no_trace(path: &Path) -> Failure {
 fn modified(data: &Metadata) -> Option<i64> {
     let since = data.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_nanos()).ok()
-}
-
-fn fold(source: &mut dyn Source, name: &str) -> Result<(Ledger, Vec<Fault>), Failure> {
-    let doing = || format!("cannot read {name}");
-    let mut ledger = Ledger::default();
-    let mut events = Vec::new();
-    let mut faults = Vec::new();
-    loop {
-        match source.next_batch(&mut events) {
-            Ok(true) => events.iter().for_each(|event| ledger.apply(event)),
-            Ok(false) => break,
-            // A disk that fails in the middle: what was read so far still says something.
-            Err(ReadError::Io { offset, source }) if ledger.epochs() > 0 => {
-                let what = format!("reading failed here: {source}").into();
-                faults.push(Fault { offset, what, count: 1 });
-                break;
-            }
-            Err(error) => return Err(error).told(doing),
-        }
-    }
-    let mut all = source.faults().to_vec();
-    all.append(&mut faults);
-    Ok((ledger, all))
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unfreed::collect::agent::{Session, Unwatched};
+use unfreed::collect::agent::{Session, Stop, Unwatched};
 use unfreed::collect::ebpf::{Attach, AttachError, Who, Wish};
 use unfreed::collect::sink::{Coverage, Living, Sink};
 use unfreed::event::{Bytes, Event, Exit, ProcessId, What};
@@ -91,6 +91,14 @@ impl Watch {
     pub fn stdout(mut self, to: File) -> Watch {
         self.source = self.source.with_agent(|session| session.stdout(to));
         self
+    }
+
+    /// What ends the watching from elsewhere.
+    pub fn stop(&self) -> Stop {
+        match &self.source {
+            Source::Agent(session) => session.stop(),
+            Source::Attach(attach, _) => attach.stop(),
+        }
     }
 
     /// What a trace of it says of itself.

@@ -5,6 +5,9 @@
 //! wait in a spool. Blocks that were only counted are written one by one, at the time they were told, with their mean
 //! size. They are freed as another class of the same size and stack, since a free directly behind an allocation of
 //! its own class would count as temporary, which nobody knows of them.
+//!
+//! Memory follows live blocks, stacks and classes, as a ledger's does. The form has a line for each block, and a trace may
+//! say in one line that there were any number: what would go beyond [`Most`] is refused before it is written.
 
 use std::collections::BTreeMap;
 use std::io::{self, SeekFrom, Write};
@@ -27,6 +30,17 @@ const TICK: u64 = 10;
 /// Resident memory is in units of this.
 const PAGE: u64 = 4096;
 
+/// How much is written at most.
+#[derive(Clone, Copy, Debug)]
+struct Most {
+    /// Blocks: a file of some ten gigabytes.
+    blocks: u64,
+    /// Sizes by stack: memory of some hundred megabytes.
+    classes: usize,
+}
+
+const MOST: Most = Most { blocks: 1 << 30, classes: 1 << 22 };
+
 /// Blocks of one size and stack; counted ones are freed as a class of their own.
 type Class = (u64, StackId, bool);
 
@@ -47,6 +61,7 @@ pub(super) struct Exporter<'a> {
     stamp: u64,
     last: Time,
     exported: Exported,
+    most: Most,
 }
 
 impl<'a> Exporter<'a> {
@@ -65,6 +80,7 @@ impl<'a> Exporter<'a> {
             stamp: 0,
             last: Time(0),
             exported: Exported::default(),
+            most: MOST,
         }
     }
 
@@ -80,6 +96,7 @@ impl<'a> Exporter<'a> {
             What::Process(process) => {
                 self.processes.insert(event.process, process.as_ref().clone());
             }
+            What::Snapshot(_) => self.exported.listed = true,
             What::Loss(loss) => self.exported.lost = self.exported.lost.saturating_add(loss.count),
             _ => {}
         }
@@ -170,7 +187,8 @@ impl<'a> Exporter<'a> {
         let at = (process, alloc.address);
         self.free(time, at)?;
         self.stamp(time)?;
-        let class = self.class((alloc.size.0, self.known(alloc.stack), false));
+        self.room_for(1)?;
+        let class = self.class((alloc.size.0, self.known(alloc.stack), false))?;
         self.blocks.insert(at, (class, alloc.heap));
         self.born(class)
     }
@@ -183,11 +201,13 @@ impl<'a> Exporter<'a> {
 
     /// Blocks that were counted. Where as many were freed as allocated, they are the same.
     fn tally(&mut self, time: Time, tally: &Tally) -> io::Result<()> {
+        self.room_for(tally.allocated)?;
         self.stamp(time)?;
         let stack = self.known(tally.stack);
         let pairs = tally.allocated == tally.freed && tally.allocated_bytes == tally.freed_bytes;
         for (size, blocks) in shared(tally.allocated_bytes.0, tally.allocated) {
-            let [born, died] = [false, true].map(|counted| self.class((size, stack, counted)));
+            let (born, died) =
+                (self.class((size, stack, false))?, self.class((size, stack, true))?);
             for _ in 0..blocks {
                 self.born(born)?;
                 if pairs {
@@ -200,7 +220,7 @@ impl<'a> Exporter<'a> {
         }
         let freed = tally.freed.min(self.live.get(&stack).copied().unwrap_or(0));
         for (size, blocks) in shared(tally.freed_bytes.0, freed) {
-            let died = self.class((size, stack, true));
+            let died = self.class((size, stack, true))?;
             (0..blocks).try_for_each(|_| self.died(died))?;
         }
         Ok(())
@@ -213,12 +233,28 @@ impl<'a> Exporter<'a> {
         if defined { stack } else { StackId::LOST }
     }
 
-    fn class(&mut self, class: Class) -> u32 {
+    fn class(&mut self, class: Class) -> io::Result<u32> {
+        if let Some(known) = self.classes.get(&class) {
+            return Ok(*known);
+        }
+        if self.in_order.len() >= self.most.classes {
+            let most = self.most.classes;
+            return Err(too_large(format!("its blocks have more than {most} sizes, by stack")));
+        }
         let next = self.in_order.len() as u32;
-        *self.classes.entry(class).or_insert_with(|| {
-            self.in_order.push(class);
-            next
-        })
+        self.in_order.push(class);
+        self.classes.insert(class, next);
+        Ok(next)
+    }
+
+    fn room_for(&self, blocks: u64) -> io::Result<()> {
+        let most = self.most.blocks;
+        match self.exported.allocations.checked_add(blocks) {
+            Some(sum) if sum <= most => Ok(()),
+            _ => Err(too_large(format!(
+                "it has more than {most} allocations, and heaptrack's form has a line for each"
+            ))),
+        }
     }
 
     fn born(&mut self, class: u32) -> io::Result<()> {
@@ -287,7 +323,8 @@ impl<'a> Exporter<'a> {
         spool.seek(SeekFrom::Start(0))?;
         io::copy(spool, out)?;
         out.flush()?;
-        Ok(Exported { process, ..self.exported })
+        let sampled = process.as_ref().is_some_and(|process| process.sampled.is_some());
+        Ok(Exported { process, sampled, ..self.exported })
     }
 }
 
@@ -296,6 +333,11 @@ fn shared(bytes: u64, blocks: u64) -> [(u64, u64); 2] {
     let size = bytes.checked_div(blocks).unwrap_or(0);
     let larger = bytes.checked_rem(blocks).unwrap_or(0);
     [(size, blocks - larger), (size.saturating_add(1), larger)]
+}
+
+fn too_large(why: String) -> io::Error {
+    let what = format!("{why}: record a shorter time, or a sample (`unfreed record --sample`)");
+    io::Error::new(io::ErrorKind::FileTooLarge, what)
 }
 
 /// A text within a line.
@@ -404,5 +446,68 @@ fn missing(root: StackId) -> &'static str {
         StackId::NOT_TAKEN => "(no stack was taken)",
         StackId::COMPLETE => "(no caller)",
         _ => "(the stack was lost)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::event::Tid;
+
+    fn event(what: What) -> Event {
+        Event { time: Time(0), process: ProcessId(0), thread: Tid(0), what }
+    }
+
+    fn refusal(most: Most, events: impl IntoIterator<Item = What>) -> Option<String> {
+        let mut spool = Cursor::new(Vec::new());
+        let mut exporter = Exporter { most, ..Exporter::new(&mut spool, None) };
+        let failed = events.into_iter().find_map(|what| exporter.event(&event(what)).err());
+        drop(exporter);
+        assert!(spool.get_ref().len() < 1000, "refused before it is written");
+        failed.map(|error| error.to_string())
+    }
+
+    fn tally(allocated: u64) -> What {
+        What::Tally(Box::new(Tally {
+            stack: StackId::NOT_TAKEN,
+            since: Time(0),
+            allocated,
+            allocated_bytes: Bytes(allocated),
+            freed: allocated,
+            freed_bytes: Bytes(allocated),
+            sizes: None,
+            lifetimes: Vec::new(),
+            resolution: Time(0),
+            estimated: false,
+        }))
+    }
+
+    fn alloc(number: u64) -> What {
+        What::Alloc(Alloc {
+            address: Address(number * 4096),
+            size: Bytes(number),
+            stack: StackId::NOT_TAKEN,
+            function: Default::default(),
+            heap: HeapId::DEFAULT,
+        })
+    }
+
+    #[test]
+    fn a_count_without_bound_is_refused_at_once() {
+        let said = refusal(MOST, [tally(5), tally(u64::MAX)]).unwrap_or_default();
+        assert!(said.contains("more than 1073741824 allocations"), "{said}");
+        assert_eq!(refusal(MOST, [tally(5), tally(7)]), None);
+    }
+
+    #[test]
+    fn blocks_and_sizes_are_counted_up_to_what_a_file_may_have() {
+        let few = Most { blocks: 10, classes: 4 };
+        let said = refusal(few, (1..20).map(alloc)).unwrap_or_default();
+        assert!(said.contains("more than 4 sizes"), "{said}");
+        let said = refusal(Most { classes: 100, ..few }, (1..20).map(alloc)).unwrap_or_default();
+        assert!(said.contains("more than 10 allocations"), "{said}");
+        assert_eq!(refusal(Most { classes: 100, ..few }, (1..=10).map(alloc)), None);
     }
 }

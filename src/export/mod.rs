@@ -1,7 +1,13 @@
-//! Recordings in the forms of other tools. One file for each form: a pure function from a source's events to bytes.
-//! Names come from the namer it is given; nothing is judged, and what a form cannot hold is said by its file.
+//! Recordings in the forms of other tools. One file for each form: a pure function to bytes, from a source's events or,
+//! where sums are enough, from their ledger. Names come from the namer it is given; nothing is judged, and what a form
+//! cannot hold is said by its file.
 
+mod collapsed;
+mod csv;
 mod heaptrack;
+mod pprof;
+mod protobuf;
+mod sums;
 
 use std::io::{self, Read, Seek, Write};
 
@@ -11,12 +17,9 @@ use crate::event::{Event, Process};
 use crate::names::Namer;
 use crate::read::{ReadError, Source};
 
-/// The forms there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// An interpreted data file of heaptrack, plain.
-    Heaptrack,
-}
+pub use collapsed::collapsed;
+pub use csv::{cell, csv};
+pub use pprof::pprof;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,10 @@ pub struct Exported {
     pub live_bytes: u64,
     /// Events that the trace itself lost.
     pub lost: u64,
+    /// Whether a process was sampled.
+    pub sampled: bool,
+    /// Whether of some blocks only snapshots tell: that they lived, and not that they were allocated.
+    pub listed: bool,
 }
 
 /// A place for what must wait until all is known, as a temporary file is.
@@ -59,12 +66,12 @@ fn shown(process: &Process) -> String {
     format!("{} ({})", process.name, process.pid)
 }
 
-/// Writes a source's events in a form; `pid` chooses the process where the recording has several.
+/// Writes a source's events as an interpreted data file of heaptrack, plain; `pid` chooses the process where the
+/// recording has several.
 ///
 /// # Errors
 /// Reading or writing failed, or it is not clear which process is meant.
-pub fn export(
-    form: Form,
+pub fn heaptrack(
     source: &mut dyn Source,
     pid: Option<u32>,
     namer: &mut Namer,
@@ -72,13 +79,9 @@ pub fn export(
     out: &mut dyn Write,
 ) -> Result<Exported, ExportError> {
     let mut batch: Vec<Event> = Vec::new();
-    match form {
-        Form::Heaptrack => {
-            let mut exporter = heaptrack::Exporter::new(spool, pid);
-            while source.next_batch(&mut batch)? {
-                batch.iter().try_for_each(|event| exporter.event(event))?;
-            }
-            exporter.finish(namer, out)
-        }
+    let mut exporter = heaptrack::Exporter::new(spool, pid);
+    while source.next_batch(&mut batch)? {
+        batch.iter().try_for_each(|event| exporter.event(event))?;
     }
+    exporter.finish(namer, out)
 }

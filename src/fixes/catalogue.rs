@@ -58,8 +58,10 @@ impl Catalogue {
         }
     }
 
-    /// Adds one entry, in place of one with its id.
+    /// Adds one entry, in place of one with its id: `kb1` is `KB1`, as everywhere that an id is asked for.
     pub fn insert(&mut self, entry: Entry) {
+        self.entries
+            .retain(|known| known.id == entry.id || !known.id.eq_ignore_ascii_case(&entry.id));
         match self.find(&entry.id) {
             Ok(at) => self.entries.splice(at..=at, [entry]).for_each(drop),
             Err(at) => self.entries.insert(at, entry),
@@ -127,7 +129,13 @@ fn read_directory(directory: &Path) -> Result<(Catalogue, Vec<Problem>), Catalog
     let mut problems = Vec::new();
     for path in paths {
         match read_entry(&path) {
-            Ok(entry) => catalogue.insert(entry),
+            Ok(entry) => match catalogue.get(&entry.id) {
+                Some(same) => {
+                    let text = format!("`{}` is there already as `{}`", entry.id, same.id);
+                    problems.push(Problem { path, line: None, text });
+                }
+                None => catalogue.insert(entry),
+            },
             Err(found) => problems.extend(found),
         }
     }

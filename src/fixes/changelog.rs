@@ -81,11 +81,41 @@ impl Changelog {
         let own = |release: &&Release| {
             matches!(order(package, &release.version), Some(Ordering::Less | Ordering::Equal))
         };
-        Ok(self.releases.iter().filter(own).find_map(|release| {
-            let named = references.iter().find(|reference| names(&release.text, reference))?;
-            Some(format!("{} names {named}", release.version))
-        }))
+        for release in self.releases.iter().filter(own) {
+            for item in items(&release.text) {
+                let Some(named) = references.iter().find(|reference| names(item, reference)) else {
+                    continue;
+                };
+                let told = format!("{} names {named}", release.version);
+                let takes_back = |word: &&&str| item.to_ascii_lowercase().contains(**word);
+                return match TAKES_BACK.iter().find(takes_back) {
+                    Some(word) => Err(format!("{told} beside `{word}`; read what became of it")),
+                    None => Ok(Some(told)),
+                };
+            }
+        }
+        Ok(None)
     }
+}
+
+/// Words with which a changelog takes a change back, or says that it was left out. The newest word on a fix counts.
+const TAKES_BACK: [&str; 8] =
+    ["revert", "drop", "disable", "back out", "not fix", "unfixed", "not affected", "still open"];
+
+/// The single items of a release's text: each begins with a mark of its own.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    let begins = |line: &str| line.trim_start().starts_with(['*', '-', '+']);
+    let mut starts: Vec<usize> = vec![0];
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            starts.push(at);
+        }
+        at += line.len();
+    }
+    starts.push(text.len());
+    let ends: Vec<usize> = starts.iter().skip(1).copied().collect();
+    starts.into_iter().zip(ends).filter_map(|(from, to)| text.get(from..to))
 }
 
 /// How a release's version stands to the package's.

@@ -29,6 +29,12 @@ impl<'a> Findings<'a> {
         self.problems.push(Problem { path: self.path.to_owned(), line, text: text.into() });
     }
 
+    /// Whether a key of the whole file is there with nothing in it.
+    pub(super) fn is_empty_text(&self, key: &str) -> bool {
+        let value = self.document.as_ref().and_then(|document| document.get_ref().get(key));
+        matches!(value.map(Spanned::get_ref), Some(DeValue::String(text)) if text.trim().is_empty())
+    }
+
     /// The text is not an entry at all.
     pub(super) fn add_error(&mut self, error: &toml::de::Error) {
         let line = error.span().map(|span| line_of(self.text, span.start));
@@ -45,8 +51,14 @@ impl<'a> Findings<'a> {
                 visit(value, &mut places);
             }
         }
+        // Counted on from one place to the next: a hostile file may have as many as it has bytes.
+        places.sort_unstable();
+        let (mut counted, mut line) = (0, 1);
         for at in places {
-            let line = Some(line_of(self.text, at));
+            let between = self.text.as_bytes().get(counted..at).unwrap_or_default();
+            line += between.iter().filter(|&&b| b == b'\n').count();
+            counted = at.max(counted);
+            let line = Some(line);
             let text = "a control character; only plain text can be shown".to_owned();
             self.problems.push(Problem { path: self.path.to_owned(), line, text });
         }

@@ -20,6 +20,12 @@ pub(super) fn parse(text: &str, path: &Path, origin: Origin) -> Result<Entry, Ve
         Ok(document) => document,
         Err(error) => {
             findings.add_error(&error);
+            // A draft lacks keys and texts: whoever fills in the one should not have to ask again for the other.
+            for key in ["title", "symptom", "cause"] {
+                if findings.is_empty_text(key) {
+                    findings.add(key, empty_text(key));
+                }
+            }
             return Err(findings.into_problems());
         }
     };
@@ -56,6 +62,10 @@ pub(super) fn parse(text: &str, path: &Path, origin: Origin) -> Result<Entry, Ve
     })
 }
 
+fn empty_text(key: &str) -> String {
+    format!("`{key}` is empty; say it in a sentence of your own")
+}
+
 fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>) {
     let id = &document.id;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -68,7 +78,7 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
         [("title", &document.title), ("symptom", &document.symptom), ("cause", &document.cause)]
     {
         if text.trim().is_empty() {
-            findings.add(key, format!("`{key}` is empty; say it in a sentence of your own"));
+            findings.add(key, empty_text(key));
         }
     }
     if document.title.contains('\n') {

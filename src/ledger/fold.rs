@@ -316,7 +316,7 @@ impl Ledger {
         activity.frees = activity.frees.saturating_add(tally.freed);
         image.allocations = image.allocations.saturating_add(tally.allocated);
         image.frees = image.frees.saturating_add(tally.freed);
-        image.teardown.allocated(tally.allocated);
+        image.teardown.tallied(tally.since, now, tally.allocated);
         let id = site_of(image, &mut self.sites, stack, tally.since.min(now));
         let site = &mut self.sites[id.0 as usize];
         site.tally(&image.grid, epoch, now, tally);

@@ -39,7 +39,8 @@ pub(super) struct Teardown {
 pub struct TornDown {
     /// When it began.
     pub began: Time,
-    /// Blocks that the process allocated in it.
+    /// Blocks that the process allocated in it; of those that a tally counted from before it on, their
+    /// share by time.
     pub allocations: u64,
 }
 
@@ -65,6 +66,18 @@ impl Teardown {
     pub(super) fn allocated(&mut self, count: u64) {
         self.level = self.level.saturating_sub(count.saturating_mul(ALLOCATION));
         self.allocations = self.allocations.saturating_add(count);
+    }
+
+    /// Blocks were allocated and freed again between `since` and `now`. A tally that began before the
+    /// span may be of the work before it: those that fall into the span by their share of the time
+    /// weigh against it, yet do not end it.
+    pub(super) fn tallied(&mut self, since: Time, now: Time, count: u64) {
+        if since >= self.began {
+            return self.allocated(count);
+        }
+        let interval = now.0.saturating_sub(since.0).max(1);
+        let share = now.0.saturating_sub(self.began.0) as f64 / interval as f64;
+        self.allocations = self.allocations.saturating_add((count as f64 * share) as u64);
     }
 
     /// The number of the span.
@@ -116,6 +129,23 @@ mod tests {
         assert_eq!(teardown.of(Time(0), Time(10_000_000_000)), None);
         work(&mut teardown, 2000..2300);
         assert_eq!(teardown.of(Time(0), Time(2300)), None);
+    }
+
+    #[test]
+    fn a_tally_of_the_work_before_a_teardown_does_not_end_it() {
+        let mut teardown = Teardown::default();
+        work(&mut teardown, 0..1000);
+        teardown.freed(Time(1000), 5000, PAUSE);
+        teardown.tallied(Time(0), Time(1010), 5000);
+        let torn_down = teardown.of(Time(0), Time(1010)).unwrap();
+        assert!((900..=1000).contains(&torn_down.began.0), "{torn_down:?}");
+        assert!((49..=600).contains(&torn_down.allocations), "{torn_down:?}");
+        // Work that went on while blocks were freed.
+        let mut working = teardown;
+        working.tallied(Time(0), Time(1100), 100_000);
+        assert_eq!(working.of(Time(0), Time(1100)), None);
+        teardown.tallied(Time(1000), Time(1010), 100);
+        assert_eq!(teardown.of(Time(0), Time(1010)), None);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum FileKind {
     Minidump,
     /// A gzip or zstd stream: heaptrack's files mostly are.
     Compressed,
+    /// A case bundle of unfreed; any zip archive may be one.
+    Case,
 }
 
 /// Whether this version reads a kind of recording.
@@ -54,6 +56,7 @@ impl FileKind {
             Self::Heaptrack => "heaptrack recording",
             Self::Minidump => "minidump",
             Self::Compressed => "compressed file",
+            Self::Case => "case bundle",
         }
     }
 
@@ -68,7 +71,8 @@ impl FileKind {
             | Self::Debugger
             | Self::Heaptrack
             | Self::Minidump
-            | Self::Compressed => Support::Reads,
+            | Self::Compressed
+            | Self::Case => Support::Reads,
             Self::BinaryCounters => Support::Not(
                 "unfreed cannot read binary performance counter logs (.blg); relog, which comes with Windows, writes them as text",
             ),
@@ -84,6 +88,8 @@ pub fn sniff(start: &[u8]) -> Option<FileKind> {
         Some(FileKind::Native)
     } else if start.starts_with(b"MDMP") {
         Some(FileKind::Minidump)
+    } else if start.starts_with(b"PK\x03\x04") {
+        Some(FileKind::Case)
     } else if start.starts_with(&[0x1f, 0x8b]) || start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Some(FileKind::Compressed)
     } else if is_etl(start) {
@@ -143,6 +149,7 @@ mod tests {
         check(b"\x89UFR\r\n\x1a\n\x01\0\0\0", Some(FileKind::Native));
         check(b"MDMP\x93\xa7", Some(FileKind::Minidump));
         check(b"\x1f\x8b\x08\0", Some(FileKind::Compressed));
+        check(b"PK\x03\x04\x14\0", Some(FileKind::Case));
         check(b"v 10400 3\nx /usr/bin/mosquitto\n", Some(FileKind::Heaptrack));
         check(b"v 10400 3\nX mosquitto -c a\n", Some(FileKind::Heaptrack));
         check(b"// Loaded modules:\n//     Base Size Module\n", Some(FileKind::Umdh));

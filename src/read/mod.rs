@@ -4,6 +4,7 @@
 //! [`std::io::Read`], in one pass and in bounded memory, and never panic on them; they do not
 //! look for other files, name frames or judge anything.
 
+pub mod bundle;
 pub mod case;
 pub mod counters;
 pub mod debugger;
@@ -14,6 +15,7 @@ mod kind;
 pub mod leakdiag;
 pub mod minidump;
 mod open;
+mod room;
 mod source;
 mod text;
 pub mod trace;

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::etl::{self, Again};
 use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
-use super::{counters, debugger, heaptrack, leakdiag, minidump, trace, umdh};
+use super::{bundle, counters, debugger, heaptrack, leakdiag, minidump, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read. Where the
 /// recording is a file, `again` begins to read it anew: some kinds have at their end what is needed before.
@@ -23,6 +23,7 @@ pub fn open<'a>(
         FileKind::Heaptrack => Some(Box::new(heaptrack::Reader::new(stream)?)),
         FileKind::Minidump => Some(Box::new(minidump::Reader::new(stream)?)),
         FileKind::Compressed => Some(unpack(stream, about)?),
+        FileKind::Case => Some(bundle::open(stream)?),
         FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
         FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
         FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),

@@ -83,6 +83,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         totals: totals(ledger),
         modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
+        baseline: None,
         suspects,
         crashes: Vec::new(),
         dismissed: dismissed(assessment, min_confidence),
@@ -238,7 +239,7 @@ impl<'a> Assembler<'a> {
 }
 
 /// Blocks and bytes of a site in its process's last snapshot; none where they were told one by one.
-fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
+pub(crate) fn listed(ledger: &Ledger, site: &Site) -> (u64, u64) {
     let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
     let last = taken.last().map(|(number, _)| *number);
     let of = site.snapshots.points().last().filter(|(number, _)| Some(*number) == last);

@@ -1,6 +1,7 @@
 //! The stacks of live bytes, for a flame graph: of the suspects and of the sites beside them that hold most. Naming takes time,
 //! so the rest is summed up as what it is: not looked at.
 
+use super::assemble::listed;
 use super::blamed::survivors;
 use super::stacks::Step;
 use crate::event::{ProcessId, StackId};
@@ -35,27 +36,29 @@ pub fn flame(
     suspects: impl IntoIterator<Item = (ProcessId, StackId)>,
 ) -> Flame {
     let wanted: std::collections::BTreeSet<_> = suspects.into_iter().collect();
+    let live = |site: &Site| site.live_bytes.max(listed(ledger, site).1);
     let mut sites: Vec<&Site> =
-        ledger.sites().map(|(_, site)| site).filter(|s| s.live_bytes > 0).collect();
+        ledger.sites().map(|(_, site)| site).filter(|site| live(site) > 0).collect();
     let suspect = |site: &Site| wanted.contains(&(site.process, site.stack));
-    sites.sort_by_key(|site| (!suspect(site), std::cmp::Reverse(site.live_bytes)));
+    sites.sort_by_key(|site| (!suspect(site), std::cmp::Reverse(live(site))));
     let named = sites.len().min(wanted.len() + MOST);
     let (shown, rest) = sites.split_at(named);
     let survivors = survivors(ledger, namer, shown.iter().map(|site| (site.process, site.stack)));
     let stacks = shown.iter().filter_map(|site| {
         let survivor = survivors.get(&(site.process, site.stack))?;
         let process = ledger.image(site.process).and_then(|image| image.process.as_ref());
-        let root =
-            process.map_or_else(|| "process".to_owned(), |p| format!("{} ({})", p.name, p.pid));
+        let root = match process {
+            None => "process".to_owned(),
+            // Some evidence has no number for it.
+            Some(process) if process.pid == 0 => process.name.clone(),
+            Some(process) => format!("{} ({})", process.name, process.pid),
+        };
         let frames = survivor.steps.iter().rev().map(frame);
-        Some(Weighed {
-            frames: std::iter::once(root).chain(frames).collect(),
-            bytes: site.live_bytes,
-        })
+        Some(Weighed { frames: std::iter::once(root).chain(frames).collect(), bytes: live(site) })
     });
     Flame {
         stacks: stacks.collect(),
-        rest_bytes: rest.iter().fold(0, |sum, site| sum.saturating_add(site.live_bytes)),
+        rest_bytes: rest.iter().fold(0, |sum, site| sum.saturating_add(live(site))),
     }
 }
 

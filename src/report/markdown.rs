@@ -4,7 +4,7 @@ use super::html::Made;
 use super::model::Report;
 use super::text::page::{Page, name};
 use super::text::style::{Detail, Style};
-use super::text::{Place, groups, headline, seen_pages, suspect};
+use super::text::{Place, changes, groups, headline, seen_pages, suspect};
 
 /// Suspects that are written; a ticket is no archive.
 const SHOWN: usize = 20;
@@ -14,6 +14,10 @@ pub fn render(report: &Report, made: &Made) -> String {
     let groups = groups(&report.suspects);
     let mut out = String::from("# Memory report\n\n");
     out.push_str(&page(|page| headline(page, report, &groups)));
+    if let Some(diff) = &report.baseline {
+        out.push_str("\n## Before and after\n\n");
+        out.push_str(&page(|page| changes(page, diff)));
+    }
     for (at, group) in groups.iter().enumerate().take(SHOWN) {
         out.push_str(&format!("\n## Suspect {}\n\n", at + 1));
         let place = Place { at, of: groups.len() };

@@ -3,7 +3,7 @@
 //! traces against each other. What crash dumps tell comes from [`crashes()`]. Nothing here writes: one caller does.
 
 mod assemble;
-mod blamed;
+pub(crate) mod blamed;
 mod crash;
 pub mod diff;
 pub mod flame;
@@ -14,7 +14,7 @@ mod known;
 pub mod markdown;
 mod memory;
 pub mod model;
-mod modules;
+pub(crate) mod modules;
 mod ran;
 mod reach;
 mod source;
@@ -24,6 +24,7 @@ mod time_of_day;
 pub mod uncertain;
 mod witness;
 
+pub(crate) use assemble::listed;
 pub use assemble::{Matcher, Material, assemble};
 pub use crash::{CrashMatcher, crashes};
 pub use ran::{Ran, ran};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use unfreed_symbols::Found;
 
+use super::diff::DiffReport;
 pub use super::history::{Bar, History, LiveSpan};
 use super::known;
 pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
@@ -60,6 +61,9 @@ pub struct Report {
     /// Whether the trace says anything: it has a suspect, or could have shown one. Without that,
     /// "no suspect" means nothing.
     pub conclusive: bool,
+    /// What became of the suspects since an earlier trace; `None` where none was held against it.
+    #[serde(default)]
+    pub baseline: Option<DiffReport>,
 }
 
 /// Where the events came from.

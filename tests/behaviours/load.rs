@@ -198,7 +198,7 @@ impl World {
                     self.lend_at(churn.stack, churn.size, lives);
                 }
             } else if count > 0 {
-                self.tally(churn, count);
+                self.tally(churn.stack, churn.size, count, Time(self.last_epoch * 1_000_000_000));
             }
         }
         self.process = 0;
@@ -228,17 +228,26 @@ impl World {
         }
     }
 
+    /// When the latest epoch began, and the allocations told in it.
+    pub(super) fn latest_work(&self) -> (Time, u64) {
+        let image = &self.ledger.images()[0];
+        let grid = self.ledger.grid(image).0;
+        let activity = self.ledger.activity(image);
+        let epoch = activity.len() - 1;
+        (grid.start(epoch), activity[epoch].allocations)
+    }
+
     /// Pairs, as a finer clock than the agent's now would count them: all died within 8 ms.
-    fn tally(&mut self, churn: Churn, count: u64) {
-        let bytes = Bytes(count * churn.size);
+    pub(super) fn tally(&mut self, stack: StackId, size: u64, count: u64, since: Time) {
+        let bytes = Bytes(count * size);
         self.say(What::Tally(Box::new(Tally {
-            stack: churn.stack,
-            since: Time(self.last_epoch * 1_000_000_000),
+            stack,
+            since,
             allocated: count,
             allocated_bytes: bytes,
             freed: count,
             freed_bytes: bytes,
-            sizes: Some((Bytes(churn.size), Bytes(churn.size))),
+            sizes: Some((Bytes(size), Bytes(size))),
             lifetimes: vec![count],
             resolution: Time(8_000_000),
             estimated: false,

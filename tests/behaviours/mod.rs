@@ -190,6 +190,7 @@ impl World {
         let mut live: Vec<u64> =
             self.ledger.images()[0].live().map(|block| block.address.0).collect();
         live.sort_unstable();
+        let (since, late) = self.latest_work();
         for (n, block) in live.into_iter().enumerate() {
             self.now += 2e-6;
             self.free_event(block);
@@ -198,6 +199,10 @@ impl World {
                 let line = self.alloc(Self::background(9), 200);
                 self.free_event(line);
             }
+        }
+        // As many again died young before the shutdown and are told only now; a timer's do not count.
+        if late > 20 {
+            self.tally(Self::background(9), 200, late, since);
         }
         self.say(What::ProcessExit(Exit::Status(0)));
         self.now += 1.0;

@@ -102,6 +102,24 @@ fn a_backport_that_the_changelog_names_counts() {
 }
 
 #[test]
+fn a_backport_that_was_taken_back_does_not_count() {
+    let of = |item: &str| DEBIAN.replace("* Fix CVE-2021-1234 at last.", item);
+    for item in [
+        "* Revert the fix for CVE-2021-1234.",
+        "* Drop CVE-2021-1234.patch,\n    which breaks the build.",
+        "* CVE-2021-1234 is not fixed here.",
+    ] {
+        let found = held(Dpkg, "2.0.11-1.3", &of(item), Possible);
+        says(&found, "version", Standing::Unknown, "names CVE-2021-1234 beside");
+    }
+    held(Dpkg, "2.0.11-1.3", &of("* Fix CVE-2021-1234.\n  * Drop an old patch."), AlreadyFixed);
+    let both = "* Tue Jan 03 2023 A <a@b> - 2.0.14-3\n- revert 5f57de21, it crashes\n\n\
+                * Mon Jan 02 2023 A <a@b> - 2.0.14-2\n- backport 5f57de21\n";
+    held(Rpm, "2.0.14-3.fc36", both, Possible);
+    held(Rpm, "2.0.14-2.fc36", both, AlreadyFixed);
+}
+
+#[test]
 fn a_later_release_of_the_package_does_not_count() {
     let found = held(Dpkg, "2.0.11-1.2", DEBIAN, Possible);
     says(&found, "version", Standing::Unknown, "names none of CVE-2021-1234, #1028832, 5f57de21");

@@ -297,6 +297,66 @@ fn an_article_with_fields_and_a_service_pack() {
     assert_eq!(entry.relations[0].id, "Q237000");
 }
 
+const OTHERWISE: &str = "\
+A made-up program is slow (812000)
+
+SYMPTOMS
+
+Made-up code handles messages slowly.
+
+CAUSE
+
+Made.dll is slow.
+
+RESOLUTION
+
+Restart requirement
+
+You may have to restart your computer. You must restart the Made-up Store service.
+
+File information
+
+Date Time Version Size File name 23-Jul-2004 18:55 6.5.7232.18 975,872 Made.htm 24-Jul-2004 19:55 12,345 Up.dll
+25-Jul-2004  18:55  1.2.3.4  975,872  Made.dll  x64
+
+Registry: HKEY_LOCAL_MACHINE\\SOFTWARE\\Made
+ Value name: Up\"&calc
+ Value type: REG_SZ
+ Set this registry value to \"1\".
+";
+
+#[test]
+fn what_an_article_does_not_say_is_not_made_up() {
+    let draft = of(OTHERWISE);
+    for key in ["\nkind = ", "\nevidence = ", "\ncomputer = ", "[[settings]]", "REG_DWORD"] {
+        assert!(!draft.text.contains(key), "{key}: {}", draft.text);
+    }
+    // The version of a file of another kind is not the next one's, and neither it nor a date is lost.
+    assert!(
+        draft.text.contains(
+            "name = \"Up.dll\"\naffected = { from = \"not stated\", before = \"not stated\" }"
+        ),
+        "{}",
+        draft.text
+    );
+    for rest in [
+        "6.5.7232.18 975,872 Made.htm",
+        "of the article: 24-Jul-2004 19:55 12,345 Up.dll",
+        "of the article: 25-Jul-2004 18:55 1.2.3.4 975,872 Made.dll",
+        ": You may have to restart your computer.",
+        ": You must restart the Made-up Store service.",
+        "Value name: Up\"&calc",
+        "# A registry value is named, of which not all was understood",
+    ] {
+        assert!(draft.text.contains(rest), "{rest}: {}", draft.text);
+    }
+    // A value's name with blanks is one name, and its type is the article's.
+    let spaced = OTHERWISE.replace("Up\"&calc", "Up and away");
+    let draft = of(&spaced).text;
+    let set = r#"set = "reg add \"HKLM\\SOFTWARE\\Made\" /v \"Up and away\" /t REG_SZ /d 1""#;
+    assert!(draft.contains(set), "{draft}");
+}
+
 #[test]
 fn a_text_that_is_no_article_is_all_comments() {
     let draft = of("nothing\nthat is known\n");

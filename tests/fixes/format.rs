@@ -200,6 +200,37 @@ fn both_ends_of_a_range_count() {
 }
 
 #[test]
+fn a_line_is_told_by_every_number_that_it_has() {
+    let dotted = WHOLE.replace("scheme = \"windows\"", "scheme = \"dotted\"");
+    let first = dotted.replace("line = \"1\"", "line = \"1.0\"").replace(
+        "affected = { from = \"1.0\", before = \"1.2\" }\nfixed = \"1.2\"",
+        "affected = { from = \"1.0\", before = \"1.0.5\" }\nfixed = \"1.0.5\"",
+    );
+    states(
+        &first,
+        [
+            (leaking("1.0.4"), Applies),
+            (leaking("1"), Applies),
+            (leaking("1.0.5"), AlreadyFixed),
+            (leaking("1.1.0"), DoesNotApply),
+        ],
+    );
+    // What is said of every version is not said of those that have a line of their own.
+    let rest = "[[lines]]\nproduct = \"X\"\nscheme = \"dotted\"\n[[lines.files]]\nname = \"x.dll\"\n\
+                affected = { from = \"not stated\", before = \"2.3\" }\nfixed = \"2.3\"\n\
+                provenance = \"release\"\n\n[remedy]";
+    states(
+        &first.replace("[remedy]", rest),
+        [
+            (leaking("1.0.4"), Applies),
+            (leaking("1.0.5"), AlreadyFixed),
+            (leaking("1.1.0"), Applies),
+            (leaking("2.3"), AlreadyFixed),
+        ],
+    );
+}
+
+#[test]
 fn bytes_count_only_where_they_are_per_allocation() {
     let bytes = |per: &str| {
         let bytes = format!("at = \"blame\" }}\nbytes = {{ min = 40, max = 60, per = \"{per}\" }}");

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use unfreed::fixes::version::{
     DebianVersion, DottedVersion, FileVersion, RpmVersion, SemanticVersion,
 };
-use unfreed::fixes::{Level, Product};
+use unfreed::fixes::{Deduced, Level, Product};
+use unfreed_symbols::ModuleIdentity;
 
 use crate::support;
 
@@ -168,6 +169,98 @@ fn rpm_agrees_where_there_is_one() {
     }
 }
 
+/// Numbers that are the same on every run (`SplitMix64`).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        usize::try_from((mixed >> 33) % end as u64).unwrap()
+    }
+
+    /// A text of few different characters, so that two often begin alike.
+    fn text(&mut self, first: &[u8], then: &[u8], most: usize) -> String {
+        let mut text = String::from(char::from(first[self.below(first.len())]));
+        for _ in 0..self.below(most) {
+            text.push(char::from(then[self.below(then.len())]));
+        }
+        text
+    }
+}
+
+#[test]
+fn dpkg_agrees_on_random_pairs() {
+    let dpkg = support::require!("dpkg");
+    let mut numbers = Numbers(7);
+    let mut version = || {
+        let epoch = ["", "", "0:", "1:"][numbers.below(4)];
+        let upstream = numbers.text(b"019", b"0019aAz.+~-", 9);
+        let revision = numbers.text(b"01a~", b"01a.+~", 4);
+        let revision = if numbers.below(2) == 0 { String::new() } else { format!("-{revision}") };
+        format!("{epoch}{upstream}{revision}")
+    };
+    let mut compared = 0;
+    for _ in 0..1500 {
+        let (a, b) = (version(), version());
+        let (Some(left), Some(right)) = (DebianVersion::parse(&a), DebianVersion::parse(&b)) else {
+            continue;
+        };
+        let relation = match left.cmp(&right) {
+            Less => "lt",
+            Equal => "eq",
+            Greater => "gt",
+        };
+        let mut command = Command::new(&dpkg);
+        let output = command.args(["--compare-versions", &a, relation, &b]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "dpkg does not hold that {a} {relation} {b}: {said}");
+        assert!(said.is_empty(), "dpkg finds fault with {a} or {b}: {said}");
+        compared += 1;
+    }
+    assert!(compared > 1000, "{compared} pairs");
+}
+
+#[test]
+fn rpm_agrees_on_random_pairs() {
+    let rpm = support::require!("rpm");
+    let mut numbers = Numbers(11);
+    let ask = |asked: &str| {
+        let asked = format!("%{{lua:{asked}}}");
+        let output = Command::new(&rpm).args(["--eval", &asked]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Older ones compare single parts only.
+    let whole = ask("print(rpm.vercmp('1:1-1', '2-2'))").trim() == "1";
+    let mut version = || {
+        let version = numbers.text(b"019aAz", b"0019aAz._+~^", 9);
+        let epoch = ["", "", "0:", "1:"][numbers.below(4)];
+        let release = numbers.text(b"019a", b"01a._+~^", 5);
+        match (whole, numbers.below(3)) {
+            (true, 0) => format!("{epoch}{version}-{release}"),
+            (true, 1) => format!("{epoch}{version}"),
+            _ => version,
+        }
+    };
+    for _ in 0..20 {
+        let pairs: Vec<_> = (0..300).map(|_| (version(), version())).collect();
+        let asked: String =
+            pairs.iter().map(|(a, b)| format!("print(rpm.vercmp('{a}','{b}')..' ');")).collect();
+        let said = ask(&asked);
+        let said: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(said.len(), pairs.len(), "{said:?}");
+        for ((a, b), said) in pairs.iter().zip(said) {
+            let (left, right) = (RpmVersion::parse(a).unwrap(), RpmVersion::parse(b).unwrap());
+            let order = match left.cmp(&right) {
+                Less => "-1",
+                Equal => "0",
+                Greater => "1",
+            };
+            assert_eq!(said, order, "rpm on {a} and {b}");
+        }
+    }
+}
+
 /// The examples of semver.org 2.0.0, sections 11.2 to 11.4.
 #[test]
 fn semantic_versions_compare_by_the_specification() {
@@ -312,6 +405,35 @@ proptest! {
         }
         let _ = Level::parse(&text);
         let _ = Product::parse(&text);
+    }
+}
+
+#[test]
+fn a_build_tells_no_level_where_sources_differ() {
+    for (name, version, told) in [
+        ("Store.exe", "5.5.2232.9", Some(("5.5", Some(1)))),
+        ("Store.exe", "5.5.2447.0", Some(("5.5", Some(1)))),
+        ("Store.exe", "5.5.2448.7", Some(("5.5", None))),
+        ("Store.exe", "5.5.2448", Some(("5.5", None))),
+        ("Store.exe", "5.5.2448.8", Some(("5.5", Some(2)))),
+        ("Store.exe", "5.5.2653.23", Some(("5.5", Some(4)))),
+        ("Store.exe", "4.0.993.32", Some(("4.0", None))),
+        ("Store.exe", "6.0.6617.63", Some(("2000", Some(3)))),
+        ("Exsmtp.dll", "6.5.7233.31", Some(("2003", Some(1)))),
+        ("Store.exe", "6.5.1.0", None),
+        ("Store.exe", "8.0.685.25", None),
+        ("Cdo.dll", "6.5.7233.31", None),
+    ] {
+        let module = ModuleIdentity {
+            name: name.to_owned(),
+            file_version: Some(version.to_owned()),
+            ..ModuleIdentity::default()
+        };
+        let deduced = Deduced::of(&module);
+        let seen = deduced.as_ref().map(|deduced| (deduced.product, deduced.level));
+        let told =
+            told.map(|(number, level)| (format!("Exchange Server {number}"), level.map(Level)));
+        assert_eq!(seen, told.as_ref().map(|(name, level)| (name.as_str(), *level)), "{version}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Where a browser may be.
 const PLACES: [&str; 3] =
@@ -16,23 +17,10 @@ pub struct Browser {
 impl Browser {
     /// Looks for a browser and for node with its packages; says loudly what is not there.
     pub fn find() -> Option<Browser> {
-        let found = PLACES.into_iter().find(|place| Path::new(place).exists());
-        let Some(executable) = found else { return absent("no Chromium") };
-        let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
-        std::fs::create_dir_all(&scripts).unwrap();
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-        for file in ["package.json", "package-lock.json", "look.mjs"] {
-            std::fs::copy(from.join(file), scripts.join(file)).unwrap();
-        }
-        let installed = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&scripts)
-            .output();
-        match installed {
-            Ok(output) if output.status.success() => Some(Browser { executable, scripts }),
-            Ok(output) => absent(&String::from_utf8_lossy(&output.stderr)),
-            Err(error) => absent(&format!("npm: {error}")),
-        }
+        // Once, whoever of the tests comes first: npm begins with removing what is there.
+        static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let executable = executable()?;
+        Some(Browser { executable, scripts: INSTALLED.get_or_init(install).clone()? })
     }
 
     /// Looks at a report at these widths, in light and dark; panics with all that is wrong with it.
@@ -62,7 +50,35 @@ impl Browser {
     }
 }
 
-fn absent(why: &str) -> Option<Browser> {
+/// Where its scripts and their packages are.
+fn install() -> Option<PathBuf> {
+    let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+    std::fs::create_dir_all(&scripts).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    for file in ["package.json", "package-lock.json", "look.mjs"] {
+        std::fs::copy(from.join(file), scripts.join(file)).unwrap();
+    }
+    let installed = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .current_dir(&scripts)
+        .output();
+    match installed {
+        Ok(output) if output.status.success() => Some(scripts),
+        Ok(output) => absent(&String::from_utf8_lossy(&output.stderr)),
+        Err(error) => absent(&format!("npm: {error}")),
+    }
+}
+
+/// Where a browser is; says loudly where there is none.
+pub fn executable() -> Option<&'static str> {
+    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+    if found.is_none() {
+        absent::<()>("no Chromium");
+    }
+    found
+}
+
+fn absent<T>(why: &str) -> Option<T> {
     assert!(std::env::var_os("UNFREED_REQUIRE_ALL").is_none(), "cannot look at reports: {why}");
     eprintln!("SKIPPED: no browser looks at the reports: {why}");
     None

@@ -82,6 +82,7 @@ pub fn nothing() -> Report {
         unmeasured: None,
         processes_unmeasured: 0,
         conclusive: true,
+        baseline: None,
     }
 }
 
@@ -450,6 +451,7 @@ pub fn crashed() -> Report {
         smallest_detectable_bytes_per_s: None,
         unmeasured: Some(Unmeasured::NothingAllocated),
         conclusive: false,
+        baseline: None,
         ..nothing()
     }
 }

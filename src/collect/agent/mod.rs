@@ -41,6 +41,7 @@ pub use memory::MostMemory;
 pub use obstacle::{Obstacle, obstacle};
 pub use place::{ProgramDirectory, program_directory};
 pub use rehearsal::Rehearsal;
-pub use session::{Session, Unwatched};
+pub use session::{Session, Stop, Unwatched};
+pub use signals::{asked_to_end, survive_hangup};
 pub use target::Elsewhere;
 pub use translate::Identify;

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use unfreed_wire::Telling;
@@ -39,6 +41,22 @@ pub struct Session {
     /// How long the processes may stand still to be scanned, if they are to be.
     scan: Option<Duration>,
     signals: Option<Signals>,
+    stop: Stop,
+}
+
+/// Ends the watching from elsewhere, as if its time were over.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Ends it; the program runs on.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::collect) fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Who starts the program.
@@ -92,6 +110,7 @@ impl Session {
             sample: None,
             scan: None,
             signals,
+            stop: Stop::default(),
         })
     }
 
@@ -114,8 +133,8 @@ impl Session {
         let marks = listen();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let starts = Starts::Elsewhere(elsewhere);
-        let (door, sample, scan) = (None, None, None);
-        Ok(Session { starts, memory, door, marks, clock, started, sample, scan, signals })
+        let (door, sample, scan, stop) = (None, None, None, Stop::default());
+        Ok(Session { starts, memory, door, marks, clock, started, sample, scan, signals, stop })
     }
 
     /// Samples: on average one of every so many bytes allocated; 0 sees every allocation.
@@ -150,6 +169,11 @@ impl Session {
         self
     }
 
+    /// What ends the watching from elsewhere.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// When time 0 of the events is.
     pub fn started(&self) -> SystemTime {
         self.started
@@ -171,7 +195,7 @@ impl Session {
         identify: Identify<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(Exit, Unwatched), CollectError> {
-        let Session { starts, memory, door, marks, clock, sample, scan, signals, .. } = self;
+        let Session { starts, memory, door, marks, clock, sample, scan, signals, stop, .. } = self;
         let signals = signals.unwrap_or_else(Signals::take_over);
         let (target, agent) = match starts {
             Starts::Here { program, command, stdout, agent } => {
@@ -186,7 +210,7 @@ impl Session {
         let translator = Translator::new(clock, sample, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
-        let exit = collector.run(&signals, duration, scan)?;
+        let exit = collector.run(&signals, duration, scan, &stop)?;
         drop(door);
         if struck() {
             return Err(CollectError::CutShort);

@@ -8,6 +8,21 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 static SEEN: AtomicU32 = AtomicU32::new(0);
 static SENT: AtomicU32 = AtomicU32::new(0);
 
+/// Whether one has come that asks to end.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether, since a program was last about to be watched, a signal came that asks to end. Whoever keeps a
+/// screen for the user gives it back then, whatever becomes of the program.
+pub fn asked_to_end() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// From now on a terminal that goes away ends neither us nor what we start, as under `nohup`.
+pub fn survive_hangup() {
+    // SAFETY: ignoring a signal has no other effect on this process.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+}
+
 /// Whether we were started with SIGPIPE ignored, as services often are.
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 
@@ -75,6 +90,8 @@ extern "C" fn note(signal: libc::c_int, about: *const libc::siginfo_t, _: *mut l
     let from_process = !about.is_null() && unsafe { (*about).si_code } <= 0;
     if let Ok(signal @ 0..32) = u32::try_from(signal) {
         SENT.fetch_or(u32::from(from_process) << signal, Ordering::Relaxed);
+        let asks = 1 << libc::SIGTERM | 1 << libc::SIGHUP | 1 << libc::SIGINT | 1 << libc::SIGQUIT;
+        ASKED.fetch_or(asks & (1 << signal) != 0, Ordering::Relaxed);
         SEEN.fetch_or(1 << signal, Ordering::Relaxed);
     }
 }
@@ -90,6 +107,7 @@ impl Signals {
     pub(in crate::collect) fn take_over() -> Signals {
         SEEN.store(0, Ordering::Relaxed);
         SENT.store(0, Ordering::Relaxed);
+        ASKED.store(false, Ordering::Relaxed);
         let mut old = Vec::new();
         for signal in FROM_TERMINAL.into_iter().chain(TO_PASS_ON) {
             // SAFETY: both structures are valid; the handler only touches an atomic.

@@ -18,6 +18,7 @@ use super::obstacle;
 use super::session::Wish;
 use super::target::Target;
 use super::walk::walk;
+use crate::collect::agent::Stop;
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::procfs;
 use crate::collect::agent::record::{
@@ -167,6 +168,7 @@ impl<'a> Collector<'a> {
     pub(super) fn run(
         &mut self,
         signals: &Signals,
+        stop: &Stop,
         duration: Option<Duration>,
     ) -> Result<(), AttachError> {
         loop {
@@ -174,6 +176,7 @@ impl<'a> Collector<'a> {
             let (passed_on, interrupted) = signals.take();
             let nobody = self.targets.is_empty() && self.expected.is_empty() && !self.wish.wait;
             if interrupted
+                || stop.is_wanted()
                 || !passed_on.is_empty()
                 || nobody
                 || duration.is_some_and(|duration| self.began.elapsed() >= duration)

@@ -10,10 +10,10 @@ use super::losses::Losses;
 use super::modules::Modules;
 use super::obstacle;
 use super::who::{Who, running};
-use crate::collect::agent::Identify;
 use crate::collect::agent::clock::{Clock, utc_offset_minutes};
 use crate::collect::agent::signals::Signals;
 use crate::collect::agent::translate::Translator;
+use crate::collect::agent::{Identify, Stop};
 use crate::collect::mark::MarkListener;
 use crate::collect::sink::Sink;
 
@@ -41,6 +41,7 @@ pub struct Attach {
     marks: Option<MarkListener>,
     clock: Clock,
     started: SystemTime,
+    stop: Stop,
 }
 
 /// What a rehearsal found.
@@ -103,7 +104,13 @@ impl Attach {
             .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
             .ok();
         let (clock, started) = (Clock::start(), SystemTime::now());
-        Ok(Attach { wish, pids, collector: Parts { probe, ends }, marks, clock, started })
+        let collector = Parts { probe, ends };
+        Ok(Attach { wish, pids, collector, marks, clock, started, stop: Stop::default() })
+    }
+
+    /// What ends the watching from elsewhere.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// When time 0 of the events is.
@@ -117,7 +124,7 @@ impl Attach {
     }
 
     /// Attaches, and hands on every event until all processes have ended (none of them is waited for), `duration` is
-    /// over, or a signal asks for the end. Then the probes are gone and the processes run on as before.
+    /// over, or a signal or [`Attach::stop`] asks for the end. Then the probes are gone and the processes run on as before.
     ///
     /// # Errors
     /// See [`AttachError`]. What was handed on before stays true.
@@ -127,7 +134,7 @@ impl Attach {
         identify: Identify<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(), AttachError> {
-        let Attach { wish, pids, collector: Parts { probe, ends }, marks, clock, .. } = self;
+        let Attach { wish, pids, collector: Parts { probe, ends }, marks, clock, stop, .. } = self;
         let signals = Signals::take_over();
         let translator = Translator::new(clock, None, identify, sink);
         let modules = Modules::new(&ends.rows, ROWS)?;
@@ -135,6 +142,6 @@ impl Attach {
         let mut collector =
             Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
         collector.attach_first(&pids)?;
-        collector.run(&signals, duration)
+        collector.run(&signals, &stop, duration)
     }
 }

@@ -33,9 +33,34 @@ pub(super) struct Facts {
 /// A registry value that switches the fix on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Registry {
-    pub key: String,
-    pub value: Option<String>,
-    pub on: Option<String>,
+    key: String,
+    value: Option<String>,
+    kind: Option<String>,
+    on: Option<String>,
+}
+
+/// A registry value of which everything is known that its commands need.
+pub(super) struct Setting<'r> {
+    pub key: &'r str,
+    pub value: &'r str,
+    pub kind: &'r str,
+    pub on: &'r str,
+}
+
+impl Registry {
+    /// `None` where something is missing, or has a sign in it that could make another command of one that is run.
+    pub(super) fn setting(&self) -> Option<Setting<'_>> {
+        let plain = |text: &&str| {
+            let fine = |c: char| c.is_ascii_alphanumeric() || " \\_-./".contains(c);
+            !text.is_empty() && !text.ends_with('\\') && text.chars().all(fine)
+        };
+        Some(Setting {
+            key: Some(self.key.as_str()).filter(plain)?,
+            value: self.value.as_deref().filter(plain)?,
+            kind: self.kind.as_deref().filter(|kind| kind.starts_with("REG_")).filter(plain)?,
+            on: self.on.as_deref().filter(plain)?,
+        })
+    }
 }
 
 /// Takes out of an article what can be recognised.
@@ -155,7 +180,13 @@ impl Facts {
             Some("over-release")
         } else if has(&["paged pool"]) {
             Some("paged-pool")
-        } else if has(&["handle leak", "handles"]) {
+        } else if has(&[
+            "handle leak",
+            "handle count",
+            "leaks handles",
+            "open handles",
+            "handles open",
+        ]) {
             Some("handles")
         } else if has(&["leak", "private bytes", "memory usage"]) {
             Some("accumulation")
@@ -190,10 +221,15 @@ impl Facts {
 
     fn take_restart(&mut self, piece: &mut Piece) {
         let lower = piece.text.to_ascii_lowercase();
-        if lower.contains("do not have to restart") {
+        // A service is restarted, too, and what one may have to do is not what one has to.
+        let computer = lower.contains("computer")
+            && !["if ", "unless", "may ", "might "].iter().any(|word| lower.contains(word));
+        if computer && lower.contains("do not have to restart") {
             self.computer_restarts = Some(false);
             piece.used = true;
-        } else if lower.contains("must restart") || lower.contains("have to restart") {
+        } else if computer
+            && (lower.contains("must restart") || lower.contains("you have to restart"))
+        {
             self.computer_restarts = Some(true);
             piece.used = true;
         } else if piece.text.starts_with(['•', '-', '*']) {
@@ -239,7 +275,12 @@ impl Facts {
         }
         let Some(registry) = &mut self.registry else { return };
         if let Some(name) = after(&piece.text, "value name") {
-            registry.value = name.split_whitespace().next().map(str::to_owned);
+            let lower = name.to_ascii_lowercase();
+            let end = lower.find(" value ").unwrap_or(name.len());
+            registry.value = name.get(..end).map(|name| name.trim().to_owned());
+        }
+        if let Some(kind) = after(&piece.text, "value type") {
+            registry.kind = kind.split_whitespace().next().map(str::to_owned);
         }
         if let Some(rest) = after(&piece.text, "set this registry value to") {
             let on = rest.trim_start_matches('"');

@@ -12,6 +12,8 @@ pub(super) struct File {
     pub version: Option<String>,
     pub size: Option<u64>,
     pub line: usize,
+    /// The whole row, with what no key says: date, time, platform.
+    pub row: String,
 }
 
 /// Takes every row out of the section that has the table.
@@ -40,41 +42,61 @@ pub(super) fn take(article: &mut Article) -> Vec<File> {
 /// The rows among some words, and the words that are in none.
 fn rows_of<'w>(words: &[&'w str], name_first: bool, line: usize) -> (Vec<File>, Vec<&'w str>) {
     let (mut rows, mut left) = (Vec::new(), Vec::new());
-    let mut row = File { line, ..File::default() };
-    let mut finish = |row: &mut File| {
-        let row = std::mem::replace(row, File { line, ..File::default() });
+    let (mut row, mut of_row) = (File { line, ..File::default() }, Vec::new());
+    // What turns out to be no row goes back to what is left.
+    let mut finish = |row: &mut File, of_row: &mut Vec<&'w str>, left: &mut Vec<&'w str>| {
+        let mut row = std::mem::replace(row, File { line, ..File::default() });
         if !row.name.is_empty() && (row.version.is_some() || row.size.is_some()) {
+            row.row = std::mem::take(of_row).join(" ");
             rows.push(row);
+        } else {
+            left.append(of_row);
         }
     };
     for &word in words {
-        match Word::of(word) {
+        let what = Word::of(word);
+        match what {
+            Word::Name if name_first => finish(&mut row, &mut of_row, &mut left),
+            Word::Rule => continue,
+            Word::Other => {
+                left.push(word);
+                continue;
+            }
+            _ => {}
+        }
+        of_row.push(word);
+        match what {
             Word::Name => {
-                if name_first {
-                    finish(&mut row);
-                }
                 word.clone_into(&mut row.name);
                 if !name_first {
-                    finish(&mut row);
+                    finish(&mut row, &mut of_row, &mut left);
                 }
+            }
+            // A file of a kind that is not known ends a row, too: its version is not the next file's.
+            Word::OtherName => {
+                row.name.clear();
+                finish(&mut row, &mut of_row, &mut left);
             }
             Word::Version => row.version = Some(word.to_owned()),
             Word::Size(size) => row.size = Some(size),
-            Word::Beside => {}
-            Word::Other => left.push(word),
+            Word::Beside | Word::Rule | Word::Other => {}
         }
     }
-    finish(&mut row);
+    finish(&mut row, &mut of_row, &mut left);
     (rows, left)
 }
 
 /// What a word of a table is.
 enum Word {
     Name,
+    /// Something else that looks like a file's name.
+    OtherName,
     Version,
     Size(u64),
-    /// A date, a time, a platform, a rule.
+    /// A date, a time, a platform.
     Beside,
+    /// A line below a heading.
+    Rule,
     Other,
 }
 
@@ -103,7 +125,20 @@ impl Word {
         let platform =
             ["x86", "i386", "alpha", "ia64", "x64"].contains(&word.to_ascii_lowercase().as_str());
         let rule = word.len() > 2 && word.bytes().all(|b| b == b'-');
-        if date || time || platform || rule { Word::Beside } else { Word::Other }
+        let ended = word.rsplit_once('.').filter(|(stem, end)| {
+            let letters = end.bytes().all(|b| b.is_ascii_alphanumeric());
+            !stem.is_empty() && (1..=4).contains(&end.len()) && letters
+        });
+        match () {
+            () if rule => Word::Rule,
+            () if date || time || platform => Word::Beside,
+            () if ended
+                .is_some_and(|(_, end)| end.starts_with(|c: char| c.is_ascii_alphabetic())) =>
+            {
+                Word::OtherName
+            }
+            () => Word::Other,
+        }
     }
 }
 

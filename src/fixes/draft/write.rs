@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Draft;
 use super::article::{Article, Section};
-use super::facts::Facts;
+use super::facts::{Facts, Setting};
 use super::files::File;
 use crate::fixes::product::Product;
 use crate::fixes::version::FileVersion;
@@ -22,7 +22,10 @@ pub(super) fn write(article: &Article, facts: &Facts, files: &[File], cut: bool)
     page.key("id", &id);
     page.key("title", facts.title.as_deref().unwrap_or_default());
     page.comments(Section::Head, "head");
-    page.key("kind", kind(facts));
+    match kind(facts) {
+        Some(kind) => page.key("kind", kind),
+        None => page.line("# `kind` was not understood: heap, handle, paged-pool, use-count, heap-corruption, crash, ..."),
+    }
     page.comments(Section::Symptoms, "symptoms");
     page.key("symptom", "");
     page.comments(Section::Cause, "cause");
@@ -39,7 +42,7 @@ pub(super) fn write(article: &Article, facts: &Facts, files: &[File], cut: bool)
     if let Some(revision) = &facts.revision {
         page.key("revision", revision);
     }
-    page.key("read", "full");
+    page.key("read", if cut { "excerpt" } else { "full" });
     page.signature(facts, files);
     page.lines(facts, files);
     page.rest(facts);
@@ -52,15 +55,15 @@ pub(super) fn write(article: &Article, facts: &Facts, files: &[File], cut: bool)
     Draft { id, text: page.text }
 }
 
-/// The kind that the evidence makes likely.
-fn kind(facts: &Facts) -> &'static str {
-    match facts.evidence {
-        Some("over-release") => "use-count",
-        Some("handles") => "handle",
-        Some("paged-pool") => "paged-pool",
-        Some("crash") => "crash",
+/// The kind that the evidence makes likely; `None` where the article speaks of nothing that a trace shows.
+fn kind(facts: &Facts) -> Option<&'static str> {
+    Some(match facts.evidence? {
+        "over-release" => "use-count",
+        "handles" => "handle",
+        "paged-pool" => "paged-pool",
+        "crash" => "crash",
         _ => "heap",
-    }
+    })
 }
 
 struct Page<'a> {
@@ -103,9 +106,9 @@ impl Page<'_> {
 
     fn signature(&mut self, facts: &Facts, files: &[File]) {
         self.table("[signature]");
-        self.key("evidence", facts.evidence.unwrap_or("accumulation"));
-        if facts.evidence.is_none() {
-            self.line("# what a trace shows was not understood: accumulation, over-release, handles, paged-pool, crash");
+        match facts.evidence {
+            Some(evidence) => self.key("evidence", evidence),
+            None => self.line("# `evidence` was not understood: accumulation, over-release, handles, paged-pool, crash"),
         }
         if !facts.processes.is_empty() {
             self.list("processes", &facts.processes);
@@ -141,7 +144,7 @@ impl Page<'_> {
         }
         for file in files {
             self.table("[[lines.files]]");
-            let _ = writeln!(self.text, "# line {} of the article", file.line);
+            let _ = writeln!(self.text, "# line {} of the article: {}", file.line, file.row);
             self.key("name", &file.name);
             let version = file.version.as_deref();
             if let Some(line) = version.and_then(FileVersion::parse).as_ref().map(leading) {
@@ -159,19 +162,25 @@ impl Page<'_> {
     }
 
     fn rest(&mut self, facts: &Facts) {
-        if let Some(registry) = &facts.registry {
-            self.table("[[settings]]");
-            let value = registry.value.as_deref().unwrap_or_default();
-            self.key("name", &format!("{}\\{value}", registry.key));
-            self.key("on", registry.on.as_deref().unwrap_or_default());
-            let key = registry
-                .key
-                .replace("HKEY_LOCAL_MACHINE", "HKLM")
-                .replace("HKEY_CURRENT_USER", "HKCU");
-            self.key("read", &format!("reg query \"{key}\" /v {value}"));
-            let on = registry.on.as_deref().unwrap_or_default();
-            self.key("set", &format!("reg add \"{key}\" /v {value} /t REG_DWORD /d {on}"));
-            self.line("# which values leave it off, and whether an absent one does: `off`, `absent_is_off`");
+        match facts.registry.as_ref().map(|registry| registry.setting()) {
+            None => {}
+            Some(None) => {
+                self.line("");
+                self.line("# A registry value is named, of which not all was understood: key, name, type, and what switches the fix on.");
+            }
+            Some(Some(setting)) => {
+                let Setting { key, value, kind, on } = setting;
+                self.table("[[settings]]");
+                self.key("name", &format!("{key}\\{value}"));
+                self.key("on", on);
+                let key =
+                    key.replace("HKEY_LOCAL_MACHINE", "HKLM").replace("HKEY_CURRENT_USER", "HKCU");
+                let value =
+                    if value.contains(' ') { format!("\"{value}\"") } else { value.to_owned() };
+                self.key("read", &format!("reg query \"{key}\" /v {value}"));
+                self.key("set", &format!("reg add \"{key}\" /v {value} /t {kind} /d {on}"));
+                self.line("# which values leave it off, and whether an absent one does: `off`, `absent_is_off`");
+            }
         }
         self.comments(Section::Registry, "registry");
         for (what, see) in &facts.prerequisites {
@@ -191,7 +200,13 @@ impl Page<'_> {
         }
         self.comments(Section::Restart, "restart");
         self.table("[remedy]");
-        self.key("kind", if facts.hotfix { "hotfix" } else { "service-pack" });
+        match (facts.hotfix, facts.fixed_level) {
+            (true, _) => self.key("kind", "hotfix"),
+            (false, Some(_)) => self.key("kind", "service-pack"),
+            (false, None) => self.line(
+                "# `kind` was not understood: hotfix, rollup, service-pack, release, configuration, code-change, none",
+            ),
+        }
         self.comments(Section::Resolution, "resolution");
         self.list("steps", &[]);
         self.comments(Section::Replacement, "replacement");

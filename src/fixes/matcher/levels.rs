@@ -89,14 +89,20 @@ fn deduce(line: &Line, view: &View<'_>) -> Option<(Finding, String)> {
         let text = format!("{} is of {}; the fix is about {name}", other.by, other.product);
         return Some((Finding::Elsewhere, text));
     };
-    if let Some(other) = own.iter().find(|other| other.level != first.level) {
-        let text = format!(
-            "{} is of {}, {} of {}: {name} is updated in part",
-            first.by, first.level, other.by, other.level
-        );
+    if let Some(unclear) = own.iter().find(|deduced| deduced.level.is_none()) {
+        let text = format!("{} is of {name}, and its build tells no level: look it up", unclear.by);
         return Some((Finding::Unclear, text));
     }
-    let (finding, text) = level(line, &first.level.to_string());
+    let first_level = first.level?;
+    if let Some((by, other)) = own
+        .iter()
+        .find_map(|other| Some((&other.by, other.level.filter(|&its| its != first_level)?)))
+    {
+        let text =
+            format!("{} is of {first_level}, {by} of {other}: {name} is updated in part", first.by);
+        return Some((Finding::Unclear, text));
+    }
+    let (finding, text) = level(line, &first_level.to_string());
     Some((finding, format!("{text} (told by {})", first.by)))
 }
 

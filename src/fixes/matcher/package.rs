@@ -4,7 +4,7 @@
 
 use unfreed_symbols::{Package, PackageManager};
 
-use super::versions::{State, compare, judge_range};
+use super::versions::{State, compare, is_in_no_release, judge_range, line_of_its_own};
 use crate::fixes::changelog::Changelogs;
 use crate::fixes::entry::{Entry, LineFile};
 use crate::fixes::lines::belongs;
@@ -28,7 +28,15 @@ pub(super) fn judge(
             format!("{whole} was made from {version}, which is another line"),
         );
     }
+    if let Some(own) = line_of_its_own(entry, file, &version) {
+        return (State::OtherLine, format!("{whole}, made from {version}, {own}"));
+    }
     let (state, how) = judge_range(file, |bound| compare(&version, bound));
+    if state == State::Unknown && is_in_no_release(file) {
+        let text =
+            format!("{whole} was made from {version}, a release, and no release has the fault");
+        return (State::OutsideRange, text);
+    }
     let made = format!("{whole}, made from {version}, {how}");
     if state != State::Affected {
         return (state, made);

@@ -113,13 +113,29 @@ fn judge_module(
                 Some(None) => {
                     return (State::Unknown, format!("{name} {version}: too short to compare"));
                 }
-                Some(Some(true)) | None => {}
+                Some(Some(true)) => {}
+                None => {
+                    if let Some(own) = line_of_its_own(entry, file, &version) {
+                        return (State::OtherLine, format!("{name} {version} {own}"));
+                    }
+                }
             }
             let (state, how) = judge_range(file, |bound| compare(&version, bound));
             (state, format!("{name} {version} {how}"))
         }
         Subject::Packaged(package) => package::judge(entry, file, package, view.changelogs),
     }
+}
+
+/// In words, where a version belongs to a line of the entry that is about it alone: a branch that was maintained beside the main
+/// one got the fix at a number of its own, and what holds in general says nothing of it.
+pub(super) fn line_of_its_own(entry: &Entry, file: &LineFile, version: &Version) -> Option<String> {
+    let files = entry.lines.iter().flat_map(|line| &line.files);
+    let mut prefixes = files
+        .filter(|other| file.line.is_none() && other.name.eq_ignore_ascii_case(&file.name))
+        .filter_map(|other| other.line.as_ref());
+    let prefix = prefixes.find(|prefix| belongs(version, prefix) == Some(true))?;
+    Some(format!("is judged as one of {prefix}, which has a fix of its own"))
 }
 
 /// What is known of a module's version.
@@ -258,6 +274,13 @@ pub(super) fn judge_range(
             None => unclear(bound),
         },
         End::NotStated => match &file.fixed {
+            Some(fixed) if is_in_no_release(file) => {
+                let text = format!(
+                    "is older than {fixed}, which has the fix; no release has the fault, but a build from source that \
+                     bears its number may: see its build-id"
+                );
+                (State::Unknown, text)
+            }
             Some(fixed) => {
                 let list = match file.provenance {
                     Provenance::Rollup => " by the list of a rollup",
@@ -276,11 +299,24 @@ pub(super) fn judge_range(
     }
 }
 
+/// Whether the fault came after one release and went before the next.
+pub(super) fn is_in_no_release(file: &LineFile) -> bool {
+    file.provenance == Provenance::Release
+        && file.end == End::NotStated
+        && file.from.is_some()
+        && file.fixed.is_some()
+}
+
 fn beyond(file: &LineFile) -> (State, String) {
     match file.fixed {
         Some(_) => (
             State::Unknown,
             "lies between the last version with the fault and the first with the fix".to_owned(),
+        ),
+        // Upstream has the fix and has not released it; which release will have it nobody can say.
+        None if file.provenance == Provenance::Release => (
+            State::Unknown,
+            "is newer than the last release that was looked at, which has the fault".to_owned(),
         ),
         None => (State::OutsideRange, "is newer than the last version with the fault".to_owned()),
     }

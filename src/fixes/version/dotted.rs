@@ -12,6 +12,8 @@ use std::hash::{Hash, Hasher};
 pub struct DottedVersion {
     /// Without trailing zeros.
     numbers: Vec<u64>,
+    /// How many numbers were written, zeros and all: `2.0` names a line that `2` does not.
+    written: usize,
     letter: Option<char>,
     pre: Option<Vec<Identifier>>,
     text: String,
@@ -39,17 +41,18 @@ impl DottedVersion {
             .split('.')
             .map(|part| part.parse().ok())
             .collect::<Option<Vec<u64>>>()?;
+        let written = numbers.len();
         while numbers.last() == Some(&0) {
             numbers.pop();
         }
         let (letter, pre) = suffix(rest)?;
-        Some(DottedVersion { numbers, letter, pre, text })
+        Some(DottedVersion { numbers, written, letter, pre, text })
     }
 
-    /// Whether the leading numbers are these (`2.0.15` begins with `2`, and `2` with `2.0`).
+    /// Whether the leading numbers are these (`2.0.15` begins with `2`, and `2` with `2.0`, but `2.1` does not).
     pub fn begins_with(&self, line: &DottedVersion) -> bool {
-        let mine = self.numbers.iter().chain(std::iter::repeat(&0));
-        line.numbers.iter().zip(mine).all(|(theirs, mine)| theirs == mine)
+        let number = |of: &DottedVersion, at: usize| of.numbers.get(at).copied().unwrap_or(0);
+        (0..line.written).all(|at| number(self, at) == number(line, at))
     }
 }
 

@@ -8,6 +8,8 @@ mod reader;
 
 pub use reader::Reader;
 
+use super::text;
+
 /// Whether a text begins as a debugger's output: one of the tables' headings stands in it as a line.
 pub(super) fn is_debugger(opening: &str) -> bool {
     opening
@@ -29,8 +31,7 @@ fn said(line: &str) -> &str {
 /// An address or number: hexadecimal, with a grave accent in the middle of long ones.
 fn hex(text: &str) -> Option<u64> {
     let digits: String = text.chars().filter(|c| *c != '`').collect();
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| u64::from_str_radix(&digits, 16).ok()).flatten()
+    text::hex(&digits)
 }
 
 #[cfg(test)]

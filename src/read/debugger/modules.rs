@@ -11,6 +11,7 @@
 use unfreed_symbols::{ModuleIdentity, PeFacts};
 
 use super::hex;
+use crate::read::text::moment;
 
 /// The longest value that is kept.
 const LONGEST: usize = 1024;
@@ -43,7 +44,14 @@ impl Listed {
         // `lm f` has the path instead of the state of the symbols.
         let rest = words.collect::<Vec<_>>().join(" ");
         let path = (rest.contains('\\') && !rest.starts_with('(')).then_some(rest);
-        (base < end).then(|| Listed { base, end, name, path, ..Listed::default() })
+        let path = path.filter(|path| path.len() <= LONGEST);
+        (base < end && name.len() <= LONGEST).then(|| Listed {
+            base,
+            end,
+            name,
+            path,
+            ..Listed::default()
+        })
     }
 
     /// Takes one of the lines behind; false for what is none.
@@ -71,7 +79,7 @@ impl Listed {
 
     /// Whether it is a program.
     pub(super) fn is_program(&self) -> bool {
-        self.file().to_ascii_lowercase().ends_with(".exe")
+        moment::is_program(self.file())
     }
 
     /// Its file's name; the debugger's name for it, without extension, where that is all.

@@ -7,24 +7,19 @@ use super::heaps::{self, Sized};
 use super::modules::{self, Listed};
 use super::said;
 use crate::event::{
-    Address, Bytes, Event, Exit, Fact, FactKind, Metric, Module, ModuleId, Process, ProcessId,
-    Sample, Tid, Time, What,
+    Address, Bytes, Event, Exit, Fact, FactKind, Metric, Module, ModuleId, Process, Sample, What,
 };
+use crate::read::text::moment::{self, BATCH, LINE, event};
 use crate::read::text::{Line, Lines};
-use crate::read::trace::{Clock, Header};
+use crate::read::trace::Header;
 use crate::read::{About, Fault, Faults, Offset, ReadError, Source};
 
-/// The longest line that is read.
-const LINE: usize = 64 * 1024;
 /// The most modules: what a process can have, several times over.
 const MODULES: usize = 64 * 1024;
+/// The most lists of heaps: one for each time that somebody asked for it.
+const LISTS: usize = 64 * 1024;
 /// The most sizes of blocks that are kept as facts.
 const SIZES: usize = 4096;
-/// How many lines one batch is made of.
-const BATCH: usize = 4096;
-/// The process of a text, which is always one.
-const PROCESS: ProcessId = ProcessId(0);
-
 /// A debugger's output.
 #[derive(Debug)]
 pub struct Reader<R> {
@@ -62,13 +57,9 @@ struct Seen {
 impl<R: Read> Reader<R> {
     /// A text from its beginning.
     pub fn new(reader: R, about: &About) -> Self {
-        let clock = Clock { name: "file time".to_owned(), hertz: None };
-        let started_unix_ns = about.modified_unix_ns.unwrap_or(0);
-        let header =
-            Header { source: "debugger".to_owned(), started_unix_ns, clock, ..Header::default() };
         Reader {
             lines: Lines::new(reader, LINE),
-            header,
+            header: moment::header("debugger", about),
             faults: Faults::default(),
             seen: Seen::default(),
             ended: false,
@@ -113,8 +104,16 @@ impl Seen {
         } else if text.trim() == "Unloaded modules:" {
             self.begin(Table::Unloaded);
         } else if heaps::is_summary(text) {
-            self.begin(Table::Heaps);
-            self.committed.push(0);
+            if self.committed.len() < LISTS {
+                self.begin(Table::Heaps);
+                self.committed.push(0);
+            } else {
+                self.begin(Table::None);
+                faults.add(
+                    line.offset,
+                    "there are too many lists of heaps: the others were passed over",
+                );
+            }
         } else if let Some(heap) = heaps::heap(text) {
             self.heap = heap;
         } else if heaps::is_sizes(text) {
@@ -196,8 +195,4 @@ impl Seen {
         events.push(event(What::ProcessExit(Exit::StillRunning)));
         events.push(event(What::Epoch));
     }
-}
-
-fn event(what: What) -> Event {
-    Event { time: Time(0), process: PROCESS, thread: Tid(0), what }
 }

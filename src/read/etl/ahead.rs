@@ -10,9 +10,10 @@ use super::Log;
 use super::image::Image;
 use super::kind::Kind;
 use super::process::ProcessRecord;
-use super::record::{Ticks, Width};
+use super::record::{Record, Ticks, Width};
 use super::stackwalk::{Addresses, StackRecord};
-use crate::read::{Offset, ReadError};
+use crate::read::room::Room;
+use crate::read::{Faults, Offset, ReadError};
 
 /// A file, or what can be read like one.
 pub trait Seekable: Read + Seek {}
@@ -35,7 +36,14 @@ pub struct Ahead {
     images: FxHashMap<Which, Vec<Image>>,
     processes: FxHashMap<Which, ProcessRecord>,
     starts: FxHashMap<u32, u32>,
+    room: Room,
 }
+
+/// What an entry of a table takes besides its own bytes.
+const ENTRY: usize = 64;
+
+const FULL: &str = "what stands at the log's end takes more than 1 GiB: this was not kept, and stacks of events that come \
+                    long before it are lost; record a shorter time";
 
 #[derive(Debug)]
 struct Definition {
@@ -46,40 +54,13 @@ struct Definition {
 
 impl Ahead {
     /// Reads a log to its end.
-    pub fn read(again: &mut Again<'_>) -> Result<Ahead, ReadError> {
+    pub fn read(again: &mut Again<'_>, faults: &mut Faults) -> Result<Ahead, ReadError> {
         let stream = again().map_err(|source| ReadError::Io { offset: Offset(0), source })?;
         let mut log = Log::seekable(stream)?;
         let mut ahead = Ahead::default();
         while let Some(record) = log.next()? {
-            match Kind::of(&record) {
-                Kind::StackWalk if matches!(record.opcode, 0x23 | 0x24) => {
-                    if let Some(StackRecord::Definition { key, frames }) =
-                        StackRecord::read(&record)
-                    {
-                        let Addresses { bytes, width } = frames;
-                        let definition =
-                            Definition { time: record.time, frames: bytes.into(), width };
-                        ahead.keys.entry(key).or_default().push(definition);
-                    }
-                }
-                Kind::ImageMapped if record.opcode == FOUND_AT_END => {
-                    if let Some(image) = Image::read(&record)
-                        && let Some(pid) = image.pid.or(record.process)
-                    {
-                        ahead.images.entry(ahead.which(pid)).or_default().push(image);
-                    }
-                }
-                Kind::ProcessStart => {
-                    if let Some(process) = ProcessRecord::read(&record) {
-                        *ahead.starts.entry(process.pid).or_default() += 1;
-                    }
-                }
-                Kind::ProcessFound if record.opcode == FOUND_AT_END => {
-                    if let Some(process) = ProcessRecord::read(&record) {
-                        ahead.processes.insert(ahead.which(process.pid), process);
-                    }
-                }
-                _ => {}
+            if !ahead.record(&record) {
+                faults.add(record.offset, FULL);
             }
         }
         // Those that came late are not where their time is.
@@ -87,6 +68,54 @@ impl Ahead {
             definitions.sort_by_key(|definition| definition.time);
         }
         Ok(ahead)
+    }
+
+    /// Keeps a record that is needed before; false where there is no room left for it.
+    fn record(&mut self, record: &Record<'_>) -> bool {
+        match Kind::of(record) {
+            Kind::StackWalk if matches!(record.opcode, 0x23 | 0x24) => {
+                let Some(StackRecord::Definition { key, frames }) = StackRecord::read(record)
+                else {
+                    return true;
+                };
+                let Addresses { bytes, width } = frames;
+                if !self.room.take(2 * ENTRY + bytes.len()) {
+                    return false;
+                }
+                let definition = Definition { time: record.time, frames: bytes.into(), width };
+                self.keys.entry(key).or_default().push(definition);
+            }
+            Kind::ImageMapped if record.opcode == FOUND_AT_END => {
+                let image = Image::read(record);
+                let Some((image, pid)) =
+                    image.and_then(|i| i.pid.or(record.process).map(|p| (i, p)))
+                else {
+                    return true;
+                };
+                if !self.room.take(2 * ENTRY + size_of::<Image>() + image.path.len()) {
+                    return false;
+                }
+                self.images.entry(self.which(pid)).or_default().push(image);
+            }
+            Kind::ProcessStart => {
+                let Some(process) = ProcessRecord::read(record) else { return true };
+                if !self.starts.contains_key(&process.pid) && !self.room.take(ENTRY) {
+                    return false;
+                }
+                *self.starts.entry(process.pid).or_default() += 1;
+            }
+            Kind::ProcessFound if record.opcode == FOUND_AT_END => {
+                let Some(process) = ProcessRecord::read(record) else { return true };
+                let text =
+                    process.name.len() + process.command.iter().map(String::len).sum::<usize>();
+                if !self.room.take(ENTRY * (2 + process.command.len()) + text) {
+                    return false;
+                }
+                self.processes.insert(self.which(process.pid), process);
+            }
+            _ => {}
+        }
+        true
     }
 
     fn which(&self, pid: u32) -> Which {
@@ -101,6 +130,11 @@ impl Ahead {
         Some(Addresses { bytes: &definition.frames, width: definition.width })
     }
 
+    /// Whether it lacks something that is in the log.
+    pub fn is_cut(&self) -> bool {
+        self.room.is_full()
+    }
+
     /// The images of a process as the session ended.
     pub fn images(&self, which: Which) -> &[Image] {
         self.images.get(&which).map_or(&[], Vec::as_slice)
@@ -109,5 +143,38 @@ impl Ahead {
     /// A process that still ran then.
     pub fn process(&self, which: Which) -> Option<&ProcessRecord> {
         self.processes.get(&which)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::etl::record::Provider;
+
+    #[test]
+    fn a_log_of_definitions_alone_takes_no_more_than_its_room() {
+        let mut ahead = Ahead { room: Room::of(1000), ..Ahead::default() };
+        let mut kept = 0;
+        for key in 0..100u64 {
+            let payload = [key.to_le_bytes(), [1; 8], [2; 8]].concat();
+            let record = Record {
+                offset: Offset(0),
+                time: Ticks(key),
+                processor: 0,
+                process: None,
+                thread: None,
+                width: Width::Bits64,
+                provider: Provider::Group(0x18),
+                opcode: 0x24,
+                id: 0,
+                version: 2,
+                payload: &payload,
+                extended: &[],
+            };
+            assert_eq!(Kind::of(&record), Kind::StackWalk);
+            kept += u64::from(ahead.record(&record));
+            assert_eq!(ahead.frames(key, Ticks(0)).is_some(), kept == key + 1);
+        }
+        assert_eq!(kept, 6, "each takes its frames and two entries");
     }
 }

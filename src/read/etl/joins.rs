@@ -81,25 +81,27 @@ impl Translator<'_> {
             self.look_ahead(record.offset);
         }
         // The frames are lent by what was read ahead, which is put back.
-        match self.ahead.take() {
-            Some(ahead) => {
-                if let Some(frames) = ahead.frames(key, of.time) {
-                    self.join(number, of.pid, of.time, frames);
-                } else {
-                    self.pending.wait(number, Wait::Key);
-                }
-                self.ahead = Some(ahead);
-            }
+        let ahead = self.ahead.take();
+        match ahead.as_ref().and_then(|ahead| ahead.frames(key, of.time)) {
+            Some(frames) => self.join(number, of.pid, of.time, frames),
             None => {
                 self.pending.wait(number, Wait::Key);
-                let waiting = self.keyed.entry(key).or_default();
-                if waiting.len() == waiting.capacity() {
-                    // Of those that wait no more nothing may stay: a log can have many more than can wait.
-                    waiting.retain(|number| self.pending.holds(*number));
+                if ahead.as_ref().is_none_or(Ahead::is_cut) {
+                    self.wait_for_key(number, key);
                 }
-                waiting.push(number);
             }
         }
+        self.ahead = ahead;
+    }
+
+    /// What the key stands for may still come.
+    fn wait_for_key(&mut self, number: Number, key: u64) {
+        let waiting = self.keyed.entry(key).or_default();
+        if waiting.len() == waiting.capacity() {
+            // Of those that wait no more nothing may stay: a log can have many more than can wait.
+            waiting.retain(|number| self.pending.holds(*number));
+        }
+        waiting.push(number);
     }
 
     /// The stack of these frames in a process at a time.
@@ -126,7 +128,7 @@ impl Translator<'_> {
     fn look_ahead(&mut self, offset: Offset) {
         let Some(mut again) = self.again.take() else { return };
         self.tallies.read_ahead = true;
-        match Ahead::read(&mut again) {
+        match Ahead::read(&mut again, &mut self.faults) {
             Ok(ahead) => self.ahead = Some(ahead),
             Err(error) => {
                 let what = format!("what stands at the log's end could not be read: {error}");

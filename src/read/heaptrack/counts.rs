@@ -40,6 +40,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// What a class takes, in bytes.
+    pub(super) const CLASS: usize = size_of::<Class>();
+    /// What a trace takes.
+    pub(super) const TRACE: usize = size_of::<Count>();
+
     /// Defines the next class. A trace counts from 1; who defines one that is unknown gives 0.
     pub(super) fn define(&mut self, size: u64, trace: u32) {
         let traces = trace as usize + 1;

@@ -6,7 +6,12 @@ use rustc_hash::FxHashMap;
 use unfreed_symbols::ModuleIdentity;
 
 use super::fields::Fields;
+use super::reader::{FULL, Passed, UNREADABLE};
 use crate::event::{Address, Bytes, Frame, Module, ModuleId, Name, NamedFunction, Trust, What};
+use crate::read::room::Room;
+
+/// What a definition takes besides its text.
+pub(super) const ENTRY: usize = 64;
 
 /// Texts and the frames made of them.
 #[derive(Debug, Default)]
@@ -18,8 +23,14 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Takes the next text; one that cannot be read keeps its number.
-    pub(super) fn text(&mut self, text: Option<String>) {
-        self.texts.push(text.unwrap_or_default().into());
+    pub(super) fn text(&mut self, text: Option<String>, room: &mut Room) -> Passed {
+        let read = text.is_some();
+        let text = text.unwrap_or_default();
+        if !room.take(ENTRY + text.len()) {
+            return Err(FULL);
+        }
+        self.texts.push(text.into());
+        if read { Ok(()) } else { Err(UNREADABLE) }
     }
 
     /// The first text, if it is a whole path.
@@ -27,12 +38,23 @@ impl Frames {
         self.texts.first().map(|text| &**text).filter(|text| text.starts_with('/'))
     }
 
-    /// Takes the next frame from its line's fields, and tells what is new by it; false where it cannot be read.
-    /// It keeps its number all the same.
-    pub(super) fn frame(&mut self, fields: Fields<'_>, tell: &mut dyn FnMut(What)) -> bool {
-        let frame = self.read(fields, tell);
+    /// Takes the next frame from its line's fields, and tells what is new by it. One that cannot be read keeps its
+    /// number.
+    pub(super) fn frame(
+        &mut self,
+        fields: Fields<'_>,
+        room: &mut Room,
+        tell: &mut dyn FnMut(What),
+    ) -> Passed {
+        if !room.take(ENTRY) {
+            return Err(FULL);
+        }
+        let frame = self.read(fields, room, tell);
         self.frames.push(frame);
-        frame.is_some()
+        if room.is_full() {
+            return Err(FULL);
+        }
+        frame.map_or(Err(UNREADABLE), |_| Ok(()))
     }
 
     /// A frame by its number.
@@ -41,16 +63,26 @@ impl Frames {
     }
 
     /// `i ADDRESS MODULE [FUNCTION [FILE LINE [FUNCTION FILE LINE]...]]`: the innermost inlined function first.
-    fn read(&mut self, mut fields: Fields<'_>, tell: &mut dyn FnMut(What)) -> Option<Frame> {
+    fn read(
+        &mut self,
+        mut fields: Fields<'_>,
+        room: &mut Room,
+        tell: &mut dyn FnMut(What),
+    ) -> Option<Frame> {
         let address = fields.number()?;
         let module = fields.number()?;
         let mut functions = Vec::new();
         while let Some(function) = fields.number() {
             let (file, line) = (fields.number(), fields.number());
             let Some(function) = self.lookup(function) else { continue };
+            let file = file.and_then(|file| self.lookup(file));
+            // One line can name a long text a hundred thousand times.
+            if !room.take(ENTRY + function.len() + file.map_or(0, str::len)) {
+                return None;
+            }
             functions.push(NamedFunction {
                 function: function.to_owned(),
-                file: file.and_then(|file| self.lookup(file)).map(str::to_owned),
+                file: file.map(str::to_owned),
                 line: line.and_then(|line| u32::try_from(line).ok()).filter(|line| *line != 0),
             });
         }
@@ -61,6 +93,9 @@ impl Frames {
         let id = match self.modules.get(&module) {
             Some(id) => *id,
             None => {
+                if !room.take(ENTRY + 2 * path.len()) {
+                    return None;
+                }
                 let identity = ModuleIdentity::of_path(path);
                 let (base, size) = (Address(0), Bytes(0));
                 tell(What::Module(Box::new(Module { id: next, identity, base, size })));

@@ -7,7 +7,10 @@ use rustc_hash::FxHashMap;
 use unfreed_symbols::ModuleIdentity;
 
 use super::fields::Fields;
+use super::frames::ENTRY;
+use super::reader::{FULL, Passed, UNREADABLE};
 use crate::event::{Address, Bytes, Frame, Module, ModuleId, Trust, What};
+use crate::read::room::Room;
 
 /// A loaded part of a module.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,9 @@ struct Place {
     listed: bool,
 }
 
+/// So many loaded parts are kept at a time: each module has a few.
+const MOST_PARTS: usize = 1 << 20;
+
 /// The modules.
 #[derive(Debug, Default)]
 pub(super) struct Mapped {
@@ -37,26 +43,33 @@ pub(super) struct Mapped {
 
 impl Mapped {
     /// Takes a line's fields: `m - ` begins a list, `m PATH BIAS (ADDRESS SIZE)...` is one of it; `x` stands for
-    /// the program. False where it cannot be read.
+    /// the program.
     pub(super) fn line(
         &mut self,
         mut fields: Fields<'_>,
         program: &str,
+        room: &mut Room,
         tell: &mut dyn FnMut(What),
-    ) -> bool {
-        let Some(path) = fields.word() else { return false };
+    ) -> Passed {
+        let path = fields.word().ok_or(UNREADABLE)?;
         if path == "-" {
             self.parts.clear();
             self.places.values_mut().for_each(|place| place.listed = false);
             self.listing = true;
-            return true;
+            return Ok(());
         }
         let path = if path == "x" { program.to_owned() } else { path };
-        let Some(bias) = fields.number() else { return false };
+        let bias = fields.number().ok_or(UNREADABLE)?;
         let mut parts = Vec::new();
         while let (Some(address), Some(size)) = (fields.number(), fields.number()) {
             let start = bias.wrapping_add(address);
             parts.push((start, start.saturating_add(size)));
+        }
+        if self.parts.len() + parts.len() > MOST_PARTS {
+            return Err("a module was passed over: too many parts of modules are loaded");
+        }
+        if !self.ids.contains_key(path.as_str()) && !room.take(3 * (ENTRY + path.len())) {
+            return Err(FULL);
         }
         let next = ModuleId(self.ids.len() as u32);
         let module = *self.ids.entry(path.as_str().into()).or_insert(next);
@@ -79,7 +92,7 @@ impl Mapped {
                 size,
             })));
         }
-        true
+        Ok(())
     }
 
     /// Something other than a module came: whatever the list left out is gone.

@@ -15,6 +15,7 @@ use crate::event::{
     Address, Alloc, Bytes, Event, Exit, Fact, FactKind, Free, Function, HeapId, Metric, Process,
     ProcessId, Sample, StackId, StackNode, Tid, Time, What,
 };
+use crate::read::room::Room;
 use crate::read::trace::{Clock, Header};
 use crate::read::{Fault, Faults, Offset, ReadError, Source};
 
@@ -29,6 +30,8 @@ const EPOCH: Time = Time(100_000_000);
 /// A batch ends once it has so many events.
 const BATCH: usize = 4096;
 const MILLISECOND: u64 = 1_000_000;
+/// What a stack takes here and where it is told, in bytes.
+const NODE: usize = size_of::<StackId>() + size_of::<StackNode>();
 
 /// Reads a data file of heaptrack.
 #[derive(Debug)]
@@ -65,6 +68,7 @@ struct State {
     counts: Counts,
     /// The addresses of blocks that live, where the file has them.
     live: FxHashSet<u64>,
+    room: Room,
 }
 
 impl<R: Read> Reader<R> {
@@ -137,9 +141,11 @@ impl<R: Read> Source for Reader<R> {
 }
 
 /// What was wrong with a line that was passed over.
-type Passed = Result<(), &'static str>;
+pub(super) type Passed = Result<(), &'static str>;
 
-const UNREADABLE: &str = "a line that cannot be read was passed over";
+pub(super) const UNREADABLE: &str = "a line that cannot be read was passed over";
+pub(super) const FULL: &str = "the file defines more than 1 GiB of texts, frames, stacks, modules and classes: this was passed over, and \
+                               blocks of it have no stack or are not counted; record a shorter time";
 
 impl State {
     fn line(&mut self, line: &[u8], events: &mut Vec<Event>) -> Passed {
@@ -154,16 +160,10 @@ impl State {
             b't' => self.trace(fields, events),
             b'i' => {
                 self.begin(events);
-                let (now, frames) = (self.now, &mut self.frames);
-                let read = frames.frame(fields, &mut |what| events.push(event(now, what)));
-                if read { Ok(()) } else { Err(UNREADABLE) }
+                let now = self.now;
+                self.frames.frame(fields, &mut self.room, &mut |what| events.push(event(now, what)))
             }
-            b's' => {
-                let text = fields.text();
-                let read = text.is_some();
-                self.frames.text(text);
-                if read { Ok(()) } else { Err(UNREADABLE) }
-            }
+            b's' => self.frames.text(fields.text(), &mut self.room),
             b'm' => self.module(fields, events),
             b'x' => {
                 self.raw = true;
@@ -313,6 +313,9 @@ impl State {
     fn class(&mut self, mut fields: Fields<'_>) -> Passed {
         let (size, trace) = (fields.number(), fields.index());
         let known = trace.filter(|trace| (*trace as usize) <= self.traces.len());
+        if !self.room.take(Counts::CLASS) {
+            return Err(FULL);
+        }
         self.counts.define(size.unwrap_or(0), known.unwrap_or(0));
         if size.is_some() && known.is_some() {
             Ok(())
@@ -326,6 +329,9 @@ impl State {
     fn trace(&mut self, mut fields: Fields<'_>, events: &mut Vec<Event>) -> Passed {
         self.begin(events);
         self.listed(events);
+        if !self.room.take(NODE + Counts::TRACE) {
+            return Err(FULL);
+        }
         let (frame, caller) = (fields.number(), fields.number());
         let frame = frame.and_then(|frame| match self.raw {
             true if self.wrote >= ONE_LESS => Some(self.mapped.returning(frame)),
@@ -351,8 +357,8 @@ impl State {
         self.raw = true;
         self.begin(events);
         let (now, program) = (self.now, &self.program);
-        let read = self.mapped.line(fields, program, &mut |what| events.push(event(now, what)));
-        if read { Ok(()) } else { Err(UNREADABLE) }
+        let tell = &mut |what| events.push(event(now, what));
+        self.mapped.line(fields, program, &mut self.room, tell)
     }
 
     fn listed(&mut self, events: &mut Vec<Event>) {
@@ -399,4 +405,59 @@ fn stack(traces: &[StackId], trace: u64) -> StackId {
 
 fn event(time: Time, what: What) -> Event {
     Event { time, process: ProcessId(0), thread: Tid(0), what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads lines with room for so many bytes; says what was passed over, and what was told.
+    fn read(room: usize, lines: &[String]) -> (Faults, Vec<Event>) {
+        let mut state = State { room: Room::of(room), version: 3, ..State::default() };
+        let (mut faults, mut events) = (Faults::default(), Vec::new());
+        for line in lines {
+            if let Err(what) = state.line(line.as_bytes(), &mut events) {
+                faults.add(Offset(0), what);
+            }
+        }
+        (faults, events)
+    }
+
+    fn passed_over(faults: &Faults) -> u64 {
+        faults.as_slice().iter().filter(|fault| fault.what == FULL).map(|fault| fault.count).sum()
+    }
+
+    #[test]
+    fn definitions_without_end_are_passed_over_and_told() {
+        for line in ["s 4 text", "i 1 0 1", "t 1 0", "a 8 1", "m 6 module# 1000 0 10"] {
+            let lines: Vec<_> = ["s 1 a".to_owned(), "i 1 0 1".to_owned(), "t 1 0".to_owned()]
+                .into_iter()
+                .chain((0..1000).map(|n| line.replace("module#", &format!("m{n:05}"))))
+                .collect();
+            let (faults, events) = read(10_000, &lines);
+            assert!((300..1000).contains(&passed_over(&faults)), "{line}: {faults:?}");
+            assert!(events.len() < 300, "{line}: {}", events.len());
+        }
+    }
+
+    #[test]
+    fn a_text_that_a_line_repeats_takes_no_more_than_the_room() {
+        let text = format!("s 3e8 {}", "x".repeat(1000));
+        let frame = format!("i 1 0{}", " 1 0 0".repeat(1000));
+        let (faults, events) = read(100_000, &[text, frame]);
+        assert_eq!(passed_over(&faults), 1);
+        assert!(!events.iter().any(|event| matches!(event.what, What::Name(_))));
+    }
+
+    #[test]
+    fn blocks_of_a_stack_that_was_passed_over_are_told() {
+        let lines = ["m 1 a 1000 0 10", "t 1004 0", "t 1008 0", "+ 8 1 10", "+ 8 2 20"];
+        let (faults, events) = read(3 * 65 + NODE + Counts::TRACE, &lines.map(str::to_owned));
+        assert_eq!(passed_over(&faults), 1);
+        let stacks = events.iter().filter_map(|event| match &event.what {
+            What::Alloc(alloc) => Some(alloc.stack),
+            _ => None,
+        });
+        assert_eq!(stacks.collect::<Vec<_>>(), [StackId::FIRST, StackId::LOST]);
+    }
 }

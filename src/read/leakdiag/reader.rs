@@ -8,17 +8,14 @@ use quick_xml::events::{BytesStart, Event as Xml};
 
 use super::bounded::{Bounded, TOO_LONG};
 use super::stack::Stack;
-use crate::event::{
-    Bytes, Event, Exit, Fact, FactKind, Process, ProcessId, Snapshot, StackId, Tid, Time, What,
-};
+use crate::event::{Bytes, Event, Exit, Fact, FactKind, Process, Snapshot, StackId, What};
+use crate::read::text::moment::{self, BATCH, PROCESS, event, is_program};
 use crate::read::text::{Stacks, Utf8};
-use crate::read::trace::{Clock, Header};
+use crate::read::trace::Header;
 use crate::read::{About, Fault, Faults, Offset, ReadError, Source};
 
-/// How many elements one batch is made of.
-const BATCH: usize = 4096;
-/// The process of a log, which is always one.
-const PROCESS: ProcessId = ProcessId(0);
+/// The most headings of lists: each allocator has one.
+const LISTS: u32 = 1024;
 
 /// A LeakDiag log.
 pub struct Reader<R: Read> {
@@ -30,6 +27,7 @@ pub struct Reader<R: Read> {
     opening: Option<Vec<Event>>,
     open: Option<(Offset, Stack)>,
     live: BTreeMap<StackId, (u64, u64)>,
+    lists: u32,
     ended: bool,
 }
 
@@ -42,10 +40,6 @@ impl<R: Read> std::fmt::Debug for Reader<R> {
 impl<R: Read> Reader<R> {
     /// A log from its beginning.
     pub fn new(reader: R, about: &About) -> Self {
-        let clock = Clock { name: "file time".to_owned(), hertz: None };
-        let started_unix_ns = about.modified_unix_ns.unwrap_or(0);
-        let header =
-            Header { source: "leakdiag".to_owned(), started_unix_ns, clock, ..Header::default() };
         let bytes = Bounded::new(BufReader::new(Utf8::new(reader)));
         let mut xml = quick_xml::Reader::from_reader(bytes);
         let config = xml.config_mut();
@@ -53,12 +47,13 @@ impl<R: Read> Reader<R> {
         config.allow_unmatched_ends = true;
         Reader {
             xml,
-            header,
+            header: moment::header("leakdiag", about),
             faults: Faults::default(),
             stacks: Stacks::new(PROCESS),
             opening: Some(Vec::new()),
             open: None,
             live: BTreeMap::new(),
+            lists: 0,
             ended: false,
         }
     }
@@ -86,7 +81,11 @@ impl<R: Read> Reader<R> {
         }
         let attribute = |name: &str| attributes.get(name).cloned();
         match name.as_str() {
+            "LEAKS" if self.lists >= LISTS => {
+                faults.add(at, "there are too many lists: their headings were passed over");
+            }
             "LEAKS" => {
+                self.lists += 1;
                 let fact = Fact {
                     kind: FactKind::Capture,
                     subject: "LeakDiag".to_owned(),
@@ -111,7 +110,7 @@ impl<R: Read> Reader<R> {
             "FRAME" => match &mut self.open {
                 Some((_, stack)) => {
                     if !stack.frame(attribute) {
-                        self.faults.add(at, "a stack is too deep: its outer frames were not read");
+                        self.faults.add(at, "a stack is too deep, or its names too long: its outer frames were not read");
                     }
                 }
                 None => self.faults.add(at, "a frame belongs to no stack"),
@@ -121,15 +120,15 @@ impl<R: Read> Reader<R> {
     }
 
     fn close(&mut self, events: &mut Vec<Event>) {
-        let Some((_, stack)) = self.open.take() else { return };
+        let Some((at, stack)) = self.open.take() else { return };
         let (blocks, bytes) = (stack.blocks, stack.bytes());
         let frames = stack.frames();
         let mut modules = frames.iter().filter_map(|frame| frame.module.as_deref());
-        let program = modules.find(|name| name.to_ascii_lowercase().ends_with(".exe"));
+        let program = modules.find(|name| is_program(name));
         if let Some(program) = program {
             self.begin(program, events);
         }
-        let id = self.stacks.stack(&frames, self.opening.as_mut().unwrap_or(events));
+        let id = self.stacks.stack(&frames, at, self.opening.as_mut().unwrap_or(events));
         let live = self.live.entry(id).or_default();
         *live = (live.0.saturating_add(blocks), live.1.saturating_add(bytes));
     }
@@ -145,6 +144,7 @@ impl<R: Read> Reader<R> {
 
     fn end(&mut self, events: &mut Vec<Event>) {
         self.close(events);
+        self.stacks.tell(&mut self.faults);
         self.begin("", events);
         self.ended = true;
         for (&stack, &(blocks, bytes)) in &self.live {
@@ -210,8 +210,4 @@ impl<R: Read> Source for Reader<R> {
     fn faults(&self) -> &[Fault] {
         self.faults.as_slice()
     }
-}
-
-fn event(what: What) -> Event {
-    Event { time: Time(0), process: PROCESS, thread: Tid(0), what }
 }

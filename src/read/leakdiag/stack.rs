@@ -6,10 +6,11 @@
 //!   <FRAME num="0" dll="Cdoexm.dll" function="CStore::Open" offset="0x4a" filename="" line="" addr="0x61804a10"/>
 //! ```
 
-use crate::read::text::TextFrame;
+use crate::read::text::moment::DEEPEST;
+use crate::read::text::{TextFrame, after_0x, hex};
 
-/// The deepest stack.
-pub(super) const DEEPEST: usize = 1024;
+/// The most text of one stack's frames, in bytes.
+const LONGEST: usize = 1 << 24;
 
 /// One stack's live blocks.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Stack {
     size: Option<u64>,
     total: Option<u64>,
     frames: Vec<(Option<u64>, TextFrame)>,
+    /// How much text they have, in bytes.
+    text: usize,
 }
 
 impl Stack {
@@ -30,6 +33,7 @@ impl Stack {
             size: number("size"),
             total: number("totalsize"),
             frames: Vec::new(),
+            text: 0,
         }
     }
 
@@ -65,6 +69,11 @@ impl Stack {
             file: filled("filename"),
             line: number("line").and_then(|line| u32::try_from(line).ok()).filter(|line| *line > 0),
         };
+        let texts = [&frame.module, &frame.function, &frame.file];
+        self.text += texts.into_iter().flatten().map(String::len).sum::<usize>();
+        if self.text > LONGEST {
+            return false;
+        }
         self.frames.push((number("num"), frame));
         true
     }
@@ -82,13 +91,13 @@ impl Stack {
 /// A number: hexadecimal where it says so or has a digit above 9.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_start_matches('+');
-    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+    if let Some(digits) = after_0x(text) {
         return u64::from_str_radix(digits, 16).ok();
     }
     if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    text.parse().ok().or_else(|| u64::from_str_radix(text, 16).ok())
+    text.parse().ok().or_else(|| hex(text))
 }
 
 #[cfg(test)]

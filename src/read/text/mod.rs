@@ -1,11 +1,14 @@
-//! What readers of text have in common: any encoding as UTF-8, lines of bounded length, numbers, and
-//! stacks that are given frame by frame. Nothing here knows a format.
+//! What readers of text have in common: any encoding as UTF-8, lines of bounded length, numbers, the one process and
+//! moment that most show, and stacks that are given frame by frame. Nothing here knows a format.
 
 mod lines;
+pub(super) mod moment;
+mod numbers;
 mod stacks;
 mod utf8;
 
 pub(super) use lines::{Line, Lines};
+pub(super) use numbers::{after_0x, hex};
 pub(super) use stacks::{Stacks, TextFrame};
 pub use utf8::Utf8;
 

@@ -1,6 +1,8 @@
 //! Whether a log's numbers are hexadecimal, as UMDH writes them, or decimal (`umdh -d`): the file does
 //! not say. A digit above 9 settles it; else differences and sums that come out in one of the two only.
 
+use crate::read::text::{after_0x, hex};
+
 /// A number, read both ways; `None` where it is none that way, or too large.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Number {
@@ -11,7 +13,7 @@ pub(super) struct Number {
 impl Number {
     /// Reads digits; `0x` in front says that they are hexadecimal.
     pub(super) fn read(text: &str) -> Option<Number> {
-        if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        if let Some(digits) = after_0x(text) {
             return Some(Number { hex: Some(hex(digits)?), decimal: None });
         }
         Some(Number { hex: Some(hex(text)?), decimal: text.parse().ok() })
@@ -30,12 +32,6 @@ impl Number {
         }
         .unwrap_or(0)
     }
-}
-
-/// Hexadecimal digits, without a sign.
-pub(super) fn hex(digits: &str) -> Option<u64> {
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| u64::from_str_radix(digits, 16).ok()).flatten()
 }
 
 /// What the numbers are.

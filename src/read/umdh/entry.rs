@@ -8,7 +8,8 @@
 //! Total increase ==   5320 requested +    3c0 overhead =   56e0
 //! ```
 
-use super::base::{Number, hex};
+use super::base::Number;
+use crate::read::text::hex;
 
 /// What such a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! One frame of a stack: an address, or `module!function+OFFSET`, with what else there may be.
 
-use super::base::hex;
-use crate::read::text::TextFrame;
+use crate::read::text::{TextFrame, after_0x, hex};
 
 /// Reads a frame's line; `None` for what is none.
 pub(super) fn read(line: &str) -> Option<TextFrame> {
@@ -47,7 +46,7 @@ pub(super) fn read(line: &str) -> Option<TextFrame> {
 
 /// Digits alone, with or without `0x`.
 fn address(text: &str) -> Option<u64> {
-    hex(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text))
+    hex(after_0x(text).unwrap_or(text))
 }
 
 /// Takes ` (file, line)` off the end.

@@ -7,23 +7,15 @@ use std::io::Read;
 use rustc_hash::FxHashMap;
 use unfreed_symbols::ModuleIdentity;
 
-use super::base::{Base, Evidence, Number, Told, hex};
+use super::base::{Base, Evidence, Number, Told};
 use super::entry::{Change, Entry, TraceId};
 use super::frame;
 use super::sums::{Both, Live, Sums, both, one};
-use crate::event::{Event, Exit, Fact, FactKind, Process, ProcessId, StackId, Tid, Time, What};
-use crate::read::text::{Line, Lines, Stacks, TextFrame};
-use crate::read::trace::{Clock, Header};
+use crate::event::{Event, Exit, Fact, FactKind, Process, StackId, What};
+use crate::read::text::moment::{self, BATCH, DEEPEST, LINE, PROCESS, event, is_program};
+use crate::read::text::{Line, Lines, Stacks, TextFrame, hex};
+use crate::read::trace::Header;
 use crate::read::{About, Fault, Faults, Offset, ReadError, Source};
-
-/// The longest line that is read.
-const LINE: usize = 64 * 1024;
-/// The deepest stack: UMDH itself goes 32 deep unless told otherwise.
-const DEEPEST: usize = 1024;
-/// How many lines one batch is made of.
-const BATCH: usize = 4096;
-/// The process of a log, which is always one.
-const PROCESS: ProcessId = ProcessId(0);
 
 /// A UMDH log.
 #[derive(Debug)]
@@ -69,13 +61,9 @@ struct Open {
 impl<R: Read> Reader<R> {
     /// A log from its beginning.
     pub fn new(reader: R, about: &About) -> Self {
-        let clock = Clock { name: "file time".to_owned(), hertz: None };
-        let started_unix_ns = about.modified_unix_ns.unwrap_or(0);
-        let header =
-            Header { source: "umdh".to_owned(), started_unix_ns, clock, ..Header::default() };
         Reader {
             lines: Lines::new(reader, LINE),
-            header,
+            header: moment::header("umdh", about),
             faults: Faults::default(),
             state: State::new(),
         }
@@ -136,7 +124,7 @@ impl State {
         if let Some(entry) = Entry::read(text) {
             self.entry(line.offset, entry, faults, events);
         } else if let Some(comment) = text.strip_prefix("//") {
-            self.comment(comment);
+            self.comment(line.offset, comment);
         } else if text.starts_with("DBGHELP:") || text.starts_with("SYMSRV:") {
             self.aside = true;
         } else if text.is_empty() || text.starts_with('*') {
@@ -155,7 +143,7 @@ impl State {
     }
 
     /// `Loaded modules:`, then `Base Size Module`, then a line for each.
-    fn comment(&mut self, comment: &str) {
+    fn comment(&mut self, at: Offset, comment: &str) {
         let comment = comment.trim();
         if comment.starts_with("Loaded modules") {
             self.in_modules = true;
@@ -173,11 +161,10 @@ impl State {
         match (base, size, &mut self.opening) {
             (Some(base), Some(size), Some(opening)) if !path.is_empty() => {
                 let identity = ModuleIdentity::of_path(path);
-                let program = identity.name.to_ascii_lowercase().ends_with(".exe");
-                if program && self.process.is_empty() {
+                if is_program(&identity.name) && self.process.is_empty() {
                     self.process.clone_from(&identity.name);
                 }
-                self.stacks.module(identity, (base, size), opening);
+                self.stacks.module(identity, (base, size), at, opening);
             }
             _ => self.in_modules = comment.starts_with("Base"),
         }
@@ -273,8 +260,10 @@ impl State {
         let stack = match self.traces.get(&open.trace) {
             Some(stack) if open.frames.is_empty() => *stack,
             _ => {
-                let stack = self.stacks.stack(&open.frames, events);
-                self.traces.insert(open.trace, stack);
+                let stack = self.stacks.stack(&open.frames, open.offset, events);
+                if self.stacks.has_room(size_of::<(TraceId, StackId)>(), open.offset) {
+                    self.traces.insert(open.trace, stack);
+                }
                 stack
             }
         };
@@ -291,6 +280,7 @@ impl State {
         let at = self.open.as_ref().map_or(Offset(0), |open| open.offset);
         self.close(events);
         self.opened(events);
+        self.stacks.tell(faults);
         let told = self.evidence.verdict();
         if told == Told::Ambiguous && self.sums.snapshot(0, Base::Hex).next().is_some() {
             let what = "nothing tells whether the numbers are hexadecimal or decimal (umdh -d): taken for hexadecimal";
@@ -359,8 +349,4 @@ fn base_fact(told: Told) -> Fact {
         subject: "numbers of the UMDH log".to_owned(),
         value: Some(value.to_owned()),
     }
-}
-
-fn event(what: What) -> Event {
-    Event { time: Time(0), process: PROCESS, thread: Tid(0), what }
 }

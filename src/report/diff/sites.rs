@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::assemble::listed;
 use super::super::blamed::{Survivor, survivors};
 use super::super::model::{Kind, Report, SiteUncertainty, StackFrame, Suspect};
 use super::super::modules;
@@ -42,14 +43,14 @@ pub fn sites(
     let verdicts: BTreeMap<SiteId, Verdict> =
         assessment.sites.iter().map(|judged| (judged.site, judged.verdict)).collect();
     let dismissed = ledger.sites().filter(|(id, _)| !suspects.contains(id)).map(|(id, site)| {
-        let measure = Measure { verdict: verdicts.get(&id).copied(), ..ran(site) };
+        let measure = Measure { verdict: verdicts.get(&id).copied(), ..ran(ledger, site) };
         (site, measure, false)
     });
     // What was freed too often below the bound is no suspect, but not acquitted either.
     let below = assessment.over_releases.iter().filter(|o| o.confidence < own.min_confidence);
     let below = below.filter_map(|over| {
         let site = ledger.site(over.site)?;
-        Some((site, Measure { freed_again: over.count, ..ran(site) }, true))
+        Some((site, Measure { freed_again: over.count, ..ran(ledger, site) }, true))
     });
     let candidates: Vec<_> =
         dismissed.chain(below).filter(|(site, ..)| through_blamed(site)).collect();
@@ -70,12 +71,13 @@ pub fn sites(
 }
 
 /// What was measured at a site that is no suspect.
-fn ran(site: &crate::ledger::Site) -> Measure {
+fn ran(ledger: &Ledger, site: &crate::ledger::Site) -> Measure {
+    let (blocks, bytes) = listed(ledger, site);
     let estimated = |estimate: Estimate| site.estimates().map(|_| estimate);
     Measure {
         allocations: whole(site.allocations, estimated(site.estimated_allocations())),
-        live_blocks: whole(site.live_blocks, estimated(site.estimated_live_blocks())),
-        live_bytes: whole(site.live_bytes, estimated(site.estimated_live_bytes())),
+        live_blocks: blocks.max(whole(site.live_blocks, estimated(site.estimated_live_blocks()))),
+        live_bytes: bytes.max(whole(site.live_bytes, estimated(site.estimated_live_bytes()))),
         uncertainty: SiteUncertainty::of(site),
         ..Measure::default()
     }

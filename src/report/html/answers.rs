@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::page;
+use super::{Made, page};
 use crate::fixes::{Match, Status};
 use crate::report::model::{Kind, Report};
 use crate::report::text::units::rate;
@@ -20,22 +20,20 @@ pub(super) fn title(report: &Report) -> String {
 }
 
 /// The conclusion and the answers.
-pub(super) fn section(report: &Report, groups: &[Group<'_>]) -> Markup {
+pub(super) fn section(report: &Report, groups: &[Group<'_>], made: &Made) -> Markup {
     html! {
         h1 { (heading(report)) }
         (page(|page| headline(page, report, groups)))
         dl.answers {
             (answer("Is it a leak?", &leak(report)))
             @if let Some(group) = groups.first() {
-                (answer("Whose?", &format!("{}, function {}, process {} ({})", module(group), group.lead.function,
-                    group.lead.process, group.lead.pid)))
+                (answer("Whose?", &format!("{}, function {}, process {}", module(group), group.lead.function, process(group))))
                 (answer("In which version?", group.lead.module.version.as_deref()
                     .unwrap_or("unknown: the recording does not have it")))
                 (answer("Is there a fix?", &fix(best_fix(group))))
                 @if let Some(fix) = best_fix(group) { (takes(fix)) }
             }
-            (answer("What do I send?", "This report and the recordings that it was made from: whoever gets them can make it \
-                again, and ask further."))
+            (send(made))
         }
     }
 }
@@ -72,6 +70,14 @@ fn leak(report: &Report) -> String {
     }
 }
 
+/// With its number, which some evidence has not.
+fn process(group: &Group<'_>) -> String {
+    match group.lead.pid {
+        0 => group.lead.process.clone(),
+        pid => format!("{} ({pid})", group.lead.process),
+    }
+}
+
 fn module(group: &Group<'_>) -> String {
     let module = &group.lead.module;
     if module.path.is_empty() {
@@ -97,7 +103,33 @@ fn takes(fix: &Match) -> Markup {
     let lists = [&remedy.prerequisites, &remedy.steps, &remedy.settings];
     let mut parts: Vec<&str> = lists.into_iter().flatten().map(String::as_str).collect();
     parts.extend(remedy.restart.as_deref());
-    html! { @if !parts.is_empty() { (answer("What does applying it take?", &parts.join(" "))) } }
+    html! {
+        @if !parts.is_empty() {
+            div {
+                dt { "What does applying it take?" }
+                dd { ul { @for part in &parts { li { (safe::escape(part)) } } } }
+            }
+        }
+    }
+}
+
+/// What goes to support.
+fn send(made: &Made) -> Markup {
+    html! {
+        div {
+            dt { "What do I send?" }
+            @match &made.case {
+                Some(command) => dd {
+                    "The case bundle: one archive with this report, the trace, all versions, and a list of what support will \
+                     miss and how to get it. This writes it (with --redact, tokens stand for the names of users, hosts and paths): "
+                    code { (safe::escape(command)) }
+                },
+                None => dd {
+                    "The archive in which this report came, as it is. Its manifest.json lists what is still missing and how to get it."
+                },
+            }
+        }
+    }
 }
 
 fn answer(question: &str, answer: &str) -> Markup {

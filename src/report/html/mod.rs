@@ -17,7 +17,7 @@ use super::model::Report;
 use super::text::page::Page;
 use super::text::safe;
 use super::text::style::{Detail, Style};
-use super::text::{groups, seen_pages};
+use super::text::{changes, groups, seen_pages};
 
 /// Suspects that are shown whole; further ones stand in a table, and all of them in the JSON.
 const SHOWN: usize = 40;
@@ -35,6 +35,8 @@ pub struct Made {
     pub version: String,
     /// The command that makes it again.
     pub command: String,
+    /// The command that writes a case bundle of the same; `None` for a report that is in one.
+    pub case: Option<String>,
 }
 
 /// Renders a report.
@@ -54,10 +56,16 @@ pub fn render(report: &Report, flame: &Flame, made: &Made) -> String {
             }
             body {
                 header {
-                    (answers::section(report, &groups))
+                    (answers::section(report, &groups, made))
                     (contents(report, flame))
                 }
                 main {
+                    @if let Some(diff) = &report.baseline {
+                        section #baseline {
+                            h2 { "Before and after" }
+                            (page(|page| changes(page, diff)))
+                        }
+                    }
                     @if !report.suspects.is_empty() {
                         section #suspects {
                             h2 { "Suspects" }
@@ -93,6 +101,7 @@ fn contents(report: &Report, flame: &Flame) -> Markup {
     html! {
         nav aria-label="Contents" {
             ul {
+                @if report.baseline.is_some() { li { a href="#baseline" { "Before and after" } } }
                 @if !report.suspects.is_empty() { li { a href="#suspects" { "Suspects" } } }
                 @if !flame.stacks.is_empty() { li { a href="#stacks" { "Stacks" } } }
                 li { a href="#seen" { "Traced and lost" } }
@@ -112,6 +121,7 @@ fn method(report: &Report, made: &Made) -> Markup {
             (format!("{:.2}", report.min_confidence)) " on."
         }
         p { "Made by unfreed " (made.version) ". The same again:" }
-        pre { code { (safe::escape(&made.command)) } }
+        // A long command is scrolled, with keys too.
+        pre tabindex="0" role="region" aria-label="The command" { code { (safe::escape(&made.command)) } }
     }
 }

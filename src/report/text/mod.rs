@@ -27,6 +27,7 @@ pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
 pub(super) use group::{Group, groups};
 pub use headline::nothing as write_nothing;
 pub(super) use headline::write as headline;
+pub use stack::place;
 pub(super) use suspect::{Place, write as suspect};
 
 use super::diff::DiffReport;
@@ -67,6 +68,36 @@ pub(super) fn seen_pages(page: &mut Page, report: &Report, detail: style::Detail
     seen::write(page, report, detail);
     page.gap();
     seen::write_dismissed(page, report);
+}
+
+/// Writes what became of the suspects since an earlier trace.
+pub(super) fn changes(page: &mut Page, diff: &DiffReport) {
+    changes::write(page, diff, style::Detail::Normal);
+}
+
+/// Renders the conclusion alone; widths as in [`render`].
+pub fn render_conclusion(report: &Report, style: Style) -> String {
+    let mut page = Page::new(style);
+    crash::headlines(&mut page, report);
+    headline::write(&mut page, report, &groups(&report.suspects));
+    page.finish()
+}
+
+/// Renders what was traced, what is missing of it and what was dismissed; widths as in [`render`].
+pub fn render_seen(report: &Report, style: Style) -> String {
+    let mut page = Page::new(style);
+    seen_pages(&mut page, report, style.detail);
+    page.finish()
+}
+
+/// Renders one suspect, by its number in the report; widths as in [`render`].
+pub fn render_suspect(report: &Report, at: usize, style: Style) -> String {
+    let mut page = Page::new(style);
+    if let Some(lead) = report.suspects.get(at) {
+        let group = Group { lead, all: vec![lead] };
+        suspect::write(&mut page, &group, Place { at, of: report.suspects.len() }, style.detail);
+    }
+    page.finish()
 }
 
 /// Renders what changed between two traces as text; widths as in [`render`].

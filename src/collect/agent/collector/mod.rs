@@ -10,6 +10,7 @@ use super::memory::{SessionMemory, barrier};
 use super::merge::Merge;
 use super::procfs;
 use super::record::{Payload, Record};
+use super::session::Stop;
 use super::signals::Signals;
 use super::tallies::Tallies;
 use super::target::{Target, exit};
@@ -122,6 +123,7 @@ impl<'a> Collector<'a> {
         signals: &Signals,
         duration: Option<Duration>,
         scan: Option<Duration>,
+        stop: &Stop,
     ) -> Result<Exit, CollectError> {
         let (mut silence_told, mut target_ended) = (false, false);
         loop {
@@ -142,6 +144,7 @@ impl<'a> Collector<'a> {
             if (target_ended || self.target.is_elsewhere()) && told_to_end
                 || all_ended
                 || duration.is_some_and(|duration| elapsed >= duration)
+                || stop.is_wanted()
                 || self.translator.has_failed()
             {
                 break;

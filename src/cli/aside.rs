@@ -1,0 +1,197 @@
+//! A result in the making. It is written aside and becomes its file whole, so that there is never half a result: where the file
+//! system can do so it has no name until then, and whoever is killed leaves nothing behind. It can hold command lines and paths of
+//! the traced machine, so only its owner may read it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Seek, Write};
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile};
+
+use super::fail::{Failure, Told};
+
+/// What to do about a file that cannot be written.
+pub const CHOOSE: &str = "choose a directory that exists and that you may write to";
+
+/// A result in the making.
+#[derive(Debug)]
+pub struct Aside<'p> {
+    file: Written,
+    path: Option<&'p Path>,
+}
+
+#[derive(Debug)]
+enum Written {
+    #[cfg(target_os = "linux")]
+    Nameless(File),
+    Named(NamedTempFile),
+}
+
+impl<'p> Aside<'p> {
+    /// One that is to become this file, or go to stdout.
+    ///
+    /// # Errors
+    /// Nothing can be written beside it.
+    pub fn create(path: Option<&'p Path>) -> Result<Self, Failure> {
+        let file = Aside::beside(path).told(|| "cannot write the result".to_owned());
+        Ok(Aside { file: file.map_err(|failure| failure.advise(CHOOSE))?, path })
+    }
+
+    /// Whether a file could be made beside this one.
+    pub fn possible(path: &Path) -> io::Result<()> {
+        Aside::beside(Some(path)).map(drop)
+    }
+
+    fn beside(path: Option<&Path>) -> io::Result<Written> {
+        // What is no file is written to, not replaced; beside a device nothing may be made.
+        match path.filter(|path| !no_file(path)) {
+            Some(path) => Written::create(directory(path)),
+            None => NamedTempFile::new().map(Written::Named),
+        }
+    }
+
+    /// What is written goes here.
+    pub fn file(&mut self) -> &mut File {
+        self.file.file()
+    }
+
+    /// Hands it over.
+    ///
+    /// # Errors
+    /// It cannot be written where it was to go.
+    pub fn deliver(mut self) -> Result<(), Failure> {
+        let doing = || match self.path {
+            Some(path) => format!("cannot write the result to {}", path.display()),
+            None => "cannot write the result to stdout".to_owned(),
+        };
+        if let Some(path) = self.path.filter(|path| !no_file(path)) {
+            return self.file.persist(path).told(doing);
+        }
+        let file = self.file.file();
+        file.rewind().told(doing)?;
+        let copied = match self.path {
+            Some(path) => {
+                OpenOptions::new().write(true).open(path).and_then(|mut to| io::copy(file, &mut to))
+            }
+            None => {
+                let mut stdout = io::stdout().lock();
+                io::copy(file, &mut stdout).and_then(|copied| stdout.flush().map(|()| copied))
+            }
+        };
+        match copied {
+            // The reader has seen enough: nobody is wronged.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).told(doing),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Written {
+    fn create(directory: &Path) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{Mode, OFlags, open};
+            let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+            // Some network file systems can only make files with names.
+            if let Ok(file) = open(directory, flags, Mode::RUSR | Mode::WUSR) {
+                return Ok(Written::Nameless(File::from(file)));
+            }
+        }
+        builder().tempfile_in(directory).map(Written::Named)
+    }
+
+    fn file(&mut self) -> &mut File {
+        match self {
+            #[cfg(target_os = "linux")]
+            Written::Nameless(file) => file,
+            Written::Named(file) => file.as_file_mut(),
+        }
+    }
+
+    fn persist(mut self, path: &Path) -> io::Result<()> {
+        self.file().sync_all()?;
+        let named = match self {
+            #[cfg(target_os = "linux")]
+            Written::Nameless(file) => name(file, directory(path))?,
+            Written::Named(file) => file,
+        };
+        named.persist(path).map(drop).map_err(|error| error.error)
+    }
+}
+
+/// Gives a file without a name one. A link cannot replace what is there, only a renaming can: so it has another name for a moment.
+#[cfg(target_os = "linux")]
+fn name(mut file: File, directory: &Path) -> io::Result<NamedTempFile> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd;
+    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let linked = builder().make_in(directory, |path| {
+        linkat(CWD, from.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+        Ok(())
+    });
+    match linked {
+        Ok(linked) => Ok(NamedTempFile::from_parts(file, linked.into_temp_path())),
+        // There is no /proc: as elsewhere, then.
+        Err(_) => {
+            let mut named = builder().tempfile_in(directory)?;
+            file.rewind()?;
+            io::copy(&mut file, &mut named)?;
+            named.as_file().sync_all()?;
+            Ok(named)
+        }
+    }
+}
+
+fn builder() -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(".unfreed-");
+    builder
+}
+
+/// Whether it is there and no file: a device or a pipe.
+fn no_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| !meta.is_file())
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_done_has_no_name_and_what_is_done_replaces() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("r.html");
+        let names = || -> Vec<_> {
+            let entries = fs::read_dir(home.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        let mut aside = Aside::create(Some(&path)).unwrap();
+        aside.file().write_all(b"half").unwrap();
+        // Whoever is killed here leaves nothing, as far as the file system has files without names.
+        match aside.file {
+            Written::Nameless(_) => assert!(names().is_empty(), "{:?}", names()),
+            Written::Named(_) => eprintln!("SKIPPED: {home:?} has no files without names"),
+        }
+        drop(aside);
+        assert!(names().is_empty(), "{:?}", names());
+        for text in ["first", "second"] {
+            let mut aside = Aside::create(Some(&path)).unwrap();
+            aside.file().write_all(text.as_bytes()).unwrap();
+            aside.deliver().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(names(), ["r.html"]);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

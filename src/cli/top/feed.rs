@@ -1,0 +1,74 @@
+//! The way from whoever watches or reads to the thread that folds: events in batches, in order. It holds about a second of a
+//! busy program, so that judging holds nobody up; where it is full whoever feeds it waits, and a watched program's rings say
+//! what they lose.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use unfreed::event::{Event, What};
+use unfreed::read::Fault;
+use unfreed::read::case::PartSeen;
+use unfreed::read::trace::Header;
+
+/// Events in a batch, unless an epoch ends before.
+const BATCH: usize = 4096;
+/// Batches on their way.
+const BATCHES: usize = 256;
+
+/// What the folding thread is told.
+pub enum Told {
+    /// The next events.
+    Events(Vec<Event>),
+    /// That was all.
+    Ended {
+        /// What the source says of itself.
+        header: Box<Header>,
+        /// What could not be read.
+        faults: Vec<Fault>,
+        /// The recordings, where there were several.
+        parts: Vec<PartSeen>,
+    },
+    /// Nothing more can be had; why is told elsewhere.
+    Broken,
+}
+
+/// The near end.
+#[derive(Clone)]
+pub struct Feed {
+    batch: Vec<Event>,
+    sender: SyncSender<Told>,
+}
+
+impl Feed {
+    /// Both ends.
+    pub fn new() -> (Feed, Receiver<Told>) {
+        let (sender, receiver) = sync_channel(BATCHES);
+        (Feed { batch: Vec::new(), sender }, receiver)
+    }
+
+    /// Sends the next event; what does not fill a batch goes with the next epoch.
+    pub fn take(&mut self, event: &Event) {
+        self.batch.push(event.clone());
+        if self.batch.len() >= BATCH || event.what == What::Epoch {
+            self.flush();
+        }
+    }
+
+    /// Sends events as they are.
+    pub fn send(&mut self, events: Vec<Event>) {
+        // Whoever folds is there for as long as there is anything to fold.
+        let _ = self.sender.send(Told::Events(events));
+    }
+
+    /// Sends what is left, and the end.
+    pub fn end(&mut self, end: Told) {
+        self.flush();
+        let _ = self.sender.send(end);
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            self.send(batch);
+        }
+    }
+}

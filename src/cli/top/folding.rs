@@ -1,0 +1,187 @@
+//! The thread that folds and judges. It judges at epoch marks only, at most once a second and for at most a fifth of the time;
+//! after the last event it judges once more, and what it says then is what `analyze` says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use unfreed::dashboard::{Input, Phase, Snapshot};
+use unfreed::event::{Event, What};
+use unfreed::ledger::Ledger;
+use unfreed::read::Fault;
+use unfreed::read::case::PartSeen;
+use unfreed::read::trace::Header;
+use unfreed::report::flame::{Flame, flame};
+use unfreed::report::html::{self, Made};
+use unfreed::report::model::Report;
+use unfreed::verdict::Assessment;
+
+use super::super::conclusion::Analyst;
+use super::super::output::deliver;
+use super::feed::Told;
+
+/// At least so long between two judgements.
+const PAUSE: Duration = Duration::from_secs(1);
+/// And so many times as long as the last one took.
+const SHARE: u32 = 4;
+/// How soon a command is seen while nothing is told.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What the screen asks of this thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Collect stacks with each judgement, or do not.
+    Stacks(bool),
+    /// Write the report of this moment.
+    Report,
+}
+
+/// What judging takes besides the events.
+pub struct Judging {
+    /// Who judges.
+    pub analyst: Analyst,
+    /// What the recording says of itself, as far as it is known by now.
+    pub header: Header,
+    /// What a report says of how it came about.
+    pub made: Made,
+}
+
+/// The folding.
+pub struct Folding {
+    judging: Judging,
+    ledger: Ledger,
+    faults: Vec<Fault>,
+    parts: Vec<PartSeen>,
+    events: u64,
+    phase: Phase,
+    stacks: bool,
+    due: Instant,
+    screen: Sender<Input>,
+    /// Whether anybody looks.
+    watched: bool,
+}
+
+impl Folding {
+    /// Nothing folded yet.
+    pub fn new(judging: Judging, screen: Sender<Input>) -> Folding {
+        Folding {
+            judging,
+            ledger: Ledger::default(),
+            faults: Vec::new(),
+            parts: Vec::new(),
+            events: 0,
+            phase: Phase::Running,
+            stacks: false,
+            due: Instant::now(),
+            screen,
+            watched: true,
+        }
+    }
+
+    /// Folds to the end, then serves the screen for as long as it is there; gives the report of all.
+    pub fn run(mut self, told: &Receiver<Told>, commands: &Receiver<Command>) -> (Analyst, Report) {
+        while self.phase == Phase::Running {
+            match told.recv_timeout(LOOK) {
+                Ok(Told::Events(events)) => self.fold(&events),
+                Ok(Told::Ended { header, faults, parts }) => {
+                    (self.judging.header, self.faults, self.parts) = (*header, faults, parts);
+                    self.phase = Phase::Ended;
+                }
+                Ok(Told::Broken) | Err(RecvTimeoutError::Disconnected) => self.phase = Phase::Ended,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            loop {
+                match commands.try_recv() {
+                    Ok(command) => self.obey(command),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        self.watched = false;
+                        break;
+                    }
+                }
+            }
+        }
+        self.judge();
+        while let Ok(command) = commands.recv() {
+            self.obey(command);
+        }
+        let (report, _) = self.report();
+        (self.judging.analyst, report)
+    }
+
+    fn fold(&mut self, events: &[Event]) {
+        for event in events {
+            self.ledger.apply(event);
+            self.events += 1;
+            if event.what == What::Epoch && self.watched && Instant::now() >= self.due {
+                self.judge();
+            }
+        }
+    }
+
+    fn report(&mut self) -> (Report, Assessment) {
+        let Judging { analyst, header, .. } = &mut self.judging;
+        analyst.report(header, &self.ledger, &self.faults, &self.parts)
+    }
+
+    fn flame(&mut self, assessment: &Assessment) -> Flame {
+        let suspects = assessment.suspects(self.judging.analyst.min_confidence);
+        let suspects = suspects.iter().map(|judged| (judged.process, judged.stack));
+        flame(&self.ledger, &mut self.judging.analyst.namer, suspects)
+    }
+
+    /// Judges, and shows it.
+    fn judge(&mut self) {
+        let began = Instant::now();
+        let (report, assessment) = self.report();
+        let mut snapshot = Snapshot::of(&self.ledger, report, self.events);
+        snapshot.flame = self.stacks.then(|| self.flame(&assessment));
+        let cost = began.elapsed();
+        (snapshot.phase, snapshot.judged_in_s) = (self.phase, cost.as_secs_f64());
+        self.due = Instant::now() + PAUSE.max(cost * SHARE);
+        self.show(Input::Snapshot(Arc::new(snapshot)));
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Stacks(wanted) => {
+                self.stacks = wanted;
+                // Between two epochs a judgement would not be of what is recorded up to one.
+                self.due = Instant::now();
+                if wanted && self.phase == Phase::Ended {
+                    self.judge();
+                }
+            }
+            Command::Report => {
+                let told = self.write();
+                self.show(Input::Notice(told));
+            }
+        }
+    }
+
+    /// Writes the report into a new file here; says what came of it.
+    fn write(&mut self) -> String {
+        let (report, assessment) = self.report();
+        let flame = self.flame(&assessment);
+        let Some(path) = free_name() else {
+            return "No name is free for a report here.".to_owned();
+        };
+        let page = html::render(&report, &flame, &self.judging.made);
+        match deliver(page.as_bytes(), Some(&path)) {
+            Ok(()) => format!("Wrote {}.", path.display()),
+            Err(failure) => failure.what().to_owned(),
+        }
+    }
+
+    fn show(&mut self, input: Input) {
+        self.watched = self.watched && self.screen.send(input).is_ok();
+    }
+}
+
+/// The first name that no file has yet.
+fn free_name() -> Option<PathBuf> {
+    (1..10_000)
+        .map(|n| PathBuf::from(format!("unfreed-report-{n}.html")))
+        .find(|path| !path.exists())
+}

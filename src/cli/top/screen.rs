@@ -1,0 +1,130 @@
+//! The thread that shows: it takes keys and snapshots, draws at most ten times a second and only what changed, and does what
+//! the dashboard asks for. A terminal that goes away ends it, and nothing else.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event;
+use rustix::process::{Signal, getpid, kill_process};
+use unfreed::collect::agent::Stop;
+use unfreed::collect::mark::send;
+use unfreed::dashboard::{Effect, Input, Leave, Setting, State, draw};
+use unfreed::event::Mark;
+
+use super::folding::Command;
+use super::replay::Flow;
+use super::terminal::{Heard, Taken, Window};
+
+/// The least time between two drawings, and the longest between two looks at what came.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the thread works with.
+pub struct Screen {
+    /// What is shown.
+    pub setting: Setting,
+    /// The replay.
+    pub flow: Arc<Flow>,
+    /// What ends the watching of a program.
+    pub stop: Option<Stop>,
+    /// To the thread that folds.
+    pub commands: Sender<Command>,
+    /// To this one.
+    pub inputs: Sender<Input>,
+    /// From others.
+    pub input: Receiver<Input>,
+}
+
+impl Screen {
+    /// Shows until the user leaves, the terminal goes away or somebody asks to end; gives the terminal back.
+    pub fn run(self, taken: Taken, asked: &dyn Fn() -> bool) {
+        // What cannot be shown is no reason to stop watching: a lost terminal is an end like any other.
+        if let Err(error) = self.show(&taken, asked) {
+            tracing::debug!("the terminal went away: {error}");
+        }
+        self.flow.leave();
+        drop(taken);
+    }
+
+    fn show(&self, taken: &Taken, asked: &dyn Fn() -> bool) -> io::Result<()> {
+        let mut window = taken.window()?;
+        let size = window.size()?;
+        let mut state = State::new(self.setting.clone(), size.0, size.1);
+        let (mut changed, mut drawn) = (true, None::<Instant>);
+        while !asked() && !self.flow.is_left() {
+            loop {
+                match self.input.try_recv() {
+                    Ok(input) => {
+                        changed = true;
+                        state.apply(input);
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return Ok(()),
+                }
+            }
+            let since = drawn.map_or(TICK, |drawn| drawn.elapsed());
+            if changed && since >= TICK {
+                window.terminal.draw(|frame| draw(&state, frame))?;
+                (changed, drawn) = (false, Some(Instant::now()));
+            }
+            let pause = if changed { TICK.saturating_sub(since) } else { TICK };
+            if window.hear(pause)? == Heard::Gone {
+                return Ok(());
+            }
+            while event::poll(Duration::ZERO)? {
+                let Some(input) = Input::of(&event::read()?) else { continue };
+                changed = true;
+                if let Some(effect) = state.apply(input)
+                    && self.does(effect, &mut window)?
+                {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is asked for; whether that was the last.
+    fn does(&self, effect: Effect, window: &mut Window) -> io::Result<bool> {
+        match effect {
+            Effect::Leave(leave) => {
+                match leave {
+                    Leave::Done => {}
+                    // The collector passes on what is sent to us.
+                    Leave::EndProgram => kill_process(getpid(), Signal::TERM)?,
+                    Leave::LetRun => {
+                        if let Some(stop) = &self.stop {
+                            stop.stop();
+                        }
+                    }
+                }
+                return Ok(true);
+            }
+            Effect::Mark(mark) => self.mark(mark),
+            Effect::WriteReport => self.command(Command::Report),
+            Effect::Copy(text) => window.copy(&text)?,
+            Effect::Pause(paused) => self.flow.pause(paused),
+            Effect::Stacks(wanted) => self.command(Command::Stacks(wanted)),
+        }
+        Ok(false)
+    }
+
+    fn command(&self, command: Command) {
+        // Whoever folds is there for longer than we are.
+        let _ = self.commands.send(command);
+    }
+
+    /// The mark goes the way that those of `unfreed mark` go, which may take a while.
+    fn mark(&self, mark: Mark) {
+        let inputs = self.inputs.clone();
+        thread::spawn(move || {
+            let told = match send(&mark, Some(std::process::id())) {
+                Ok(()) => "Marked.".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            let _ = inputs.send(Input::Notice(told));
+        });
+    }
+}

@@ -1,0 +1,309 @@
+//! Case bundles: they say what the recording said, hold what their manifest says, and a redacted one holds no name that was planted.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![cfg(target_os = "linux")]
+
+#[path = "bundle/hostile.rs"]
+mod hostile;
+#[path = "bundle/redaction.rs"]
+mod redaction;
+mod support;
+mod synth;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use redaction::holds;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use synth::{Synth, windows_module};
+use unfreed::bundle::Cut;
+use unfreed::event::{FactKind, Name, NamedFunction, Process, What};
+use unfreed::ledger::Ledger;
+use unfreed::read::Source;
+use unfreed::read::trace::Reader;
+use unfreed::verdict::judge;
+
+const LEAK: [&str; 3] = ["msvcrt.dll!malloc", "Cdoexm.dll!CMailbox::Open", "w3svc.dll!main"];
+const CHURN: [&str; 3] = ["msvcrt.dll!malloc", "w3svc.dll!answer", "w3svc.dll!main"];
+
+fn unfreed(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    command.args(arguments).env("USER", "jdoe").env("HOSTNAME", "mail01").output().unwrap()
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = unfreed(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?}: {said}");
+    unwrapped(&said)
+}
+
+/// As it was before it was broken into lines.
+fn unwrapped(said: &str) -> String {
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn plain(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn analyze(file: &Path) -> Value {
+    serde_json::from_slice(&unfreed(&["analyze", "--json", plain(file)]).stdout).unwrap()
+}
+
+/// A leak beside what is freed again.
+fn story() -> Synth {
+    let mut story = Synth::windows();
+    let web = story.process("Inetinfo.exe");
+    story.module(web, windows_module("Cdoexm.dll", "6.0.6617.47"));
+    story.leak(web, &LEAK, 260, 500, 0.0..5.0);
+    story.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+    story
+}
+
+fn written(trace: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("inetinfo.unfreed");
+    fs::write(&file, trace).unwrap();
+    (home, file)
+}
+
+fn case(trace: &Path, more: &[&str]) -> PathBuf {
+    let case = trace.with_file_name("case.zip");
+    let said = done(&[&["report", plain(trace), "-o", plain(&case)], more].concat());
+    assert!(said.contains("Writing ") && said.contains(" before compression"), "{said}");
+    case
+}
+
+fn unpacked(case: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = zip::ZipArchive::new(File::open(case).unwrap()).unwrap();
+    let mut parts = BTreeMap::new();
+    for at in 0..archive.len() {
+        let mut part = archive.by_index(at).unwrap();
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).unwrap();
+        parts.insert(part.name().unwrap().into_owned(), bytes);
+    }
+    parts
+}
+
+fn manifest(parts: &BTreeMap<String, Vec<u8>>) -> Value {
+    serde_json::from_slice(&parts["manifest.json"]).unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_case_says_what_the_recording_said() {
+    let (_home, trace) = written(&story().build());
+    let case = case(&trace, &[]);
+    let (original, again) = (analyze(&trace), analyze(&case));
+    assert_eq!(original["suspects"].as_array().unwrap().len(), 1);
+    assert_eq!(again["suspects"], original["suspects"]);
+    assert_eq!(again["faults"], serde_json::json!([]));
+    let parts = unpacked(&case);
+    let report: Value = serde_json::from_slice(&parts["report.json"]).unwrap();
+    assert_eq!(report["suspects"], original["suspects"]);
+    for (part, says) in [
+        ("report.html", "CMailbox::Open"),
+        ("report.md", "CMailbox::Open"),
+        ("modules.csv", "Cdoexm.dll,C:\\WINNT\\system32\\Cdoexm.dll,6.0.6617.47,"),
+        ("fixes.txt", "Cdoexm.dll"),
+        ("environment.txt", "The machine on which the case was written"),
+        ("log.txt", ""),
+    ] {
+        let text = std::str::from_utf8(&parts[part]).unwrap();
+        assert!(text.contains(says), "{part}: {text}");
+    }
+    // A case is a recording like others.
+    let collapsed = unfreed(&["export", plain(&case), "--as", "collapsed"]).stdout;
+    assert!(String::from_utf8(collapsed).unwrap().contains("CMailbox::Open"));
+    let from_case = case.with_file_name("again.md");
+    done(&["report", plain(&case), "-q", "-o", plain(&from_case)]);
+}
+
+#[test]
+fn the_manifest_names_every_part_every_input_and_what_is_missing() {
+    let bytes = story().build();
+    let (_home, trace) = written(&bytes);
+    let parts = unpacked(&case(&trace, &["--with-originals"]));
+    let manifest = manifest(&parts);
+    let mut named = BTreeSet::from(["manifest.json"]);
+    for part in manifest["parts"].as_array().unwrap() {
+        let name = part["name"].as_str().unwrap();
+        named.insert(name);
+        assert_eq!(part["sha256"], sha256(&parts[name]), "{name}");
+        assert_eq!(part["size"], parts[name].len(), "{name}");
+    }
+    assert!(parts.keys().all(|part| named.contains(part.as_str())), "{named:?}");
+    let input = &manifest["inputs"][0];
+    assert_eq!((&input["sha256"], &input["size"]), (&sha256(&bytes).into(), &bytes.len().into()));
+    assert_eq!(
+        (&input["pids"], &input["name"]),
+        (&serde_json::json!([1000]), &plain(&trace).into())
+    );
+    assert!(input["started_unix_s"].is_number() && input["utc_offset_minutes"].is_number());
+    assert_eq!(parts[input["part"].as_str().unwrap()], bytes);
+    let missing = manifest["missing"].as_array().unwrap();
+    let growth = missing.iter().find(|one| one["what"].as_str().unwrap().contains("samples"));
+    assert!(growth.unwrap()["command"].as_str().unwrap().contains("typeperf"), "{missing:?}");
+    assert_eq!((&manifest["trace"]["whole"], &manifest["redacted"]), (&true.into(), &Value::Null));
+}
+
+#[test]
+fn what_was_attached_late_or_has_no_names_is_missing() {
+    let mut story = Synth::windows();
+    let store = story.running_process("store.exe");
+    story.leak(store, &["ntdll.dll+0x10", "Mdbmsg.dll+0x1234"], 260, 500, 0.0..5.0);
+    story.fact(
+        FactKind::Setting,
+        r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution Options\store.exe\GlobalFlag",
+        Some("0x1000"),
+    );
+    let (_home, trace) = written(&story.build());
+    let manifest = manifest(&unpacked(&case(&trace, &[])));
+    let missing = manifest["missing"].to_string();
+    for says in
+        ["started late", "gflags /i store.exe +ust", "gflags /i store.exe -ust", "no matching PDB"]
+    {
+        assert!(missing.contains(says), "{says}: {missing}");
+    }
+}
+
+#[test]
+fn a_large_trace_is_cut_to_the_suspects_and_says_the_same() {
+    let mut story = story();
+    // What makes it large: names of threads, which nothing compresses.
+    let mut state = 7u64;
+    for at in 0..1600 {
+        let noise = (0..4000).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(33 + (state >> 33) as u8 % 90)
+        });
+        let name: String = noise.collect();
+        story.event(f64::from(at) * 0.003, unfreed::event::ProcessId(0), What::Thread(name.into()));
+    }
+    let (_home, trace) = written(&story.build());
+    assert!(fs::metadata(&trace).unwrap().len() > 4 << 20);
+    let case = case(&trace, &[]);
+    let parts = unpacked(&case);
+    let kept = &manifest(&parts)["trace"];
+    assert_eq!((&kept["whole"], &kept["same_suspects"]), (&false.into(), &true.into()), "{kept}");
+    let allocs = |events: &[unfreed::event::Event]| {
+        events.iter().filter(|event| matches!(event.what, What::Alloc(_))).count()
+    };
+    assert_eq!(allocs(&story.events()), 3500);
+    assert_eq!(allocs(&events(&parts["trace.unfreed"])), 500, "the suspect's alone");
+    let (original, again) = (analyze(&trace), analyze(&case));
+    for field in ["function", "confidence", "verdict", "live_blocks", "live_bytes", "fixes"] {
+        assert_eq!(again["suspects"][0][field], original["suspects"][0][field], "{field}");
+    }
+    assert_eq!(again["totals"], original["totals"]);
+}
+
+#[test]
+fn what_is_cut_away_is_counted() {
+    let mut story = story();
+    let web = unfreed::event::ProcessId(0);
+    let old = story.alloc(1.0, web, &CHURN, 64);
+    let kept = story.realloc(2.0, web, &LEAK, old, 128);
+    story.realloc(3.0, web, &CHURN, kept, 256);
+    let events = story.events();
+    let mut whole = Ledger::default();
+    events.iter().for_each(|event| whole.apply(event));
+    let assessment = judge(&whole);
+    let suspects: BTreeSet<_> =
+        assessment.accused(0.7).map(|judged| (judged.process, judged.stack)).collect();
+    assert_eq!(suspects.len(), 1);
+    let mut cut = Cut::new(suspects);
+    let mut out = Vec::new();
+    events.iter().for_each(|event| cut.event(event, &mut out));
+    let mut less = Ledger::default();
+    out.iter().for_each(|event| less.apply(event));
+    assert_eq!(less.totals(), whole.totals());
+    for (id, site) in whole.sites() {
+        let other = less.sites().find(|(_, other)| other.stack == site.stack).unwrap().1;
+        let counts = |site: &unfreed::ledger::Site| {
+            (site.allocations, site.frees, site.live_blocks, site.live_bytes, site.allocated_bytes)
+        };
+        assert_eq!(counts(other), counts(site), "{id:?}");
+    }
+}
+
+fn events(trace: &[u8]) -> Vec<unfreed::event::Event> {
+    let mut reader = Reader::new(trace).unwrap();
+    let (mut batch, mut all) = (Vec::new(), Vec::new());
+    while reader.next_batch(&mut batch).unwrap() {
+        all.append(&mut batch);
+    }
+    all
+}
+
+#[test]
+fn several_recordings_become_one_case() {
+    let (home, first) = written(&story().build());
+    let second = home.path().join("jdoe-second.unfreed");
+    let mut other = Synth::windows();
+    let store = other.process("store.exe");
+    other.leak(store, &["ntdll.dll!RtlAllocateHeap", "store.exe!keep"], 64, 500, 0.0..5.0);
+    fs::write(&second, other.build()).unwrap();
+    let case = home.path().join("both.zip");
+    done(&["report", plain(&first), plain(&second), "-o", plain(&case), "--redact"]);
+    let both = unfreed(&["analyze", "--json", plain(&first), plain(&second)]).stdout;
+    let both: Value = serde_json::from_slice(&both).unwrap();
+    let again = analyze(&case);
+    for field in ["function", "confidence", "process", "live_bytes"] {
+        for at in 0..2 {
+            assert_eq!(again["suspects"][at][field], both["suspects"][at][field], "{field}");
+        }
+    }
+    assert!(again["suspects"][1].is_object(), "{again:#}");
+    let parts = unpacked(&case);
+    let manifest = manifest(&parts);
+    assert_eq!(manifest["inputs"].as_array().unwrap().len(), 2);
+    assert!(parts.values().all(|bytes| !holds(bytes, "jdoe")));
+    assert!(!manifest["inputs"][0]["sha256"].is_null(), "{manifest}");
+}
+
+#[test]
+fn a_baseline_says_what_became_of_each_suspect() {
+    let (home, before) = written(&story().build());
+    let mut fixed = Synth::windows();
+    let web = fixed.process("Inetinfo.exe");
+    fixed.module(web, windows_module("Cdoexm.dll", "6.0.6617.86"));
+    fixed.churn(web, &LEAK, 260, 500, 0.0..4.9, 0.05);
+    fixed.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+    let after = home.path().join("after.unfreed");
+    fs::write(&after, fixed.build()).unwrap();
+    for (file, says) in [("r.json", "fixed"), ("r.md", "1 fixed"), ("r.html", "1 fixed")] {
+        let report = home.path().join(file);
+        done(&["report", plain(&after), "-o", plain(&report), "--baseline", plain(&before)]);
+        let text = fs::read_to_string(&report).unwrap();
+        assert!(text.contains(says), "{file}: {text}");
+    }
+    let report = fs::read(home.path().join("r.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let change = &report["baseline"]["changes"][0];
+    assert_eq!(
+        (&change["outcome"], &change["version_after"]),
+        (&"fixed".into(), &"6.0.6617.86".into())
+    );
+    let case = case(&before, &["--baseline", plain(&before)]);
+    let report: Value = serde_json::from_slice(&unpacked(&case)["report.json"]).unwrap();
+    assert_eq!(report["baseline"]["changes"][0]["outcome"], "unchanged");
+}
+
+#[test]
+fn only_a_case_is_redacted() {
+    let (home, trace) = written(&story().build());
+    let out = home.path().join("r.html");
+    for option in ["--redact", "--with-originals"] {
+        let failed = unfreed(&["report", plain(&trace), "-o", plain(&out), option]);
+        assert!(failed.status.code() == Some(2) && !out.exists(), "{option}");
+    }
+}

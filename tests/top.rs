@@ -1,0 +1,260 @@
+//! `unfreed top` in a real terminal, which tmux is: keys are sent, the screen is read. Waiting is for text, never for a time.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::process::{LIMIT, run};
+use support::programs;
+use tempfile::TempDir;
+
+/// On a machine that has other things to do, too.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the screen is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A terminal of 110 x 32 in which a shell runs one command line; the server is ended with it.
+struct Tmux {
+    directory: TempDir,
+    tmux: PathBuf,
+}
+
+impl Tmux {
+    /// Runs `unfreed` with arguments; then the shell says how it ended, and what the terminal is like.
+    fn start(tmux: PathBuf, arguments: &str) -> Tmux {
+        let terminal = Tmux { directory: tempfile::tempdir().unwrap(), tmux };
+        let unfreed = env!("CARGO_BIN_EXE_unfreed");
+        let line =
+            format!("{unfreed} {arguments}; echo exit=$?; stty -a | grep -o -- ' -\\?icanon'; cat");
+        let output = terminal.ask(&["new-session", "-d", "-x", "110", "-y", "32", &line]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        terminal
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        let socket = self.directory.path().join("tmux");
+        let mut command = Command::new(&self.tmux);
+        command.arg("-S").arg(socket).args(["-f", "/dev/null"]).args(arguments);
+        command.current_dir(self.directory.path()).env_remove("TMUX").env("LC_ALL", "C.UTF-8");
+        command.env_remove("NO_COLOR").env("TERM", "xterm-256color");
+        command.output().unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        assert!(self.ask(&[&["send-keys"], keys].concat()).status.success());
+    }
+
+    fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.ask(&["capture-pane", "-p"]).stdout).into_owned()
+    }
+
+    /// Waits until the screen shows something; gives all of it.
+    #[track_caller]
+    fn until(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let screen = self.screen();
+            if is_there(&screen) {
+                return screen;
+            }
+            assert!(began.elapsed() < PATIENCE, "no {what} on\n{screen}");
+            std::thread::sleep(POLL);
+        }
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) -> String {
+        self.until(text, |screen| screen.contains(text))
+    }
+
+    /// The pid of the unfreed in it.
+    fn unfreed(&self) -> String {
+        let shell = self.ask(&["display-message", "-p", "#{pane_pid}"]);
+        let shell = String::from_utf8_lossy(&shell.stdout).trim().to_owned();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        children.split_whitespace().next().expect("no unfreed").to_owned()
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        // Whatever runs in it gets SIGHUP.
+        self.ask(&["kill-server"]);
+    }
+}
+
+fn analyzed(trace: &Path) -> Vec<u8> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    let finished = run(command.arg("analyze").arg("--json").arg(trace), LIMIT);
+    assert_eq!(finished.code(), Some(1), "{}", finished.err());
+    finished.stdout
+}
+
+/// The functions of a result's suspects.
+fn functions(json: &[u8]) -> Vec<String> {
+    let report: Value = serde_json::from_slice(json).unwrap();
+    let suspects = report["suspects"].as_array().unwrap();
+    suspects.iter().map(|suspect| suspect["function"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_leaking_program_from_its_first_message_to_its_report() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(
+        tmux,
+        &format!("top -o t.trace --json --output r.json -- {} 100000 writes", leaks.display()),
+    );
+    terminal.shows("2 Suspects (1)");
+    terminal.keys(&["2"]);
+    let suspects = terminal.shows("by importance");
+    assert!(suspects.contains("keep_message"), "{suspects}");
+    terminal.keys(&["Enter"]);
+    terminal.shows("Suspect 1 of 1");
+    // What was copied is where the terminal keeps it.
+    terminal.ask(&["set-option", "-s", "set-clipboard", "on"]);
+    terminal.keys(&["y"]);
+    terminal.shows("The stack was sent");
+    terminal.until("copied stack", |_| {
+        let copied = terminal.ask(&["show-buffer"]).stdout;
+        String::from_utf8_lossy(&copied).contains("keep_message [leaks]")
+    });
+    terminal.keys(&["m"]);
+    terminal.keys(&["-l", "100 messages"]);
+    terminal.shows("100 messages_");
+    terminal.keys(&["Enter"]);
+    terminal.shows("Since mark");
+    terminal.keys(&["4"]);
+    terminal.shows("[keep_message [leaks]");
+    terminal.keys(&["w"]);
+    terminal.shows("Wrote unfreed-report-1.html.");
+    let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();
+    assert!(page.contains("keep_message"));
+    assert!(page.contains("unfreed report t.trace -o case.zip"));
+    terminal.keys(&["1"]);
+    terminal.shows("Mark at ");
+    // Smaller and larger, while it runs.
+    for (columns, rows) in [("60", "20"), ("150", "45")] {
+        terminal.ask(&["resize-window", "-x", columns, "-y", rows]);
+        terminal.until("last line", |screen| {
+            let lines: Vec<&str> = screen.trim_end().lines().collect();
+            lines.len() == rows.parse::<usize>().unwrap()
+                && lines.last().unwrap().contains("j k scroll")
+        });
+    }
+    assert!(!terminal.screen().contains("TORN"), "what the program writes stays off the screen");
+    terminal.keys(&["q"]);
+    terminal.shows("The program still runs.");
+    terminal.keys(&["e"]);
+    let after = terminal.shows("icanon");
+    assert!(after.contains("exit=1") && after.contains("Recorded t.trace"), "{after}");
+    assert!(after.contains(" icanon") && !after.contains("-icanon"), "{after}");
+    assert!(!after.contains("1 Overview"), "the screen is as before: {after}");
+    let json = fs::read(terminal.path("r.json")).unwrap();
+    assert!(analyzed(&terminal.path("t.trace")) == json, "top and analyze differ");
+    assert_eq!(functions(&json), ["keep_message"]);
+}
+
+#[test]
+fn a_replay_ends_with_what_analyze_says() {
+    let tmux = support::require!("tmux");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("t.trace");
+    let mut record = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    record.arg("record").arg("-o").arg(&trace).arg("--").arg(programs::c("leaks")).arg("4000");
+    assert_eq!(run(&mut record, LIMIT).code(), Some(0));
+    let said = analyzed(&trace);
+    for speed in ["max", "10"] {
+        let arguments = format!("top --speed {speed} --json --output r.json {}", trace.display());
+        let terminal = Tmux::start(tmux.clone(), &arguments);
+        terminal.shows("| ended |");
+        terminal.keys(&["2"]);
+        let screen = terminal.shows("by importance");
+        for function in functions(&said) {
+            assert!(screen.contains(&function), "{function} is not on\n{screen}");
+        }
+        assert!(screen.contains(&format!("2 Suspects ({})", functions(&said).len())), "{screen}");
+        terminal.keys(&["q"]);
+        terminal.shows("exit=1");
+        assert!(fs::read(terminal.path("r.json")).unwrap() == said, "speed {speed}");
+    }
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    terminal.shows("2 Suspects (1)");
+    let kill = Command::new("kill").arg("-TERM").arg(terminal.unfreed()).status().unwrap();
+    assert!(kill.success());
+    let after = terminal.shows("icanon");
+    assert!(
+        after.contains("exit=1") && after.contains(" icanon") && !after.contains("-icanon"),
+        "{after}"
+    );
+}
+
+#[test]
+fn a_program_that_is_let_run_is_told_of_signals_until_it_ends() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(tmux, &format!("top -o t.trace -- {} 100000", leaks.display()));
+    terminal.shows("2 Suspects (1)");
+    terminal.keys(&["q"]);
+    terminal.shows("The program still runs.");
+    terminal.keys(&["l"]);
+    let after = terminal.shows("Recorded t.trace");
+    assert!(!after.contains("exit="), "{after}");
+    assert_eq!(functions(&analyzed(&terminal.path("t.trace"))), ["keep_message"]);
+    let kill = Command::new("kill").arg("-TERM").arg(terminal.unfreed()).status().unwrap();
+    assert!(kill.success());
+    terminal.shows("exit=1");
+}
+
+#[test]
+fn recording_goes_on_without_the_terminal() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let directory = tempfile::tempdir().unwrap();
+    let (trace, result) = (directory.path().join("t.trace"), directory.path().join("r.json"));
+    let arguments = format!(
+        "top -o {} --json --output {} -- {} 6000",
+        trace.display(),
+        result.display(),
+        leaks.display()
+    );
+    let terminal = Tmux::start(tmux, &arguments);
+    terminal.shows("2 Suspects (1)");
+    drop(terminal);
+    let began = Instant::now();
+    while !result.exists() {
+        assert!(began.elapsed() < PATIENCE, "no result");
+        std::thread::sleep(POLL);
+    }
+    let json = fs::read(&result).unwrap();
+    assert!(analyzed(&trace) == json);
+    let report: Value = serde_json::from_slice(&json).unwrap();
+    let suspect = &report["suspects"][0];
+    assert_eq!(suspect["live_blocks"], 6000, "all of its messages were seen: {suspect}");
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do_instead() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    let finished = run(command.args(["top", "--", "true"]), LIMIT);
+    assert_eq!(finished.code(), Some(2));
+    assert!(finished.err().contains("top needs a terminal"), "{}", finished.err());
+    assert!(finished.err().contains("unfreed run"), "{}", finished.err());
+}
