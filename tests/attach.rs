@@ -64,12 +64,13 @@ fn server(by_attach: bool) -> Value {
         "--output".into(),
         report.clone().into(),
         "--fixes".into(),
-        fixes.into(),
+        fixes.clone().into(),
     ];
     let (program, unfreed) = if by_attach {
         let held = Held::start(&command, &[]);
         let mut verb = vec![OsString::from("attach"), held.pid().to_string().into()];
         verb.extend(common);
+        verb.extend(["--report".into(), directory.path().join("case.zip").into()]);
         let unfreed = attach(&verb);
         (held.release(), Some(unfreed))
     } else {
@@ -90,7 +91,15 @@ fn server(by_attach: bool) -> Value {
     if let Some(unfreed) = unfreed {
         unfreed.finish(LIMIT).expect_code(1);
     }
-    serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap()
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    if by_attach {
+        let mut analyze = Command::new(UNFREED);
+        analyze.args(["analyze", "--json", "--fixes"]).arg(fixes);
+        analyze.arg(directory.path().join("case.zip"));
+        let of_case = run(&mut analyze, LIMIT);
+        assert_eq!(found(&serde_json::from_slice(&of_case.stdout).unwrap()), found(&report));
+    }
+    report
 }
 
 #[test]
