@@ -3,7 +3,9 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod attached;
 mod support;
+mod traced;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::process::{LIMIT, run};
+use support::process::{LIMIT, Running, run};
 use support::programs;
 use tempfile::TempDir;
 
@@ -161,6 +163,29 @@ fn a_leaking_program_from_its_first_message_to_its_report() {
     assert!(after.contains("exit=1") && after.contains("Recorded t.trace"), "{after}");
     assert!(after.contains(" icanon") && !after.contains("-icanon"), "{after}");
     assert!(!after.contains("1 Overview"), "the screen is as before: {after}");
+    let json = fs::read(terminal.path("r.json")).unwrap();
+    assert!(analyzed(&terminal.path("t.trace")) == json, "top and analyze differ");
+    assert_eq!(functions(&json), ["keep_message"]);
+}
+
+#[test]
+fn a_program_that_runs_is_attached_to_and_let_go() {
+    let tmux = support::require!("tmux");
+    attached::require_attach!();
+    let leaking = Running::start(Command::new(programs::c("leaks")).arg("100000"));
+    let pid = leaking.pid();
+    let arguments = format!("top --attach {pid} -o t.trace --json --output r.json");
+    let terminal = Tmux::start(tmux, &arguments);
+    terminal.shows("2 Suspects (1)");
+    terminal.keys(&["2"]);
+    let suspects = terminal.shows("by importance");
+    assert!(suspects.contains("keep_message"), "{suspects}");
+    terminal.keys(&["q"]);
+    terminal.shows("The program still runs.");
+    terminal.keys(&["e"]);
+    let after = terminal.shows("icanon");
+    assert!(after.contains("exit=1") && after.contains("Recorded t.trace"), "{after}");
+    assert!(Path::new(&format!("/proc/{pid}/exe")).exists(), "it runs on");
     let json = fs::read(terminal.path("r.json")).unwrap();
     assert!(analyzed(&terminal.path("t.trace")) == json, "top and analyze differ");
     assert_eq!(functions(&json), ["keep_message"]);

@@ -4,6 +4,7 @@
 
 mod analyze;
 mod aside;
+mod attach;
 mod bundle;
 mod catalogue;
 mod changelogs;
@@ -56,7 +57,9 @@ pub struct Cli {
 enum Verb {
     /// Start a program, watch its allocations, say what it never frees
     Run(run::Args),
-    /// Start a program and record its allocations to a file, to be analysed later or elsewhere
+    /// Attach to running processes with eBPF, watch their allocations, say what they never free
+    Attach(attach::Args),
+    /// Start a program (or attach to one) and record its allocations to a file, to be analysed later or elsewhere
     Record(record::Args),
     /// Watch a program, or a recording played again, on a live screen
     Top(top::Args),
@@ -108,6 +111,7 @@ impl Cli {
     pub fn run(&self, io: &Io) -> Result<Outcome, Failure> {
         match &self.verb {
             Verb::Run(args) => run::run(args, io),
+            Verb::Attach(args) => attach::run(args, io),
             Verb::Record(args) => record::run(args, io),
             Verb::Top(args) => top::run(args, io),
             Verb::Analyze(args) => analyze::run(args, io),

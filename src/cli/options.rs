@@ -97,10 +97,17 @@ pub struct Capture {
     pub target_status: bool,
     #[command(flatten)]
     pub service: ServiceOptions,
+    /// Attach to a running process instead of starting a program (may be given several times); needs root
+    #[arg(
+        long,
+        value_name = "PID|NAME",
+        conflicts_with_all = ["unit", "sample", "every_event", "scan", "target_status"]
+    )]
+    pub attach: Vec<String>,
     /// The program and its arguments
     #[arg(
-        required_unless_present = "unit",
-        conflicts_with = "unit",
+        required_unless_present_any = ["unit", "attach"],
+        conflicts_with_all = ["unit", "attach"],
         last = true,
         value_name = "CMD"
     )]

@@ -1,5 +1,7 @@
 //! `unfreed run`: starts a program, watches its allocations, says what it never frees.
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
 use unfreed::ledger::Ledger;
 
@@ -30,24 +32,57 @@ pub struct Args {
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    if !args.capture.attach.is_empty() {
+        return Err(Failure::new("`unfreed run` starts a program").advise(
+            "attach with `unfreed attach PID|NAME`, or `unfreed record --attach PID|NAME -o FILE`",
+        ));
+    }
     args.report.check()?;
-    let mut analyst = Analyst::prepare(&args.analysis)?;
+    let analyst = Analyst::prepare(&args.analysis)?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
+    let asked = Asked {
+        duration: args.capture.duration,
+        target_status: args.capture.target_status,
+        form: &args.form,
+        report: &args.report,
+    };
+    watch_and_report(watch, &asked, analyst, io)
+}
+
+/// What is asked of a watch.
+pub struct Asked<'a> {
+    /// How long.
+    pub duration: Option<Duration>,
+    /// Whether to exit as the program did.
+    pub target_status: bool,
+    /// How the result is to look.
+    pub form: &'a Form,
+    /// The report file, if any.
+    pub report: &'a ReportOptions,
+}
+
+/// Watches, judges and reports.
+pub fn watch_and_report(
+    watch: Watch,
+    asked: &Asked<'_>,
+    mut analyst: Analyst,
+    io: &Io,
+) -> Result<Outcome, Failure> {
     let header = watch.header();
-    let mut reporting = args.report.begin(&header)?;
+    let mut reporting = asked.report.begin(&header)?;
     let mut ledger = Ledger::default();
-    let watched = watch.run(args.capture.duration, Some(&mut ledger), &mut |event| {
+    let watched = watch.run(asked.duration, Some(&mut ledger), &mut |event| {
         if let Some(reporting) = &mut reporting {
             reporting.event(event);
         }
     })?;
     let recording = Recording { header, ledger, faults: Vec::new(), parts: Vec::new() };
     let side = Side::of(recording, &mut analyst);
-    tell_notices(&analyst.namer, &args.form, io);
-    let concluded = conclude(&side.report, &args.form, io).and_then(|outcome| {
+    tell_notices(&analyst.namer, asked.form, io);
+    let concluded = conclude(&side.report, asked.form, io).and_then(|outcome| {
         let written = reporting
-            .map_or(Ok(()), |report| report.write(&side, &mut analyst, args.form.quiet, io));
+            .map_or(Ok(()), |report| report.write(&side, &mut analyst, asked.form.quiet, io));
         written.map(|()| outcome)
     });
-    watched.conclude(concluded, args.capture.target_status)
+    watched.conclude(concluded, asked.target_status)
 }

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use unfreed::collect::agent::{Session, Stop, Unwatched};
+use unfreed::collect::ebpf::{Attach, AttachError, Who, Wish};
 use unfreed::collect::sink::{Coverage, Living, Sink};
-use unfreed::event::{Bytes, Event, Exit, ProcessId};
+use unfreed::event::{Bytes, Event, Exit, ProcessId, What};
 use unfreed::ledger::Ledger;
 use unfreed::names::{PackageIndex, identify};
 use unfreed::read::trace::{Clock, Header};
+use unfreed::report::text::page::words;
 
 use super::Outcome;
 use super::fail::{Failure, Told};
@@ -22,15 +24,27 @@ use super::service::{self, TracedService};
 
 /// A program about to be watched.
 pub struct Watch {
-    session: Session,
+    source: Source,
     packages: PackageIndex,
     service: Option<TracedService>,
+}
+
+/// How it is watched.
+enum Source {
+    /// Run with the agent.
+    Agent(Box<Session>),
+    /// Running already. Who is attached to is told, if anybody is to be told.
+    Attach(Box<Attach>, Option<Io>),
 }
 
 impl Watch {
     /// What the options ask for; nothing where they only ask to show or to undo something, which
     /// is then done.
     pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
+        if !capture.attach.is_empty() {
+            let who = capture.attach.iter().map(|text| Who::of(text)).collect();
+            return Watch::attach(Wish { who, wait: false }, Some(*io)).map(Some);
+        }
         let Some(unit) = &capture.service.unit else {
             let watch = Watch::prepare(&capture.command)?;
             return Ok(Some(watch.telling(capture)));
@@ -38,7 +52,8 @@ impl Watch {
         let Some((session, service)) = service::prepare(unit, &capture.service, io)? else {
             return Ok(None);
         };
-        let watch = Watch { session, packages: packages(), service: Some(service) };
+        let source = Source::Agent(Box::new(session));
+        let watch = Watch { source, packages: packages(), service: Some(service) };
         Ok(Some(watch.telling(capture)))
     }
 
@@ -48,35 +63,55 @@ impl Watch {
         let name = command.first().map(|name| name.to_string_lossy().into_owned());
         let session = Session::prepare(command)
             .told(|| format!("cannot trace {}", name.unwrap_or_default()))?;
-        Ok(Watch { session, packages, service: None })
+        Ok(Watch { source: Source::Agent(Box::new(session)), packages, service: None })
+    }
+
+    /// Makes everything ready to attach to running processes; nothing is done to them yet.
+    pub fn attach(wish: Wish, tell: Option<Io>) -> Result<Watch, Failure> {
+        let awaited = wish.wait.then(|| wish.who.iter().map(Who::text).collect::<Vec<_>>());
+        let attach = Attach::prepare(wish).map_err(cannot_attach)?;
+        // From here on whoever begins is seen.
+        if let (Some(io), Some(who)) = (tell, awaited) {
+            io.tell(&[words(format!("Waiting for processes {}.", who.join(", ")))]);
+        }
+        let source = Source::Attach(Box::new(attach), tell);
+        Ok(Watch { source, packages: packages(), service: None })
     }
 
     /// Which blocks are told one by one: those that do not die young, a sample, or all.
     fn telling(mut self, capture: &Capture) -> Watch {
-        self.session = self.session.every_event(capture.every_event).sample(Bytes(capture.sample));
-        self.session = self.session.scan(capture.scan.then_some(capture.scan_limit));
+        self.source = self.source.with_agent(|session| {
+            let session = session.every_event(capture.every_event).sample(Bytes(capture.sample));
+            session.scan(capture.scan.then_some(capture.scan_limit))
+        });
         self
     }
 
     /// Sends what the program writes to standard output to a file; else it goes to ours.
     pub fn stdout(mut self, to: File) -> Watch {
-        self.session = self.session.stdout(to);
+        self.source = self.source.with_agent(|session| session.stdout(to));
         self
     }
 
     /// What ends the watching from elsewhere.
     pub fn stop(&self) -> Stop {
-        self.session.stop()
+        match &self.source {
+            Source::Agent(session) => session.stop(),
+            Source::Attach(attach, _) => attach.stop(),
+        }
     }
 
     /// What a trace of it says of itself.
     pub fn header(&self) -> Header {
-        let started = self.session.started();
+        let (source, started, utc_offset_minutes) = match &self.source {
+            Source::Agent(session) => ("agent", session.started(), session.utc_offset_minutes()),
+            Source::Attach(attach, _) => ("ebpf", attach.started(), attach.utc_offset_minutes()),
+        };
         Header {
             unfreed: env!("CARGO_PKG_VERSION").to_owned(),
-            source: "agent".to_owned(),
+            source: source.to_owned(),
             started_unix_ns: unix_nanoseconds(started),
-            utc_offset_minutes: self.session.utc_offset_minutes(),
+            utc_offset_minutes,
             clock: Clock { name: "monotonic".to_owned(), hertz: None },
         }
     }
@@ -89,7 +124,21 @@ impl Watch {
         ledger: Option<&mut Ledger>,
         each: &mut dyn FnMut(&Event),
     ) -> Result<Watched, Failure> {
-        let Watch { session, packages, service } = self;
+        let Watch { source, packages, service } = self;
+        let session = match source {
+            Source::Agent(session) => session,
+            Source::Attach(attach, tell) => {
+                let mut identify = |path: &Path| identify(path, &packages);
+                let mut told = 0;
+                let mut each = |event: &Event| {
+                    tell_attached(event, tell, &mut told);
+                    each(event);
+                };
+                let mut takers = Takers { service, ledger, each: &mut each };
+                attach.watch(duration, &mut identify, &mut takers).map_err(cannot_attach)?;
+                return Ok(Watched { left: None });
+            }
+        };
         let mut takers = Takers { service, ledger, each };
         let watched = session.watch(duration, &mut |path| identify(path, &packages), &mut takers);
         if let Some(service) = takers.service {
@@ -98,6 +147,38 @@ impl Watch {
         }
         let (exit, unwatched) = watched.told(|| "cannot trace the program".to_owned())?;
         Ok(Watched { left: Some((exit, unwatched)) })
+    }
+}
+
+impl Source {
+    fn with_agent(self, change: impl FnOnce(Session) -> Session) -> Source {
+        match self {
+            Source::Agent(session) => Source::Agent(Box::new(change(*session))),
+            attach @ Source::Attach(..) => attach,
+        }
+    }
+}
+
+/// Processes that are told by name as they are attached to.
+const TOLD_MOST: usize = 8;
+
+fn tell_attached(event: &Event, tell: Option<Io>, told: &mut usize) {
+    let (Some(io), What::Process(process)) = (tell, &event.what) else { return };
+    *told += 1;
+    if *told <= TOLD_MOST {
+        let text = format!("Attached to {} (process {}).", process.name, process.pid);
+        io.tell(&[words(text)]);
+    } else if *told == TOLD_MOST + 1 {
+        io.tell(&[words("Attached to more.")]);
+    }
+}
+
+fn cannot_attach(error: AttachError) -> Failure {
+    let advice = error.advice();
+    let failure = Failure::new(format!("cannot attach: {error}"));
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
     }
 }
 

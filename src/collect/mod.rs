@@ -4,6 +4,7 @@
 //! judges nothing and names nothing.
 
 pub mod agent;
+pub mod ebpf;
 pub mod mark;
 pub mod scan;
 pub mod sink;

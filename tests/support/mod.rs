@@ -10,6 +10,7 @@
 
 pub mod broker;
 pub mod compile;
+pub mod delivery;
 pub mod imap;
 pub mod mail;
 pub mod mqtt;

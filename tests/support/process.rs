@@ -139,6 +139,18 @@ impl Running {
         );
     }
 
+    /// The same of standard error.
+    pub fn wait_for_told(&self, text: &str, limit: Duration) {
+        let found = self.stderr.wait_for(text.as_bytes(), limit);
+        let told = String::from_utf8_lossy(&self.stderr.bytes()).into_owned();
+        assert!(found, "no {text:?} on standard error but {told:?}");
+    }
+
+    /// Whether standard error holds this text by now.
+    pub fn has_told(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.stderr.bytes()).contains(text)
+    }
+
     /// Whether it has ended; it stays to be waited for.
     pub fn has_ended(&mut self) -> bool {
         self.reaped

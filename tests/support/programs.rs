@@ -170,6 +170,14 @@ pub fn oracle() -> PathBuf {
         .build()
 }
 
+/// What holds a program before its main, to be preloaded.
+pub fn gate() -> PathBuf {
+    Compile::new(Language::C, "libgate.so", &[GATE]).shared("libgate.so").build()
+}
+
+/// The same to be linked in.
+pub const GATE: &str = "tests/programs/gate.c";
+
 /// The broker's message plug-in; needs mosquitto's development files.
 pub fn topic_plugin() -> PathBuf {
     Compile::new(Language::C, "topic_plugin.so", &["tests/programs/mosquitto/topic_plugin.c"])

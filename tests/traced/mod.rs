@@ -80,15 +80,7 @@ fn record_with(options: &[&str], command: &[OsString], environment: &[(&str, OsS
     unfreed.arg("-o").arg(&file).arg("--");
     unfreed.args(command).envs(environment.iter().map(|(key, value)| (key, value)));
     let finished = run(&mut unfreed, LIMIT);
-    let (events, faults) = read(&file);
-    let nodes = events
-        .iter()
-        .filter_map(|event| match event.what {
-            What::Stack(node) => Some(node),
-            _ => None,
-        })
-        .collect();
-    Traced { finished, events, faults, file, nodes, _directory: directory }
+    Traced::from_file(finished, file, directory)
 }
 
 /// Every event of a trace, and how many faults it has.
@@ -101,7 +93,6 @@ pub fn read(file: &Path) -> (Vec<Event>, usize) {
     }
     (all, reader.faults().len())
 }
-
 /// What a replay of all events found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replay {
@@ -114,6 +105,19 @@ pub struct Replay {
 }
 
 impl Traced {
+    /// What a recording says; the program ended like this.
+    pub fn from_file(finished: Finished, file: PathBuf, directory: tempfile::TempDir) -> Traced {
+        let (events, faults) = read(&file);
+        let nodes = events
+            .iter()
+            .filter_map(|event| match event.what {
+                What::Stack(node) => Some(node),
+                _ => None,
+            })
+            .collect();
+        Traced { finished, events, faults, file, nodes, _directory: directory }
+    }
+
     /// Every process of the trace.
     pub fn processes(&self) -> Vec<(ProcessId, &Process)> {
         self.events

@@ -43,6 +43,7 @@ pub fn all(machine: &Machine) -> Vec<Check> {
         temporary(machine),
         debug_files(machine),
         debuginfod(machine),
+        attach(machine),
     ];
     checks.extend(program(machine));
     checks
@@ -68,6 +69,28 @@ fn system(machine: &Machine) -> Check {
         format!("{} on {}", machine.os, machine.arch),
         "Programs are traced on Linux on x86_64. Recorded traces can be analysed here.",
     )
+}
+
+/// Nothing else needs it, so that it is at worst limited.
+fn attach(machine: &Machine) -> Check {
+    let title = "Attaching with eBPF";
+    let check = |state, found: &str, advice: &str| check("attach", title, state, found, advice);
+    match &machine.attach {
+        None => check(State::Unknown, "not looked at", "Attaching is for Linux on x86_64."),
+        Some(Err(obstacle)) => check(
+            State::Limited,
+            &obstacle.what,
+            obstacle.advice.as_deref().unwrap_or("docs/attach.md says which kernel can do what."),
+        ),
+        Some(Ok(ability)) => {
+            let state = if ability.is_whole { State::Ok } else { State::Limited };
+            check(
+                state,
+                &ability.found,
+                "It works; docs/attach.md says what newer kernels do better.",
+            )
+        }
+    }
 }
 
 fn kernel(machine: &Machine) -> Check {
@@ -188,7 +211,7 @@ fn program(machine: &Machine) -> Option<Check> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::machine::Libc;
+    use super::super::machine::{Ability, Libc};
     use super::*;
 
     fn good() -> Machine {
@@ -206,6 +229,7 @@ mod tests {
             debuginfod: Some("https://example.org".to_owned()),
             symbol_directories: vec!["debug".into()],
             program: None,
+            attach: Some(Ok(Ability { found: "the probe loads".to_owned(), is_whole: true })),
         }
     }
 

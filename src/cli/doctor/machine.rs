@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use unfreed::collect::agent::{CollectError, Obstacle, Rehearsal, obstacle};
+use unfreed::collect::ebpf;
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,26 @@ pub struct Machine {
     pub symbol_directories: Vec<PathBuf>,
     /// The program asked about.
     pub program: Option<Program>,
+    /// Whether running processes can be attached to; if not, why. `None` where it was not looked at.
+    pub attach: Option<Result<Ability, NoAttach>>,
+}
+
+/// What attaching can do here.
+#[derive(Clone, Debug)]
+pub struct Ability {
+    /// In words.
+    pub found: String,
+    /// Whether nothing is worse than it could be.
+    pub is_whole: bool,
+}
+
+/// Why attaching cannot be done here.
+#[derive(Clone, Debug)]
+pub struct NoAttach {
+    /// What stands against it.
+    pub what: String,
+    /// What to do about it.
+    pub advice: Option<String>,
 }
 
 /// A C library.
@@ -76,8 +97,21 @@ impl Machine {
                 .filter(|path| path.is_dir())
                 .collect(),
             program: command.map(|command| program(command)),
+            attach: Some(attach()),
         }
     }
+}
+
+/// Loads the probe, and lets go of it.
+fn attach() -> Result<Ability, NoAttach> {
+    let rehearsed = ebpf::rehearse()
+        .map_err(|error| NoAttach { what: error.to_string(), advice: error.advice() })?;
+    let found = if rehearsed.multi {
+        "the probe loads; one link holds all places of a file"
+    } else {
+        "the probe loads; each place needs a link of its own, so that attaching and detaching take longer"
+    };
+    Ok(Ability { found: found.to_owned(), is_whole: rehearsed.multi })
 }
 
 fn text(path: &str) -> Option<String> {

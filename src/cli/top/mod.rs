@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use unfreed::collect::agent::{Stop, asked_to_end, survive_hangup};
+use unfreed::collect::ebpf::{Who, Wish};
 use unfreed::dashboard::{Played, Setting};
 use unfreed::report::model::Report;
 use unfreed::report::text::page::words;
@@ -41,11 +42,14 @@ use super::watch::Watch;
 #[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     /// A recording to be played again, of any kind that `analyze` reads; several of one server are one case
-    #[arg(required_unless_present = "command", conflicts_with = "command", value_name = "FILE")]
+    #[arg(required_unless_present_any = ["command", "attach"], conflicts_with = "command", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How fast to play a recording: 1, 10, max
     #[arg(long, value_name = "TIMES", default_value = "max")]
     speed: Speed,
+    /// Attach to running processes instead, by number or by name (may be given several times); needs root
+    #[arg(long, value_name = "PID|NAME", conflicts_with_all = ["files", "command", "program_output", "sample"])]
+    attach: Vec<String>,
     /// Write the trace of the program to FILE meanwhile; recording goes on if the terminal goes away
     #[arg(short = 'o', long = "record", value_name = "FILE", conflicts_with = "files")]
     record: Option<PathBuf>,
@@ -71,7 +75,7 @@ pub struct Args {
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
     let analyst = Analyst::prepare(&args.analysis)?;
-    if args.command.is_empty() { replayed(args, analyst, io) } else { live(args, analyst, io) }
+    if args.files.is_empty() { live(args, analyst, io) } else { replayed(args, analyst, io) }
 }
 
 fn replayed(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
@@ -113,16 +117,26 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
         scan_limit: Duration::from_secs(1),
         target_status: false,
         service: ServiceOptions::default(),
+        attach: Vec::new(),
         command: args.command.clone(),
     };
     if args.record.is_some() {
         survive_hangup();
     }
-    let Some(watch) = Watch::of(&capture, io)? else { return Ok(Outcome::Clear) };
+    let watch = match args.attach.is_empty() {
+        true => Watch::of(&capture, io)?,
+        // Who is attached to is on the screen.
+        false => {
+            let who = args.attach.iter().map(|text| Who::of(text)).collect();
+            Some(Watch::attach(Wish { who, wait: false }, None)?)
+        }
+    };
+    let Some(watch) = watch else { return Ok(Outcome::Clear) };
     let header = watch.header();
     let mut recorder =
         args.record.as_deref().map(|path| Recorder::create(path, &header)).transpose()?;
-    let title: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
+    let command = args.command.iter().map(|word| word.to_string_lossy().into_owned());
+    let title: Vec<_> = args.attach.iter().cloned().chain(command).collect();
     let setting = setting(args, title.join(" "), Played::Live, io);
     let taken = Taken::take(args.program_output.as_deref(), args.record.is_some())?;
     let ours = taken.asked_to_end();
@@ -161,6 +175,10 @@ fn case(args: &Args) -> Vec<String> {
     let recordings: Vec<&PathBuf> = args.files.iter().chain(&args.record).collect();
     let paths = recordings.iter().map(|path| path.display().to_string());
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    if recordings.is_empty() && !args.attach.is_empty() {
+        let attach = words(&["attach", "--report", "case.zip"]);
+        return attach.into_iter().chain(args.attach.iter().cloned()).collect();
+    }
     if recordings.is_empty() {
         let command = args.command.iter().map(|word| word.to_string_lossy().into_owned());
         return words(&["run", "--report", "case.zip", "--"]).into_iter().chain(command).collect();

@@ -13,17 +13,17 @@ use crate::event::Time;
 
 /// A moment by the session's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp(pub(super) u64);
+pub(in crate::collect) struct Stamp(pub(in crate::collect) u64);
 
 impl Stamp {
     /// So much earlier, or the beginning of the clock.
-    pub(super) fn before(self, by: Duration) -> Stamp {
+    pub(in crate::collect) fn before(self, by: Duration) -> Stamp {
         Stamp(self.0.saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 
 /// The time now.
-pub(super) fn now() -> Stamp {
+pub(in crate::collect) fn now() -> Stamp {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: room for the answer. The clock exists on every Linux: there is no error to see.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
@@ -36,24 +36,24 @@ const FIRST: u64 = 1 << 10;
 
 /// Turns stamps into times.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub(in crate::collect) struct Clock {
     began: Stamp,
 }
 
 impl Clock {
     /// Time begins now.
-    pub(super) fn start() -> Clock {
+    pub(in crate::collect) fn start() -> Clock {
         Clock { began: now() }
     }
 
     /// The time of a stamp. What was stamped before the trace began is at its beginning.
-    pub(super) fn time(&self, stamp: Stamp) -> Time {
+    pub(in crate::collect) fn time(&self, stamp: Stamp) -> Time {
         Time(stamp.0.saturating_sub(self.began.0))
     }
 }
 
 /// Publishes the time to the traced programs until it is dropped.
-pub(super) struct Ticker {
+pub(in crate::collect) struct Ticker {
     stop: Arc<AtomicBool>,
     longest: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
@@ -63,7 +63,7 @@ pub(super) struct Ticker {
 /// apart. Where all processors are busy each costs the traced program far more than the work: the
 /// scheduler makes room, and what it moved aside loses its place. Who asks for a sample asks for that to
 /// be little.
-pub(super) fn tick(telling: Telling) -> Duration {
+pub(in crate::collect) fn tick(telling: Telling) -> Duration {
     Duration::from_millis(if telling == Telling::Sample { 20 } else { 4 })
 }
 
@@ -88,7 +88,7 @@ impl Ticker {
     }
 
     /// The longest time that passed between two publications since this was asked last.
-    pub(super) fn longest_gap(&self) -> Time {
+    pub(in crate::collect) fn longest_gap(&self) -> Time {
         Time(self.longest.swap(0, Relaxed))
     }
 }
@@ -104,7 +104,7 @@ impl Drop for Ticker {
 }
 
 /// Minutes east of UTC on this machine at a time; 0 where the system does not know.
-pub(super) fn utc_offset_minutes(at: SystemTime) -> i32 {
+pub(in crate::collect) fn utc_offset_minutes(at: SystemTime) -> i32 {
     let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let Ok(seconds) = libc::time_t::try_from(seconds) else { return 0 };
     let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();

@@ -152,7 +152,7 @@ fn parse(
 }
 
 /// The allocator function of this number.
-pub(super) fn function(number: u8) -> Function {
+pub(in crate::collect) fn function(number: u8) -> Function {
     match number {
         1 => Function::Malloc,
         2 => Function::Calloc,

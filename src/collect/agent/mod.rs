@@ -7,7 +7,7 @@
 //! tallies per thread -> read  -+
 //! ```
 
-mod clock;
+pub(in crate::collect) mod clock;
 mod collector;
 mod door;
 mod drain;
@@ -19,20 +19,22 @@ mod memory;
 mod merge;
 mod obstacle;
 mod place;
-mod procfs;
-mod record;
+pub(in crate::collect) mod procfs;
+pub(in crate::collect) mod record;
 mod rehearsal;
 mod session;
 mod sigbus;
-mod signals;
+pub(in crate::collect) mod signals;
 mod stale;
 mod tallies;
 mod target;
 mod told;
-mod translate;
+pub(in crate::collect) mod translate;
 mod unseen;
 mod young;
 
+pub(in crate::collect) use collector::machine_facts;
+pub(in crate::collect) use drain::function;
 pub use embedded::{AGENT_NAME, write_agent};
 pub use error::CollectError;
 pub use memory::MostMemory;

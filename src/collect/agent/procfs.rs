@@ -10,7 +10,7 @@ use super::record::{ModuleSeen, ProcessBegan};
 
 /// The number by which we know a process that has mapped the memory with this inode, and 0 where it
 /// is not to be found. It may be something else by now: what is certain of it is what it said.
-pub(super) fn locate(said: Said, inode: u64) -> u32 {
+pub(in crate::collect) fn locate(said: Said, inode: u64) -> u32 {
     let own = said.own_pid;
     let here = said.namespace == own_namespace();
     // The first process of a new namespace counts itself as 1, whoever made it.
@@ -45,13 +45,13 @@ fn is_older_than_us(pid: u32) -> bool {
 
 /// What a process said of its number.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Said {
+pub(in crate::collect) struct Said {
     /// As it counts itself.
-    pub(super) own_pid: u32,
+    pub(in crate::collect) own_pid: u32,
     /// In which namespace its image began; 0 where it does not know.
-    pub(super) namespace: u64,
+    pub(in crate::collect) namespace: u64,
     /// By whom it was forked, perhaps into another.
-    pub(super) forked_by: Option<u32>,
+    pub(in crate::collect) forked_by: Option<u32>,
 }
 
 /// The pid namespace that we are in.
@@ -81,7 +81,7 @@ fn inner_number(pid: u32) -> Option<u32> {
 
 /// Whether a process has mapped the session's memory; `None` where that cannot be known, or it has
 /// mapped nothing any more.
-pub(super) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
+pub(in crate::collect) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
     let map = fs::read_to_string(format!("/proc/{pid}/maps")).ok().filter(|map| !map.is_empty())?;
     let inode = format!(" {inode} ");
     // A service's is a file of this name.
@@ -92,7 +92,7 @@ pub(super) fn has_mapped(pid: u32, inode: u64) -> Option<bool> {
 
 /// What there is to know of a process; `program` is what it said itself. Empty where it said
 /// nothing and has already gone.
-pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {
+pub(in crate::collect) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {
     let text = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let command: Vec<String> = text("cmdline")
         .split(|byte| *byte == 0)
@@ -118,12 +118,13 @@ pub(super) fn describe(pid: u32, said: Option<PathBuf>) -> ProcessBegan {
         name,
         command,
         program: program.to_string_lossy().into_owned(),
+        attached: false,
         forked_from: None,
     }
 }
 
 /// The path of the program that a process executes.
-pub(super) fn program(pid: u32) -> Option<PathBuf> {
+pub(in crate::collect) fn program(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
@@ -134,7 +135,7 @@ fn parent(stat: &[u8]) -> Option<u32> {
 }
 
 /// Resident bytes.
-pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
+pub(in crate::collect) fn resident_bytes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
     // SAFETY: asks for a constant.
@@ -143,7 +144,7 @@ pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
 }
 
 /// Whether a process with this pid is still there and still has a thread.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(in crate::collect) fn is_alive(pid: u32) -> bool {
     fs::read(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat_is_alive(&stat))
 }
 
@@ -161,18 +162,18 @@ fn stat_is_alive(stat: &[u8]) -> bool {
 }
 
 /// Whether a process has a thread with this id.
-pub(super) fn has_thread(pid: u32, tid: u32) -> bool {
+pub(in crate::collect) fn has_thread(pid: u32, tid: u32) -> bool {
     fs::exists(format!("/proc/{pid}/task/{tid}")).unwrap_or(true)
 }
 
 /// The name of a thread; empty where it has ended.
-pub(super) fn thread_name(pid: u32, tid: u32) -> Box<str> {
+pub(in crate::collect) fn thread_name(pid: u32, tid: u32) -> Box<str> {
     let name = fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm")).unwrap_or_default();
     name.trim_end().into()
 }
 
 /// The modules of a process as long as it executes this program: what it executes later has another map.
-pub(super) fn modules_of(pid: u32, executing: &str) -> Vec<ModuleSeen> {
+pub(in crate::collect) fn modules_of(pid: u32, executing: &str) -> Vec<ModuleSeen> {
     let modules = modules(pid);
     let same = program(pid).is_some_and(|now| now == Path::new(executing));
     if same { modules } else { Vec::new() }

@@ -9,34 +9,34 @@ use crate::collect::scan::Group;
 
 /// Where a record came from: index of the process in the session, and the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) process: u32,
-    pub(super) tid: u32,
+pub(in crate::collect) struct Origin {
+    pub(in crate::collect) process: u32,
+    pub(in crate::collect) tid: u32,
 }
 
 impl Origin {
     /// No process in particular: what is said concerns all of them.
-    pub(super) const EVERYBODY: Origin = Origin { process: u32::MAX, tid: 0 };
+    pub(in crate::collect) const EVERYBODY: Origin = Origin { process: u32::MAX, tid: 0 };
 }
 
 /// One record, or something the collector itself has to say at a moment.
 #[derive(Debug)]
-pub(super) struct Record {
-    pub(super) stamp: Stamp,
-    pub(super) origin: Origin,
-    pub(super) payload: Payload,
+pub(in crate::collect) struct Record {
+    pub(in crate::collect) stamp: Stamp,
+    pub(in crate::collect) origin: Origin,
+    pub(in crate::collect) payload: Payload,
 }
 
 /// The name that an agent gave a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct StackHash(pub(super) u64);
+pub(in crate::collect) struct StackHash(pub(in crate::collect) u64);
 
 /// Counts how often a process unloaded modules: what lies at an address is only certain within one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Generation(pub(super) u32);
+pub(in crate::collect) struct Generation(pub(in crate::collect) u32);
 
 #[derive(Debug)]
-pub(super) enum Payload {
+pub(in crate::collect) enum Payload {
     Alloc {
         address: Address,
         size: Bytes,
@@ -90,12 +90,12 @@ pub(super) enum Payload {
 
 impl Payload {
     /// Whether this only defines what other records refer to.
-    pub(super) fn is_definition(&self) -> bool {
+    pub(in crate::collect) fn is_definition(&self) -> bool {
         matches!(self, Payload::Stack(_) | Payload::Module(..))
     }
 
     /// Where a block came or went.
-    pub(super) fn address(&self) -> Option<Address> {
+    pub(in crate::collect) fn address(&self) -> Option<Address> {
         match self {
             Payload::Alloc { address, .. } | Payload::Free { address, .. } => Some(*address),
             _ => None,
@@ -103,12 +103,12 @@ impl Payload {
     }
 
     /// Takes it out of its record, and leaves in its place what takes no memory.
-    pub(super) fn take(&mut self) -> Payload {
+    pub(in crate::collect) fn take(&mut self) -> Payload {
         std::mem::replace(self, Payload::Epoch)
     }
 
     /// How much memory it holds beside its own size, in units of a plain record's.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::collect) fn weight(&self) -> usize {
         const PLAIN: usize = size_of::<Record>();
         match self {
             Payload::Stack(definition) => 1 + size_of_val(definition.frames.as_slice()) / PLAIN,
@@ -123,37 +123,37 @@ impl Payload {
 
 /// A free where another was shortly before, and what is known of that one.
 #[derive(Debug)]
-pub(super) struct Again {
-    pub(super) address: Address,
-    pub(super) function: Function,
-    pub(super) stack: StackHash,
+pub(in crate::collect) struct Again {
+    pub(in crate::collect) address: Address,
+    pub(in crate::collect) function: Function,
+    pub(in crate::collect) stack: StackHash,
     /// The stack that had allocated the block freed before.
-    pub(super) site: StackHash,
+    pub(in crate::collect) site: StackHash,
     /// Where that free was called from.
-    pub(super) from: Address,
-    pub(super) freed: Stamp,
+    pub(in crate::collect) from: Address,
+    pub(in crate::collect) freed: Stamp,
 }
 
 /// Blocks that were counted, and where.
 #[derive(Debug)]
-pub(super) struct Tallied {
-    pub(super) stack: StackHash,
-    pub(super) since: Stamp,
-    pub(super) counted: Counted,
+pub(in crate::collect) struct Tallied {
+    pub(in crate::collect) stack: StackHash,
+    pub(in crate::collect) since: Stamp,
+    pub(in crate::collect) counted: Counted,
     /// As the vocabulary has them.
-    pub(super) lifetimes: Vec<u64>,
-    pub(super) resolution: Time,
+    pub(in crate::collect) lifetimes: Vec<u64>,
+    pub(in crate::collect) resolution: Time,
 }
 
 /// How many blocks, and of what kind.
 #[derive(Clone, Debug)]
-pub(super) struct Counted {
-    pub(super) blocks: u64,
-    pub(super) bytes: Bytes,
-    pub(super) smallest: Bytes,
-    pub(super) largest: Bytes,
+pub(in crate::collect) struct Counted {
+    pub(in crate::collect) blocks: u64,
+    pub(in crate::collect) bytes: Bytes,
+    pub(in crate::collect) smallest: Bytes,
+    pub(in crate::collect) largest: Bytes,
     /// By [`Tally::lifetime_index`].
-    pub(super) lifetimes: [u64; Tally::LIFETIMES],
+    pub(in crate::collect) lifetimes: [u64; Tally::LIFETIMES],
 }
 
 impl Default for Counted {
@@ -169,33 +169,35 @@ impl Default for Counted {
 }
 
 #[derive(Debug)]
-pub(super) struct StackDefinition {
-    pub(super) hash: StackHash,
-    pub(super) complete: bool,
+pub(in crate::collect) struct StackDefinition {
+    pub(in crate::collect) hash: StackHash,
+    pub(in crate::collect) complete: bool,
     /// Of the modules that its frames lie in.
-    pub(super) generation: Generation,
+    pub(in crate::collect) generation: Generation,
     /// Frame words, innermost first.
-    pub(super) frames: Vec<u64>,
+    pub(in crate::collect) frames: Vec<u64>,
 }
 
 /// A module, from the agent or from the process's map.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ModuleSeen {
+pub(in crate::collect) struct ModuleSeen {
     /// Empty for the program itself.
-    pub(super) path: Vec<u8>,
-    pub(super) load_bias: u64,
-    pub(super) start: u64,
-    pub(super) end: u64,
+    pub(in crate::collect) path: Vec<u8>,
+    pub(in crate::collect) load_bias: u64,
+    pub(in crate::collect) start: u64,
+    pub(in crate::collect) end: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct ProcessBegan {
-    pub(super) pid: u32,
-    pub(super) parent: u32,
-    pub(super) name: String,
-    pub(super) command: Vec<String>,
+pub(in crate::collect) struct ProcessBegan {
+    pub(in crate::collect) pid: u32,
+    pub(in crate::collect) parent: u32,
+    pub(in crate::collect) name: String,
+    pub(in crate::collect) command: Vec<String>,
     /// Path of its program.
-    pub(super) program: String,
+    pub(in crate::collect) program: String,
+    /// Whether it ran before it was traced.
+    pub(in crate::collect) attached: bool,
     /// Index of the traced process it was forked from, where it was.
-    pub(super) forked_from: Option<u32>,
+    pub(in crate::collect) forked_from: Option<u32>,
 }

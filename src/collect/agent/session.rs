@@ -54,7 +54,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(in crate::collect) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -47,7 +47,7 @@ static LOOK: extern "C" fn() = {
 static TOO_LARGE: AtomicBool = AtomicBool::new(false);
 
 /// From now on a file that may not grow is an error, not our end without a word.
-pub(super) fn survive_limits() {
+pub(in crate::collect) fn survive_limits() {
     // SAFETY: ignoring a signal has no other effect on this process.
     let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     if before == libc::SIG_DFL {
@@ -56,7 +56,7 @@ pub(super) fn survive_limits() {
 }
 
 /// The signals that this thread blocks, for a program to be started with.
-pub(super) fn blocked() -> libc::sigset_t {
+pub(in crate::collect) fn blocked() -> libc::sigset_t {
     // SAFETY: only asks; zeroed is a valid, empty set.
     unsafe {
         let mut set = std::mem::zeroed::<libc::sigset_t>();
@@ -67,7 +67,7 @@ pub(super) fn blocked() -> libc::sigset_t {
 
 /// Gives a program being started what it would have had without us. Runs between fork and exec:
 /// system calls only.
-pub(super) fn as_without_us(blocked: &libc::sigset_t) {
+pub(in crate::collect) fn as_without_us(blocked: &libc::sigset_t) {
     // SAFETY: all of these may be called there, and take valid arguments.
     unsafe {
         if PIPE_IGNORED.load(Ordering::Relaxed) {
@@ -97,14 +97,14 @@ extern "C" fn note(signal: libc::c_int, about: *const libc::siginfo_t, _: *mut l
 }
 
 /// Handlers in force; the old ones come back when dropped.
-pub(super) struct Signals {
+pub(in crate::collect) struct Signals {
     old: Vec<(libc::c_int, libc::sigaction)>,
 }
 
 impl Signals {
     /// Takes the signals over, but for those that were being ignored: then the target ignores
     /// them too, as under `nohup`.
-    pub(super) fn take_over() -> Signals {
+    pub(in crate::collect) fn take_over() -> Signals {
         SEEN.store(0, Ordering::Relaxed);
         SENT.store(0, Ordering::Relaxed);
         ASKED.store(false, Ordering::Relaxed);
@@ -130,7 +130,7 @@ impl Signals {
     }
 
     /// The signals to pass on that came since the last call, and whether somebody asked to end.
-    pub(super) fn take(&self) -> (Vec<libc::c_int>, bool) {
+    pub(in crate::collect) fn take(&self) -> (Vec<libc::c_int>, bool) {
         let seen = SEEN.swap(0, Ordering::Relaxed);
         let sent = SENT.swap(0, Ordering::Relaxed);
         let is_in = |set: u32| move |signal: &libc::c_int| set & (1 << *signal) != 0;

@@ -30,7 +30,7 @@ use crate::event::{
 pub type Identify<'a> = &'a mut dyn FnMut(&Path) -> ModuleIdentity;
 
 /// The state of the translation.
-pub(super) struct Translator<'a> {
+pub(in crate::collect) struct Translator<'a> {
     clock: Clock,
     /// The mean distance of two sampling points, where a sample is told.
     sampled: Option<Bytes>,
@@ -93,7 +93,7 @@ impl Traced {
 }
 
 impl<'a> Translator<'a> {
-    pub(super) fn new(
+    pub(in crate::collect) fn new(
         clock: Clock,
         sampled: Option<Bytes>,
         identify: Identify<'a>,
@@ -114,17 +114,21 @@ impl<'a> Translator<'a> {
 
     /// Walks the copy of a process with the blocks that live in it after all that was handed on; `None` where
     /// nobody knows these.
-    pub(super) fn scan(&self, process: u32, copied: &Copied) -> Option<(Coverage, Vec<Group>)> {
+    pub(in crate::collect) fn scan(
+        &self,
+        process: u32,
+        copied: &Copied,
+    ) -> Option<(Coverage, Vec<Group>)> {
         let id = self.processes.get(&process)?.id;
         groups(copied, &mut |each| self.sink.living(id, each))
     }
 
     /// The first error the sink gave, after which nothing more was passed on.
-    pub(super) fn failure(&mut self) -> Option<io::Error> {
+    pub(in crate::collect) fn failure(&mut self) -> Option<io::Error> {
         self.failed.take()
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::collect) fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
 
@@ -132,7 +136,7 @@ impl<'a> Translator<'a> {
     /// where they lie, and their events made where they are read: a processor that copies what it has
     /// only just written in smaller pieces waits until all that it wrote before is in its cache, and
     /// whoever takes the events writes far and wide.
-    pub(super) fn translate(&mut self, records: &mut Vec<Record>) {
+    pub(in crate::collect) fn translate(&mut self, records: &mut Vec<Record>) {
         let heap = HeapId::DEFAULT;
         for record in &mut *records {
             let Record { stamp, origin, ref payload } = *record;
@@ -261,7 +265,7 @@ impl<'a> Translator<'a> {
         let id = ProcessId(u32::try_from(self.processes.len()).unwrap_or(u32::MAX));
         let inherited = began.forked_from.and_then(|parent| self.processes.get(&parent));
         let mapped = inherited.map(|parent| parent.mapped.clone()).unwrap_or_default();
-        let from_start = began.forked_from.is_none();
+        let from_start = began.forked_from.is_none() && !began.attached;
         let traced = Traced {
             id,
             pid: began.pid,

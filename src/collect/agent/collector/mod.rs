@@ -28,6 +28,8 @@ mod round;
 mod scan;
 mod young;
 
+pub(in crate::collect) use notices::machine_facts;
+
 use executions::Executions;
 use notices::Due;
 use processes::{Traced, Untraced};

@@ -130,13 +130,8 @@ impl Collector<'_> {
 
     /// Facts of this machine.
     pub(super) fn say_facts(&mut self, stamp: Stamp, process: u32) {
-        let read = |path: &str| std::fs::read_to_string(path).ok();
-        let system = [
-            ("kernel", read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned())),
-            ("distribution", read("/etc/os-release").and_then(|text| pretty_name(&text))),
-        ];
-        for (subject, value) in system {
-            let fact = Fact { kind: FactKind::System, subject: subject.to_owned(), value };
+        for (subject, value) in machine_facts() {
+            let fact = Fact { kind: FactKind::System, subject, value };
             self.control(stamp, process, Payload::Fact(Box::new(fact)));
         }
     }
@@ -146,6 +141,18 @@ impl Collector<'_> {
         let origin = Origin { process, tid: 0 };
         self.merge.push(Lane::CONTROL, Record { stamp, origin, payload });
     }
+}
+
+/// What is known of this machine: of what, and its value.
+pub(in crate::collect) fn machine_facts() -> [(String, Option<String>); 2] {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    [
+        (
+            "kernel".to_owned(),
+            read("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
+        ),
+        ("distribution".to_owned(), read("/etc/os-release").and_then(|text| pretty_name(&text))),
+    ]
 }
 
 /// Since when what is found lost now may have been lost: everything that was handed on is older,

@@ -1,0 +1,67 @@
+//! `unfreed attach`: watches the allocations of processes that run already, says what they never free.
+
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use unfreed::collect::ebpf::{Who, Wish};
+
+use super::Outcome;
+use super::conclusion::Analyst;
+use super::fail::Failure;
+use super::options::{Analysis, Form};
+use super::output::Io;
+use super::quantity;
+use super::reporting::ReportOptions;
+use super::run::{Asked, watch_and_report};
+use super::watch::Watch;
+
+/// What the verb is given.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct Args {
+    /// The processes, by number or by name (of their program, or their own); all of a name are meant
+    #[arg(value_name = "PID|NAME", required_unless_present_any = ["unit", "cgroup"])]
+    who: Vec<String>,
+    /// All processes of the systemd service NAME
+    #[arg(long, value_name = "NAME")]
+    unit: Vec<String>,
+    /// All processes in the control group PATH and below: a container, a slice
+    #[arg(long, value_name = "PATH")]
+    cgroup: Vec<String>,
+    /// Wait for processes of these names, those that come later too; until TIME is over or Ctrl-C
+    #[arg(long)]
+    wait: bool,
+    /// Stop watching after TIME (30s, 5m, 1h30m); the processes run on
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    analysis: Analysis,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    report: ReportOptions,
+}
+
+impl Args {
+    fn wish(&self) -> Wish {
+        let who = self.who.iter().map(|text| Who::of(text));
+        let units = self.unit.iter().cloned().map(Who::Unit);
+        let groups = self.cgroup.iter().cloned().map(Who::Cgroup);
+        Wish { who: who.chain(units).chain(groups).collect(), wait: self.wait }
+    }
+}
+
+/// Attaches and reports.
+pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    args.form.check()?;
+    args.report.check()?;
+    let analyst = Analyst::prepare(&args.analysis)?;
+    let watch = Watch::attach(args.wish(), (!args.form.quiet).then_some(*io))?;
+    let asked = Asked {
+        duration: args.duration,
+        target_status: false,
+        form: &args.form,
+        report: &args.report,
+    };
+    watch_and_report(watch, &asked, analyst, io)
+}

@@ -1,0 +1,147 @@
+//! Attaching, from finding the processes to letting go of them.
+
+use std::time::{Duration, SystemTime};
+
+use super::collector::Collector;
+use super::error::AttachError;
+use super::layout::SLOTS;
+use super::load::{Links, Probe, Sizes};
+use super::losses::Losses;
+use super::modules::Modules;
+use super::obstacle;
+use super::who::{Who, running};
+use crate::collect::agent::clock::{Clock, utc_offset_minutes};
+use crate::collect::agent::signals::Signals;
+use crate::collect::agent::translate::Translator;
+use crate::collect::agent::{Identify, Stop};
+use crate::collect::mark::MarkListener;
+use crate::collect::sink::Sink;
+
+/// Rows of unwind tables that fit: 64 MiB of them, of which the kernel takes what is written.
+const ROWS: u32 = 4 << 20;
+/// Bytes of the ring.
+const RING: u32 = 16 << 20;
+/// Threads that can be told apart, at least.
+const THREADS: u32 = 8 << 10;
+
+/// What is to be attached to.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Whom.
+    pub who: Vec<Who>,
+    /// Whether to wait for processes of these names that are not there yet.
+    pub wait: bool,
+}
+
+/// Processes about to be attached to.
+pub struct Attach {
+    wish: Wish,
+    pids: Vec<u32>,
+    collector: Parts,
+    marks: Option<MarkListener>,
+    clock: Clock,
+    started: SystemTime,
+    stop: Stop,
+}
+
+/// What a rehearsal found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// Whether one link holds all places of a file.
+    pub multi: bool,
+}
+
+/// Loads the probe, with small tables, and lets go of it: so one knows whether this machine can.
+///
+/// # Errors
+/// What stands against it.
+pub fn rehearse() -> Result<Rehearsed, AttachError> {
+    obstacle::everywhere()?;
+    let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
+    Probe::load(sizes, false, Links::Few).map(|(probe, _)| Rehearsed { multi: probe.is_multi() })
+}
+
+struct Parts {
+    probe: Probe,
+    ends: super::load::Ends,
+}
+
+impl Attach {
+    /// Finds the processes and loads the probe. Nothing is done to anybody yet.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn prepare(wish: Wish) -> Result<Attach, AttachError> {
+        let mut pids = Vec::new();
+        for who in &wish.who {
+            let found = running(who);
+            if found.is_empty() && (!wish.wait || who.is_one()) {
+                return Err(AttachError::NoSuch(who.text()));
+            }
+            pids.extend(found);
+        }
+        pids.sort_unstable();
+        pids.dedup();
+        if pids.len() >= SLOTS as usize {
+            return Err(AttachError::Unable(format!(
+                "{} processes are more than can be traced at once",
+                pids.len()
+            )));
+        }
+        obstacle::everywhere()?;
+        for pid in &pids {
+            obstacle::of(*pid)?;
+        }
+        let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS };
+        let (probe, ends) = Probe::load(sizes, wish.wait, Links::Few)?;
+        if wish.wait {
+            // Whoever began while the probe was loaded.
+            pids.extend(wish.who.iter().flat_map(running));
+            pids.sort_unstable();
+            pids.dedup();
+        }
+        let marks = MarkListener::open()
+            .map_err(|error| tracing::warn!("`unfreed mark` will not reach this trace: {error}"))
+            .ok();
+        let (clock, started) = (Clock::start(), SystemTime::now());
+        let collector = Parts { probe, ends };
+        Ok(Attach { wish, pids, collector, marks, clock, started, stop: Stop::default() })
+    }
+
+    /// What ends the watching from elsewhere.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// When time 0 of the events is.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// Minutes east of UTC on this machine.
+    pub fn utc_offset_minutes(&self) -> i32 {
+        utc_offset_minutes(self.started)
+    }
+
+    /// Attaches, and hands on every event until all processes have ended (none of them is waited for), `duration` is
+    /// over, or a signal or [`Attach::stop`] asks for the end. Then the probes are gone and the processes run on as before.
+    ///
+    /// # Errors
+    /// See [`AttachError`]. What was handed on before stays true.
+    pub fn watch(
+        self,
+        duration: Option<Duration>,
+        identify: Identify<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), AttachError> {
+        let Attach { wish, pids, collector: Parts { probe, ends }, marks, clock, stop, .. } = self;
+        let signals = Signals::take_over();
+        let translator = Translator::new(clock, None, identify, sink);
+        let modules = Modules::new(&ends.rows, ROWS)?;
+        let losses = Losses::new(&ends.losses)?;
+        let mut collector =
+            Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
+        collector.attach_first(&pids)?;
+        collector.run(&signals, &stop, duration)
+    }
+}
