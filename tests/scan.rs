@@ -3,6 +3,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod attached;
 #[path = "scan/scanned.rs"]
 mod scanned;
 mod support;
@@ -75,6 +76,51 @@ fn every_way_to_hold_a_block_is_seen_and_a_lost_block_is_lost() {
     assert_eq!((&child.failed, child.whole), (&None, false));
     assert_held(child, "held_by_child", 10, RootKind::Untold);
     assert_lost(child, "lost_by_child", 10);
+}
+
+/// Who was attached to has blocks that nobody knows: memory that is in none of the known ones refers to what it has
+/// addresses of, so that an old address left behind there holds a block. Nothing that is held seems lost for that.
+#[test]
+fn a_program_that_was_attached_to_is_scanned_like_one_that_was_run() {
+    attached::require_attach!();
+    let plugin = programs::plug_in("reach_plugin", "reach_plugin");
+    let program = programs::c("reach");
+    let mut ready = Ready::attached(&program, &[plugin.to_str().unwrap()], &[]);
+    ready.assert_works();
+    let processes = ready.scanned("reach");
+    println!("{processes:#?}");
+    let parent = &processes[0];
+    assert_eq!((&parent.failed, parent.whole), (&None, false));
+    for (function, blocks) in [
+        ("lost_alone", 100),
+        ("lost_pair", 200),
+        ("lost_large", 10),
+        ("lost_behind_lost", 100),
+        ("lost_in_arena", 20),
+        ("hidden", 100),
+    ] {
+        assert_eq!(parent.all(function), blocks, "{function}");
+        let lost = parent.of(function, None);
+        assert!(lost * 10 >= blocks * 8, "{function}: {lost} of {blocks} lost");
+    }
+    for (function, blocks, by) in [
+        ("held_by_global", 101, RootKind::Global),
+        ("held_large", 1, RootKind::Global),
+        ("held_by_large", 100, RootKind::Global),
+        ("held_inside", 100, RootKind::Global),
+        ("held_by_plugin", 10, RootKind::Global),
+        ("held_by_stack", 10, RootKind::Stack),
+        ("held_by_thread", 20, RootKind::Stack),
+        ("held_thread_local", 30, RootKind::ThreadLocal),
+        ("held_by_mapping", 10, RootKind::Mapping),
+    ] {
+        assert_held(parent, function, blocks, by);
+    }
+    assert_eq!((parent.all("held_by_register"), parent.of("held_by_register", None)), (1, 0));
+    // What the child allocates until unfreed has attached to it is not known; what it holds is not lost either.
+    let child = &processes[1];
+    assert_eq!((&child.failed, child.whole), (&None, false));
+    assert_eq!(child.of("held_by_child", None), 0);
 }
 
 /// Both found the same of each function's blocks, but for old values left behind. Of a core that may be younger than the

@@ -34,6 +34,12 @@ pub struct Args {
     /// Stop watching after TIME (30s, 5m, 1h30m); the processes run on
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
+    /// In the end, stop the processes briefly and look which live blocks they still refer to
+    #[arg(long)]
+    scan: bool,
+    /// How long all processes together may stand still to be scanned
+    #[arg(long, value_name = "TIME", requires = "scan", default_value = "1s", value_parser = quantity::duration)]
+    scan_limit: Duration,
     #[command(flatten)]
     analysis: Analysis,
     #[command(flatten)]
@@ -63,5 +69,6 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         form: &args.form,
         report: &args.report,
     };
+    let watch = watch.scan(args.scan.then_some(args.scan_limit));
     watch_and_report(watch, &asked, analyst, io)
 }

@@ -43,7 +43,8 @@ impl Watch {
     pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
         if !capture.attach.is_empty() {
             let who = capture.attach.iter().map(|text| Who::of(text)).collect();
-            return Watch::attach(Wish { who, wait: false }, Some(*io)).map(Some);
+            let watch = Watch::attach(Wish { who, wait: false }, Some(*io))?;
+            return Ok(Some(watch.scan(capture.scan.then_some(capture.scan_limit))));
         }
         let Some(unit) = &capture.service.unit else {
             let watch = Watch::prepare(&capture.command)?;
@@ -81,9 +82,17 @@ impl Watch {
     /// Which blocks are told one by one: those that do not die young, a sample, or all.
     fn telling(mut self, capture: &Capture) -> Watch {
         self.source = self.source.with_agent(|session| {
-            let session = session.every_event(capture.every_event).sample(Bytes(capture.sample));
-            session.scan(capture.scan.then_some(capture.scan_limit))
+            session.every_event(capture.every_event).sample(Bytes(capture.sample))
         });
+        self.scan(capture.scan.then_some(capture.scan_limit))
+    }
+
+    /// Looks in the end which blocks are still referenced; the processes stand still for it, at most so long.
+    pub fn scan(mut self, limit: Option<Duration>) -> Watch {
+        self.source = match self.source {
+            Source::Agent(session) => Source::Agent(Box::new(session.scan(limit))),
+            Source::Attach(attach, tell) => Source::Attach(Box::new(attach.scan(limit)), tell),
+        };
         self
     }
 

@@ -13,7 +13,9 @@ use unfreed::event::{ModuleId, ProcessId, RootKind, StackId, What};
 use unfreed::ledger::Ledger;
 use unfreed::read::trace::Reader;
 
-use crate::support::process::LIMIT;
+use crate::attached::until;
+use crate::support::process::{LIMIT, run};
+use crate::support::programs;
 use crate::support::signal::{Signal, send};
 use crate::traced::{UNFREED, read};
 
@@ -78,6 +80,8 @@ pub struct Ready {
     output: BufReader<std::process::ChildStdout>,
     pub pid: u32,
     trace: tempfile::TempDir,
+    /// Then the first signal ends the watching, and a second one would end unfreed.
+    is_attached: bool,
 }
 
 impl Ready {
@@ -98,7 +102,35 @@ impl Ready {
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let pid = line.trim().parse().expect("the program says its number");
-        Ready { unfreed, input, output, pid, trace }
+        Ready { unfreed, input, output, pid, trace, is_attached: false }
+    }
+
+    /// The same of one that runs already and is attached to.
+    pub fn attached(program: &Path, arguments: &[&str], options: &[&str]) -> Ready {
+        let trace = tempfile::tempdir().unwrap();
+        let (gate, told) = (trace.path().join("gate"), trace.path().join("told"));
+        run(Command::new("mkfifo").arg(&gate), LIMIT).expect_code(0);
+        let mut command = Command::new(program);
+        command.args(arguments).env("UNFREED_TEST_GATE", &gate);
+        command.env("LD_PRELOAD", programs::gate());
+        let mut running =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        until("the program waits at its gate", || trace.path().join("gate.up").exists());
+        let mut command = Command::new(UNFREED);
+        command.args(["record", "--embed-symbols", "--scan"]).args(options);
+        command.arg("--attach").arg(running.id().to_string());
+        command.arg("-o").arg(trace.path().join("trace")).stderr(File::create(&told).unwrap());
+        let unfreed = command.spawn().expect("unfreed starts");
+        until("unfreed has attached", || {
+            std::fs::read_to_string(&told).unwrap().contains("Attached to ")
+        });
+        std::fs::write(&gate, "g").unwrap();
+        let input = running.stdin.take().unwrap();
+        let mut output = BufReader::new(running.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let pid = line.trim().parse().expect("the program says its number");
+        Ready { unfreed, input, output, pid, trace, is_attached: true }
     }
 
     pub fn unfreed(&self) -> u32 {
@@ -124,8 +156,12 @@ impl Ready {
     #[track_caller]
     pub fn scanned_by(mut self, name: &str, then: impl FnOnce(&Path)) -> Vec<Scanned> {
         let began = Instant::now();
+        let mut asked = false;
         while self.unfreed.try_wait().unwrap().is_none() {
-            send(self.unfreed.id(), Signal::Terminate);
+            if !(asked && self.is_attached) {
+                send(self.unfreed.id(), Signal::Terminate);
+                asked = true;
+            }
             assert!(began.elapsed() < LIMIT, "unfreed does not end");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -112,15 +112,19 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// Walks the copy of a process with the blocks that live in it after all that was handed on; `None` where
-    /// nobody knows these.
+    /// Walks the copy of a process with the blocks that live in it after all that was handed on, of which at most
+    /// `most` is known to be all; `None` where nobody knows these.
     pub(in crate::collect) fn scan(
         &self,
         process: u32,
         copied: &Copied,
+        most: Coverage,
     ) -> Option<(Coverage, Vec<Group>)> {
         let id = self.processes.get(&process)?.id;
-        groups(copied, &mut |each| self.sink.living(id, each))
+        groups(copied, &mut |each| {
+            let known = self.sink.living(id, each)?;
+            Some(if most == Coverage::Part { most } else { known })
+        })
     }
 
     /// The first error the sink gave, after which nothing more was passed on.

@@ -1,6 +1,8 @@
 //! The collector: reads the ring, follows processes as they fork, execute and end, and hands on events in the order of
 //! the ring. That is the order in which things happened: an allocation is told after it, a release before.
 
+mod scan;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -170,6 +172,7 @@ impl<'a> Collector<'a> {
         signals: &Signals,
         stop: &Stop,
         duration: Option<Duration>,
+        scan: Option<Duration>,
     ) -> Result<(), AttachError> {
         loop {
             let taken = self.pass();
@@ -187,6 +190,9 @@ impl<'a> Collector<'a> {
             if taken < MANY {
                 std::thread::sleep(PAUSE);
             }
+        }
+        if let Some(limit) = scan {
+            self.scan(limit);
         }
         self.finish()
     }
@@ -229,7 +235,7 @@ impl<'a> Collector<'a> {
         if stamp > self.until {
             return;
         }
-        let image = self.images.get(slot.0 as usize).copied().unwrap_or(NO_IMAGE);
+        let image = self.image(slot);
         let origin = Origin { process: image, tid };
         let payload = match told {
             Told::Forked { parent, child } => return self.forked(parent, child),
@@ -594,13 +600,25 @@ impl<'a> Collector<'a> {
         self.probe.detach(links);
     }
 
-    fn finish(&mut self) -> Result<(), AttachError> {
-        // Once the first probe is gone only half of what happens is seen. What was counted as lost is what was lost
-        // until now.
-        self.until = now();
+    /// Nothing later counts. What was counted as lost is what was lost until now; what was told is read.
+    fn end_at(&mut self, stamp: Stamp) {
+        self.until = stamp;
         self.say_losses(0);
-        self.let_go();
         self.epoch_due = Duration::MAX;
+        while self.pass() >= drain::MOST {}
+    }
+
+    /// What the process of a slot executes.
+    fn image(&self, slot: Slot) -> u32 {
+        self.images.get(slot.0 as usize).copied().unwrap_or(NO_IMAGE)
+    }
+
+    fn finish(&mut self) -> Result<(), AttachError> {
+        // Once the first probe is gone only half of what happens is seen.
+        if self.until == Stamp(u64::MAX) {
+            self.end_at(now());
+        }
+        self.let_go();
         while self.pass() > 0 {}
         let stamp = now();
         self.out.push(Record {

@@ -42,6 +42,7 @@ pub struct Attach {
     clock: Clock,
     started: SystemTime,
     stop: Stop,
+    scan: Option<Duration>,
 }
 
 /// What a rehearsal found.
@@ -105,7 +106,24 @@ impl Attach {
             .ok();
         let (clock, started) = (Clock::start(), SystemTime::now());
         let collector = Parts { probe, ends };
-        Ok(Attach { wish, pids, collector, marks, clock, started, stop: Stop::default() })
+        Ok(Attach {
+            wish,
+            pids,
+            collector,
+            marks,
+            clock,
+            started,
+            stop: Stop::default(),
+            scan: None,
+        })
+    }
+
+    /// At the end of the watching, looks which blocks the memory of those that still run refers to; they stand still for
+    /// it, together at most so long.
+    #[must_use]
+    pub fn scan(mut self, limit: Option<Duration>) -> Attach {
+        self.scan = limit;
+        self
     }
 
     /// What ends the watching from elsewhere.
@@ -134,7 +152,9 @@ impl Attach {
         identify: Identify<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(), AttachError> {
-        let Attach { wish, pids, collector: Parts { probe, ends }, marks, clock, stop, .. } = self;
+        let Attach {
+            wish, pids, collector: Parts { probe, ends }, marks, clock, stop, scan, ..
+        } = self;
         let signals = Signals::take_over();
         let translator = Translator::new(clock, None, identify, sink);
         let modules = Modules::new(&ends.rows, ROWS)?;
@@ -142,6 +162,6 @@ impl Attach {
         let mut collector =
             Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
         collector.attach_first(&pids)?;
-        collector.run(&signals, &stop, duration)
+        collector.run(&signals, &stop, duration, scan)
     }
 }

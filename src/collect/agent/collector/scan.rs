@@ -73,7 +73,9 @@ impl Collector<'_> {
             // It was found only now.
             Ok(_) if ended => executed(),
             Ok(copied) => {
-                if let Some((coverage, groups)) = self.translator.scan(number, &copied) {
+                if let Some((coverage, groups)) =
+                    self.translator.scan(number, &copied, Coverage::Whole)
+                {
                     self.say_modules(number, copied.standing);
                     let Copied { stopped, read, unread, .. } = *copied;
                     let scan = Scan {
