@@ -80,8 +80,18 @@ pub struct Ready {
     output: BufReader<std::process::ChildStdout>,
     pub pid: u32,
     trace: tempfile::TempDir,
-    /// Then the first signal ends the watching, and a second one would end unfreed.
-    is_attached: bool,
+    /// The program, if it was attached to: then the first signal ends the watching, and a second one would end unfreed.
+    program: Option<Program>,
+}
+
+/// Ended with the test.
+struct Program(std::process::Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Ready {
@@ -102,7 +112,7 @@ impl Ready {
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let pid = line.trim().parse().expect("the program says its number");
-        Ready { unfreed, input, output, pid, trace, is_attached: false }
+        Ready { unfreed, input, output, pid, trace, program: None }
     }
 
     /// The same of one that runs already and is attached to.
@@ -113,24 +123,24 @@ impl Ready {
         let mut command = Command::new(program);
         command.args(arguments).env("UNFREED_TEST_GATE", &gate);
         command.env("LD_PRELOAD", programs::gate());
-        let mut running =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut running = Program(running.expect("it starts"));
         until("the program waits at its gate", || trace.path().join("gate.up").exists());
         let mut command = Command::new(UNFREED);
         command.args(["record", "--embed-symbols", "--scan"]).args(options);
-        command.arg("--attach").arg(running.id().to_string());
+        command.arg("--attach").arg(running.0.id().to_string());
         command.arg("-o").arg(trace.path().join("trace")).stderr(File::create(&told).unwrap());
         let unfreed = command.spawn().expect("unfreed starts");
         until("unfreed has attached", || {
             std::fs::read_to_string(&told).unwrap().contains("Attached to ")
         });
         std::fs::write(&gate, "g").unwrap();
-        let input = running.stdin.take().unwrap();
-        let mut output = BufReader::new(running.stdout.take().unwrap());
+        let input = running.0.stdin.take().unwrap();
+        let mut output = BufReader::new(running.0.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let pid = line.trim().parse().expect("the program says its number");
-        Ready { unfreed, input, output, pid, trace, is_attached: true }
+        Ready { unfreed, input, output, pid, trace, program: Some(running) }
     }
 
     pub fn unfreed(&self) -> u32 {
@@ -158,7 +168,7 @@ impl Ready {
         let began = Instant::now();
         let mut asked = false;
         while self.unfreed.try_wait().unwrap().is_none() {
-            if !(asked && self.is_attached) {
+            if !(asked && self.program.is_some()) {
                 send(self.unfreed.id(), Signal::Terminate);
                 asked = true;
             }
