@@ -14,7 +14,8 @@ use std::{env, fs};
 use divan::Bencher;
 use divan::counter::BytesCount;
 use synth::{About, FIRST, Packing};
-use unfreed::read::etl::{Format, Log};
+use unfreed::read::Source;
+use unfreed::read::etl::{Format, Log, Reader, Seekable};
 
 /// Size of the logs, and of their buffers.
 const LOG: usize = 64 << 20;
@@ -128,6 +129,22 @@ fn real(bencher: Bencher<'_, '_>) {
     bencher
         .counter(BytesCount::new(bytes.len()))
         .bench(|| drain(Log::seekable(Cursor::new(&bytes[..])).unwrap()));
+}
+
+/// A real log to events, and not to its records alone; bytes of the file.
+#[divan::bench(sample_count = 10)]
+fn real_events(bencher: Bencher<'_, '_>) {
+    let Some(name) = env::var_os("ETL") else { return };
+    let bytes = fs::read(name).unwrap();
+    bencher.counter(BytesCount::new(bytes.len())).bench(|| {
+        let again = || Ok(Box::new(Cursor::new(&bytes[..])) as Box<dyn Seekable>);
+        let mut reader = Reader::file(Box::new(again)).unwrap();
+        let (mut events, mut count) = (Vec::new(), 0);
+        while reader.next_batch(&mut events).unwrap() {
+            count += events.len();
+        }
+        count
+    });
 }
 
 /// Bytes unpacked.

@@ -13,7 +13,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use synth_etl::stream::Stream;
 use unfreed::ledger::Ledger;
 use unfreed::read::Source;
-use unfreed::read::etl::{Log, Reader};
+use unfreed::read::etl::{Log, Reader, Seekable};
 
 const BYTES: u64 = 64 << 20;
 const LIVE: u64 = 100_000;
@@ -39,7 +39,23 @@ fn fold(reader: &mut dyn Source) -> Ledger {
     ledger
 }
 
-/// Records to a ledger.
+/// A log that lies in a file.
+fn file(bytes: &[u8]) -> Reader<'_, Box<dyn Seekable + '_>> {
+    Reader::file(Box::new(move || Ok(Box::new(Cursor::new(bytes)) as Box<dyn Seekable>))).unwrap()
+}
+
+/// Records to a ledger, as `analyze` reads a file: each buffer when it is its turn.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn file_and_ledger(bencher: divan::Bencher) {
+    let (bytes, records) = log();
+    bencher.counter(ItemsCount::new(records)).counter(BytesCount::new(bytes.len())).bench(|| {
+        let ledger = fold(&mut file(&bytes));
+        assert_eq!((ledger.lost().stacks, ledger.totals().live_blocks), (0, LIVE));
+        ledger
+    });
+}
+
+/// Records to a ledger, as a stream is read: 64 MiB ahead.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn reader_and_ledger(bencher: divan::Bencher) {
     let (bytes, records) = log();

@@ -63,14 +63,17 @@ impl<'a> Payload<'a> {
     /// A UTF-16 string up to its NUL, or to the end where there is none. Halves of surrogate pairs become
     /// replacement characters.
     pub fn utf16(&mut self) -> String {
-        let units: Vec<u16> = self
-            .bytes
-            .chunks_exact(2)
-            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
-            .take_while(|unit| *unit != 0)
-            .collect();
-        let len = (units.len() * 2 + 2).min(self.bytes.len());
-        self.bytes = self.bytes.get(len..).unwrap_or_default();
+        let (units, _) = self.bytes.as_chunks::<2>();
+        let len = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
+        let units = units.get(..len).unwrap_or(units);
+        self.bytes = self.bytes.get(len * 2 + 2..).unwrap_or_default();
+        // Nearly all are names of files in ASCII, of which each unit is a byte.
+        if units.iter().fold(0, |all, [low, high]| all | low & 0x80 | high) == 0
+            && let Ok(text) = String::from_utf8(units.iter().map(|[low, _]| *low).collect())
+        {
+            return text;
+        }
+        let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
         String::from_utf16_lossy(&units)
     }
 
@@ -81,5 +84,35 @@ impl<'a> Payload<'a> {
         let (text, rest) = self.bytes.split_at(len);
         self.bytes = rest.get(1..).unwrap_or_default();
         String::from_utf8_lossy(text).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The string that bytes begin with, and what is left behind it.
+    fn read(bytes: &[u8]) -> (String, &[u8]) {
+        let mut from = Payload { bytes, width: Width::Bits64 };
+        (from.utf16(), from.rest())
+    }
+
+    #[test]
+    fn a_string_ends_at_its_nul_or_where_the_payload_does() {
+        assert_eq!(read(b"a\0b\0\0\0c\0"), ("ab".to_owned(), &b"c\0"[..]));
+        assert_eq!(read(b"a\0b\0"), ("ab".to_owned(), &b""[..]));
+        assert_eq!(read(b"a\0b"), ("a".to_owned(), &b""[..]), "half a unit is none");
+        assert_eq!(read(b"\0\0a\0"), (String::new(), &b"a\0"[..]));
+        assert_eq!(read(b""), (String::new(), &b""[..]));
+    }
+
+    #[test]
+    fn a_string_need_not_be_ascii() {
+        for text in ["\u{7f}\u{80}", "Gr\u{fc}n", "\u{141}\u{f3}d\u{17a}", "\u{1f4be}.dll"] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(read(&bytes), (text.to_owned(), &b""[..]));
+        }
+        let half = [0x61, 0, 0x3d, 0xd8, 0x62, 0];
+        assert_eq!(read(&half), ("a\u{fffd}b".to_owned(), &b""[..]));
     }
 }

@@ -6,19 +6,35 @@ const SHORT: usize = 64;
 /// Copies `length` bytes from `back` before `at` to `at`, or as many as there is room for, and says where they end. The two
 /// stretches may overlap: then the first repeats. `None` where there is nothing to copy from. What follows in `room` may be
 /// written over.
-#[inline]
+#[inline(always)]
 pub(super) fn again(room: &mut [u8], at: usize, back: usize, length: usize) -> Option<usize> {
+    // Most are like this. Where no more are asked for than lie between, what is copied besides is of no consequence.
+    if length <= 16 && back >= length && stride::<16>(room, at, back).is_some() {
+        return Some(at + length);
+    }
+    if length <= 32
+        && back >= 16
+        && stride::<16>(room, at, back).is_some()
+        && stride::<16>(room, at + 16, back).is_some()
+    {
+        return Some(at + length);
+    }
+    others(room, at, back, length)
+}
+
+/// What `again` does, of any stretch.
+#[inline(never)]
+fn others(room: &mut [u8], at: usize, back: usize, length: usize) -> Option<usize> {
     if back == 0 || back > at || at > room.len() {
         return None;
     }
     let length = length.min(room.len() - at);
     let end = at + length;
-    if back >= 16 && length <= 32 && at + 32 <= room.len() {
-        // Both at once: whether the second is needed nobody can foresee.
-        room.copy_within(at - back..at - back + 16, at);
-        room.copy_within(at + 16 - back..at + 32 - back, at + 16);
-    } else if back >= 8 && length <= SHORT && end + 8 <= room.len() {
-        strides::<8>(room, at, back, end);
+    let short = length <= SHORT;
+    if back >= 16 && short && end + 16 <= room.len() {
+        strides::<16>(room, at, back, end)?;
+    } else if back >= 8 && short && end + 8 <= room.len() {
+        strides::<8>(room, at, back, end)?;
     } else if back >= length {
         room.copy_within(at - back..at - back + length, at);
     } else if back == 1 {
@@ -38,22 +54,20 @@ pub(super) fn again(room: &mut [u8], at: usize, back: usize, length: usize) -> O
 
 /// Copies what `again` copies, `N` bytes at once, which must not be more than `back`.
 #[inline]
-fn strides<const N: usize>(room: &mut [u8], at: usize, back: usize, end: usize) {
+fn strides<const N: usize>(room: &mut [u8], at: usize, back: usize, end: usize) -> Option<()> {
     let mut to = at;
     while to < end {
-        room.copy_within(to - back..to - back + N, to);
+        stride::<N>(room, to, back)?;
         to += N;
     }
+    Some(())
 }
 
-/// Copies the first `length` bytes of `from` to `at`, up to 16 of them at once; `None` where there are fewer or no room.
-/// What follows in `room` may be written over.
-#[inline]
-pub(super) fn fresh(room: &mut [u8], at: usize, from: &[u8], length: usize) -> Option<()> {
-    let wide = from.first_chunk::<16>().filter(|_| length <= 16);
-    match (wide, room.get_mut(at..at + 16)) {
-        (Some(wide), Some(to)) => to.copy_from_slice(wide),
-        _ => room.get_mut(at..at + length)?.copy_from_slice(from.get(..length)?),
-    }
+/// Copies `N` bytes, all read before any is written; `None` where there are no such. Their number is in the type:
+/// of a range the compiler does not always see it, and then calls a function for them.
+#[inline(always)]
+fn stride<const N: usize>(room: &mut [u8], at: usize, back: usize) -> Option<()> {
+    let bytes: [u8; N] = *room.get(at.checked_sub(back)?..)?.first_chunk()?;
+    *room.get_mut(at..)?.first_chunk_mut()? = bytes;
     Some(())
 }

@@ -1,7 +1,13 @@
 //! Plain LZ77 (MS-XCA 2.4): what sessions that compress have written in every log seen.
 
 use super::Corrupt;
-use super::copy::{again, fresh};
+use super::copy::again;
+
+/// Flags of which none is left: the mark of their end alone.
+const NONE: u64 = 1 << 63;
+
+/// So many bytes are copied where fewer are asked for: a call would take longer.
+const WIDE: usize = 16;
 
 /// Unpacks into `room`, as [`Format::unpack`](super::Format::unpack) says.
 ///
@@ -16,38 +22,54 @@ use super::copy::{again, fresh};
 pub(super) fn unpack(packed: &[u8], room: &mut [u8]) -> Result<usize, Corrupt> {
     let mut from = Packed { bytes: packed, at: 0, half: None };
     let mut to = 0;
-    // The flags not yet used, from the uppermost on, and their number.
-    let (mut flags, mut left) = (0_u32, 0);
+    // The flags not yet used, from the uppermost on, and behind them the mark of their end.
+    let mut flags = NONE;
     while to < room.len() {
-        if left == 0 {
+        if flags == NONE {
             let Some(next) = from.four() else { break };
-            flags = next;
-            left = 32;
+            flags = u64::from(next) << 32 | NONE >> 32;
         }
         // Bytes up to the next match: mostly none to three. Which of these it is nobody can foresee, so none is no
-        // case of its own.
-        let run = flags.leading_zeros().min(left);
-        let length = (run as usize).min(room.len() - to);
-        let rest = from.bytes.get(from.at..).unwrap_or(&[]);
-        if fresh(room, to, rest, length).is_none() {
+        // case of its own, and some are copied that are written over.
+        let run = flags.leading_zeros() as usize;
+        if run < WIDE
+            && let Some((bytes, token)) = from.ahead(run)
+            && let Some(place) = room.get_mut(to..to + WIDE)
+        {
+            place.copy_from_slice(bytes);
+            from.at += run;
+            to += run;
+            flags <<= run;
+            if flags == NONE {
+                continue;
+            }
+            from.at += 2;
+            let matched =
+                from.matched(token).and_then(|(back, length)| again(room, to, back, length));
+            to = matched.ok_or(Corrupt { length: to })?;
+        } else {
+            let rest = packed.get(from.at..).unwrap_or(&[]);
+            let length = run.min(room.len() - to);
             // The last flags may stand for more than there is.
-            fresh(room, to, rest, rest.len());
-            to += rest.len();
-            break;
+            let there = length.min(rest.len());
+            room[to..to + there].copy_from_slice(&rest[..there]);
+            to += there;
+            if there < length {
+                break;
+            }
+            from.at += length;
+            flags <<= run;
+            if flags == NONE {
+                continue;
+            }
+            if to == room.len() || from.at >= packed.len() {
+                break;
+            }
+            let matched = from.two().and_then(|token| from.matched(token));
+            let matched = matched.and_then(|(back, length)| again(room, to, back, length));
+            to = matched.ok_or(Corrupt { length: to })?;
         }
-        from.at += length;
-        to += length;
-        left -= run;
-        if left == 0 {
-            continue;
-        }
-        if to == room.len() || from.at >= packed.len() {
-            break;
-        }
-        let matched = from.matched().and_then(|(back, length)| again(room, to, back, length));
-        to = matched.ok_or(Corrupt { length: to })?;
-        flags = flags << run << 1;
-        left -= 1;
+        flags <<= 1;
     }
     Ok(to)
 }
@@ -61,15 +83,23 @@ struct Packed<'a> {
 }
 
 impl Packed<'_> {
-    /// Distance and length of a match.
+    /// The next bytes, and the token behind the first `run` of them, which must be fewer; `None` near the end.
     #[inline]
-    fn matched(&mut self) -> Option<(usize, usize)> {
-        let token = usize::from(self.two()?);
+    fn ahead(&self, run: usize) -> Option<(&[u8], u16)> {
+        let next: &[u8; WIDE + 1] = self.bytes.get(self.at..)?.first_chunk()?;
+        Some((next.get(..WIDE)?, u16::from_le_bytes([*next.get(run)?, *next.get(run + 1)?])))
+    }
+
+    /// Distance and length of a match, of which the token was taken.
+    #[inline]
+    fn matched(&mut self, token: u16) -> Option<(usize, usize)> {
+        let token = usize::from(token);
         let length = token & 7;
         let length = if length == 7 { self.long()? } else { length };
         Some(((token >> 3) + 1, length.checked_add(3)?))
     }
 
+    #[inline]
     fn long(&mut self) -> Option<usize> {
         let half = match self.half.take() {
             Some(byte) => byte >> 4,
