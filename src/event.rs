@@ -578,6 +578,9 @@ pub enum FactKind {
     FreesUnseen = 6,
     /// A module of the event's process that allocates past the tracer: the same.
     AllocationsUnseen = 7,
+    /// The snapshots of the event's process list some of its stacks only: what one does not list is unknown then,
+    /// neither empty nor freed. Of which source, and the value says what it lists.
+    ListsSome = 8,
 }
 
 /// A reachability scan: which live blocks something in their process still refers to. Each of these is in

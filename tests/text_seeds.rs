@@ -4,6 +4,8 @@
 
 #[path = "evidence/mod.rs"]
 mod evidence;
+#[path = "memleak/output.rs"]
+mod output;
 #[path = "counters/table.rs"]
 mod table;
 
@@ -53,6 +55,8 @@ fn seeds() -> Vec<(&'static str, u8, String)> {
             ),
         ),
         ("debugger", 3, pasted),
+        ("memleak-bcc", 4, output::write(&[(5, 80), (9, 144)], output::Form::Bcc)),
+        ("memleak-libbpf", 4, output::write(&[(5, 80), (9, 144)], output::Form::Libbpf)),
     ]
 }
 

@@ -9,6 +9,9 @@ mod damage;
 mod evidence;
 #[path = "umdh/real.rs"]
 mod real;
+#[path = "umdh/wrappers.rs"]
+mod wrappers;
+
 #[path = "support/skip.rs"]
 #[allow(dead_code, unused_macros, unused_imports, reason = "other tests use the rest")]
 mod skip;

@@ -1,5 +1,5 @@
-//! The logs of Windows that are text: the first byte says which (0 UMDH, 1 LeakDiag, 2 counters, 3 a debugger's
-//! output), the rest is the file. Besides not panicking, each reader keeps its word: a process first, an
+//! Logs that are text: the first byte says which (0 UMDH, 1 LeakDiag, 2 counters, 3 a debugger's output, 4
+//! memleak's), the rest is the file. Besides not panicking, each reader keeps its word: a process first, an
 //! epoch last, times that never go back, no stack named before it was defined, and no more events than
 //! the bytes can account for.
 #![no_main]
@@ -10,8 +10,13 @@ use unfreed::event::{Event, StackId, Time, What};
 use unfreed::ledger::Ledger;
 use unfreed::read::{About, FileKind, open, sniff};
 
-const KINDS: [FileKind; 4] =
-    [FileKind::Umdh, FileKind::LeakDiag, FileKind::Counters, FileKind::Debugger];
+const KINDS: [FileKind; 5] = [
+    FileKind::Umdh,
+    FileKind::LeakDiag,
+    FileKind::Counters,
+    FileKind::Debugger,
+    FileKind::Memleak,
+];
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, file)) = data.split_first() else { return };

@@ -19,8 +19,8 @@ use super::recording::{self, Recording};
 #[command(after_help = super::EXIT_CODES)]
 pub struct Args {
     /// A recording: a trace, as `unfreed record` writes it, a data file of heaptrack, an event trace log of Windows
-    /// (.etl), a log of UMDH or LeakDiag, performance counters as text, a debugger's lists, a minidump; compressed (gzip,
-    /// zstd) or not. Several of one server are read as one case
+    /// (.etl), a log of UMDH or LeakDiag, performance counters as text, a debugger's lists, what memleak of BCC prints, a
+    /// minidump; compressed (gzip, zstd) or not. Several of one server are read as one case
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Look in CORE, a core dump of a traced process, which blocks are still referenced

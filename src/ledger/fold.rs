@@ -79,6 +79,7 @@ impl Ledger {
                     FactKind::AllocationsUnseen => {
                         self.image_mut(event.process).allocates_unseen = true;
                     }
+                    FactKind::ListsSome => self.image_mut(event.process).lists_some = true,
                     _ => {}
                 }
                 self.facts.insert((fact.kind, fact.subject.clone()), fact.as_ref().clone());
@@ -359,7 +360,8 @@ impl Ledger {
         if of_memory {
             let latest = image.snapshots.points().last().map(|(number, _)| *number);
             let sites = image.sites.values().map(|id| &self.sites[id.0 as usize]);
-            let known = memory::known(sites, latest);
+            // Of what is not listed nobody knows.
+            let known = memory::known(sites, latest).filter(|_| !image.lists_some);
             image.measured.push(now, sample.metric, sample.value, known);
         }
         image.samples.entry(sample.metric).or_default().push(now, sample.value);

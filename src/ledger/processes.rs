@@ -153,6 +153,8 @@ pub struct Image {
     pub releases_unseen: bool,
     /// Whether a module of it allocates past the tracer.
     pub allocates_unseen: bool,
+    /// Whether its snapshots list some of its stacks only.
+    pub lists_some: bool,
     /// The latest reachability scan of it.
     pub scan: Option<Scan>,
     /// The sites of whose blocks it told.
@@ -210,6 +212,7 @@ impl Image {
             lost: LostCounts::default(),
             releases_unseen: false,
             allocates_unseen: false,
+            lists_some: false,
             scan: None,
             reached: Vec::new(),
             grid,

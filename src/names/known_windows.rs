@@ -88,7 +88,7 @@ pub(super) const ALLOCATORS: &[&str] = &[
     "NtAllocateVirtualMemoryEx",
     "ZwAllocateVirtualMemory",
     "ZwAllocateVirtualMemoryEx",
-    // A critical section has debug information: 32 bytes on x86, from a cache or the process's heap.
+    // A critical section has debug information: 32 bytes on x86, from a cache first, then the process's heap.
     "InitializeCriticalSection",
     "InitializeCriticalSectionAndSpinCount",
     "InitializeCriticalSectionEx",

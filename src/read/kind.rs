@@ -1,7 +1,7 @@
 //! What kind of recording a file is, told from its first bytes. A name or an ending is never
 //! looked at: traces are renamed, mailed and unpacked before they are read.
 
-use super::{counters, debugger, leakdiag, text, umdh};
+use super::{counters, debugger, leakdiag, memleak, text, umdh};
 
 /// How many bytes from a file's start [`sniff`] can make use of.
 const LOOK: usize = 4096;
@@ -17,6 +17,8 @@ pub enum FileKind {
     Umdh,
     /// A log of LeakDiag, one snapshot.
     LeakDiag,
+    /// What memleak of BCC prints.
+    Memleak,
     /// Performance counters of Windows as text.
     Counters,
     /// The same as their own binary log (`.blg`).
@@ -50,6 +52,7 @@ impl FileKind {
             Self::Etl => "Windows event trace log (ETL)",
             Self::Umdh => "UMDH log",
             Self::LeakDiag => "LeakDiag log",
+            Self::Memleak => "memleak output",
             Self::Debugger => "debugger output",
             Self::Counters => "performance counter log",
             Self::BinaryCounters => "binary performance counter log (.blg)",
@@ -67,6 +70,7 @@ impl FileKind {
             | Self::Etl
             | Self::Umdh
             | Self::LeakDiag
+            | Self::Memleak
             | Self::Counters
             | Self::Debugger
             | Self::Heaptrack
@@ -110,6 +114,8 @@ fn sniff_text(opening: &str) -> Option<FileKind> {
         Some(FileKind::LeakDiag)
     } else if umdh::is_umdh(opening) {
         Some(FileKind::Umdh)
+    } else if memleak::is_memleak(opening) {
+        Some(FileKind::Memleak)
     } else if debugger::is_debugger(opening) {
         Some(FileKind::Debugger)
     } else {

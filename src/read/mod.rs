@@ -13,6 +13,7 @@ mod fault;
 pub mod heaptrack;
 mod kind;
 pub mod leakdiag;
+pub mod memleak;
 pub mod minidump;
 mod open;
 mod room;

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::etl::{self, Again};
 use super::unpack::unpack;
 use super::{About, FileKind, ReadError, Source};
-use super::{bundle, counters, debugger, heaptrack, leakdiag, minidump, trace, umdh};
+use super::{bundle, counters, debugger, heaptrack, leakdiag, memleak, minidump, trace, umdh};
 
 /// Opens a recording of a kind that [`sniff`](super::sniff) told; `None` for a kind that is not read. Where the
 /// recording is a file, `again` begins to read it anew: some kinds have at their end what is needed before.
@@ -26,6 +26,7 @@ pub fn open<'a>(
         FileKind::Case => Some(bundle::open(stream)?),
         FileKind::Umdh => Some(Box::new(umdh::Reader::new(stream, about))),
         FileKind::LeakDiag => Some(Box::new(leakdiag::Reader::new(stream, about))),
+        FileKind::Memleak => Some(Box::new(memleak::Reader::new(stream, about))),
         FileKind::Counters => Some(Box::new(counters::Reader::new(stream, about))),
         FileKind::Debugger => Some(Box::new(debugger::Reader::new(stream, about))),
         FileKind::Etl => Some(match again {

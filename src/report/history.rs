@@ -79,15 +79,18 @@ fn live(ledger: &Ledger, site: &Site) -> Vec<LiveSpan> {
         .collect()
 }
 
-/// A snapshot that does not list the stack found none of its blocks.
+/// A snapshot that does not list the stack found none of its blocks, unless it lists some stacks only.
 fn by_snapshots(ledger: &Ledger, site: &Site) -> Vec<LiveSpan> {
     let listed = site.snapshots.points();
     let blocks = |number: u32| {
         let found = listed.iter().find(|(listed, _)| *listed == number);
         found.map_or(0, |(_, set)| set.blocks)
     };
-    let taken = ledger.image(site.process).map_or(&[][..], Image::snapshots);
-    let points = taken.iter().map(|(number, at)| {
+    let image = ledger.image(site.process);
+    let taken = image.map_or(&[][..], Image::snapshots);
+    let lists_some = image.is_some_and(|image| image.lists_some);
+    let known = |number: u32| !lists_some || listed.iter().any(|(listed, _)| *listed == number);
+    let points = taken.iter().filter(|(number, _)| known(*number)).map(|(number, at)| {
         let (at, blocks) = (since(ledger, at.0), blocks(*number));
         LiveSpan {
             from_s: at,

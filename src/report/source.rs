@@ -47,7 +47,8 @@ fn file(part: &PartSeen) -> SourceFile {
 }
 
 fn notes(ledger: &Ledger) -> Vec<Note> {
-    let facts = ledger.facts().filter(|fact| fact.kind == FactKind::Capture);
+    let of_source = [FactKind::Capture, FactKind::ListsSome];
+    let facts = ledger.facts().filter(|fact| of_source.contains(&fact.kind));
     let note =
         |fact: &crate::event::Fact| Note { about: fact.subject.clone(), text: fact.value.clone() };
     facts.map(note).collect()

@@ -176,6 +176,11 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site, gains: &Gains) -> Opti
     let growth = snapshots::judge(ledger, site, gains)?;
     let more = explain::group(growth.blocks as u64);
     let told = match (growth.snapshots, growth.by_share) {
+        (1, _) if growth.unlisted.is_some_and(|count| count > 0) => {
+            "One of the snapshots lists this stack. They list some stacks only: where it is not listed, how much lived \
+             is not known."
+                .to_owned()
+        }
         (1, _) => {
             "One snapshot lists this stack's live blocks, and one shows no growth.".to_owned()
         }
@@ -185,22 +190,35 @@ fn by_snapshots(ledger: &Ledger, id: SiteId, site: &Site, gains: &Gains) -> Opti
              difference, and a cache that fills looks alike: a third one after as much work again would tell.",
             (share * 100.0).floor()
         ),
+        (some, None) if let Some(unlisted) = growth.unlisted => format!(
+            "From the first to the last of the {some} snapshots that list this stack its live blocks became {more} more. \
+             {}They count what was allocated since they began and tell of no free: blocks that live longer than was \
+             looked, and a cache that fills, look alike.",
+            match unlisted {
+                0 => String::new(),
+                some => format!("{some} more do not list it, which tells nothing. "),
+            }
+        ),
         (some, None) => format!(
             "From the first to the last of {some} snapshots this stack's live blocks became {more} more. \
              Snapshots tell of no free, so that a cache that fills looks alike.",
         ),
     };
+    let mut evidence = vec![
+        fact("snapshots", growth.snapshots as f64, "snapshots"),
+        fact("gained", growth.blocks, "blocks"),
+        fact("gained-bytes", growth.bytes, "bytes"),
+    ];
+    if let Some(count) = growth.unlisted {
+        evidence.push(fact("unlisted", count as f64, "snapshots"));
+    }
     Some(Judged {
         site: id,
         process: site.process,
         stack: site.stack,
         verdict: growth.verdict,
         confidence: growth.confidence,
-        evidence: vec![
-            fact("snapshots", growth.snapshots as f64, "snapshots"),
-            fact("gained", growth.blocks, "blocks"),
-            fact("gained-bytes", growth.bytes, "bytes"),
-        ],
+        evidence,
         growth_bytes_per_s: growth.bytes_per_s,
         since: site.first,
         held: Held::NotMeasured,

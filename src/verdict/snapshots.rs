@@ -1,6 +1,7 @@
 //! Sites known from snapshots of the live set alone (UMDH): no births, no frees, only how much
 //! lived when somebody looked. Two snapshots show a difference, not a growth; it takes several
 //! that rise in step to be sure, or one stack that gained most of what the whole process did.
+//! Where snapshots list some stacks only (memleak), a stack is judged by those that list it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Verdict;
 use super::statistics::theil_sen;
 use crate::event::{Bytes, ProcessId, Time};
-use crate::ledger::{Image, Ledger, LiveSet, Site, StackEnd};
+use crate::ledger::{Ledger, LiveSet, Site, StackEnd};
 
 /// From so many blocks on, two snapshots are enough for a stack that stands out.
 const PLENTY: f64 = 500.0;
@@ -35,6 +36,8 @@ pub(super) struct SnapshotGrowth {
     pub(super) by_share: Option<f64>,
     /// Whether the stack itself is missing: nobody can be told to have allocated them.
     pub(super) nowhere: bool,
+    /// Of a process whose snapshots list some stacks only: how many do not list this one, about which they say nothing.
+    pub(super) unlisted: Option<usize>,
 }
 
 /// By process, the bytes that its stacks gained from the first snapshot to the last; what others
@@ -46,7 +49,7 @@ impl Gains {
     pub(super) fn of(ledger: &Ledger) -> Self {
         let mut gains = Gains::default();
         for (_, site) in ledger.sites() {
-            let numbers = taken(ledger, site);
+            let Judgeable { numbers, .. } = Judgeable::of(ledger, site);
             let (Some((first, _)), Some((last, _))) = (numbers.first(), numbers.last()) else {
                 continue;
             };
@@ -63,12 +66,33 @@ impl Gains {
     }
 }
 
-/// The snapshots of the site's process.
-fn taken<'a>(ledger: &'a Ledger, site: &Site) -> &'a [(u32, Time)] {
-    ledger.image(site.process).map_or(&[], Image::snapshots)
+/// The snapshots that tell how much of a site lived.
+struct Judgeable {
+    numbers: Vec<(u32, Time)>,
+    /// Where the process's snapshots list some stacks only: how many of them leave this one out, and whether one of
+    /// these came after it had been listed.
+    unlisted: Option<(usize, bool)>,
 }
 
-/// What lived of a site in a snapshot: one that does not list the stack found none of its blocks.
+impl Judgeable {
+    fn of(ledger: &Ledger, site: &Site) -> Judgeable {
+        let Some(image) = ledger.image(site.process) else {
+            return Judgeable { numbers: Vec::new(), unlisted: None };
+        };
+        let taken = image.snapshots();
+        if !image.lists_some {
+            return Judgeable { numbers: taken.to_vec(), unlisted: None };
+        }
+        let points = site.snapshots.points();
+        let lists = |number: u32| points.binary_search_by_key(&number, |point| point.0).is_ok();
+        let numbers: Vec<_> = taken.iter().copied().filter(|(number, _)| lists(*number)).collect();
+        let since = taken.iter().skip_while(|(number, _)| !lists(*number)).count();
+        let unlisted = Some((taken.len() - numbers.len(), since > numbers.len()));
+        Judgeable { numbers, unlisted }
+    }
+}
+
+/// What lived of a site in a snapshot: of those that list every stack, one that does not list it found none of its blocks.
 fn live(site: &Site, number: u32) -> LiveSet {
     let points = site.snapshots.points();
     let none = LiveSet { blocks: 0, bytes: Bytes(0) };
@@ -80,7 +104,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
     if site.allocations > 0 || site.snapshots.points().is_empty() {
         return None;
     }
-    let taken = taken(ledger, site);
+    let Judgeable { numbers: taken, unlisted } = Judgeable::of(ledger, site);
     let sets: Vec<LiveSet> = taken.iter().map(|(number, _)| live(site, *number)).collect();
     let (first, last) = (sets.first()?, sets.last()?);
     let duration = taken.last()?.1.seconds() - taken.first()?.1.seconds();
@@ -90,7 +114,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
     let steps = blocks.len() - 1;
     let bytes = last.bytes.0 as f64 - first.bytes.0 as f64;
     let nowhere = matches!(ledger.stacks().end(site.stack), StackEnd::Lost | StackEnd::NotTaken);
-    let plenty = steps == 1 && gained >= PLENTY && !nowhere;
+    let plenty = steps == 1 && gained >= PLENTY && !nowhere && unlisted.is_none();
     let by_share = plenty.then(|| gains.standing_out(site.process, bytes)).flatten();
     let (verdict, confidence) = if steps == 0 {
         (Verdict::Undecided, 0.2)
@@ -98,7 +122,8 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
         (Verdict::Steady, 0.7)
     } else if gained < super::growth::MIN_SURVIVORS {
         (Verdict::Undecided, 0.3)
-    } else if nowhere {
+    } else if nowhere || unlisted.is_some_and(|(_, dropped)| dropped) {
+        // Nobody knows what became of it where it is not listed.
         (Verdict::Undecided, 0.4)
     } else if by_share.is_some() {
         (Verdict::Growth, OF_TWO)
@@ -121,6 +146,7 @@ pub(super) fn judge(ledger: &Ledger, site: &Site, gains: &Gains) -> Option<Snaps
         snapshots: sets.len(),
         by_share,
         nowhere,
+        unlisted: unlisted.map(|(count, _)| count),
     })
 }
 

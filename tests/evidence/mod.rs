@@ -136,6 +136,19 @@ pub fn q265514() -> Case {
     case(r"C:\Tools\stores.exe", &own, &open, 40)
 }
 
+/// A program whose provider (module 3) keeps what it asks for by way of functions that only pass the request on, in these
+/// libraries (from 4 on); their frames, innermost first, with the provider's own last.
+pub fn through(libraries: &[&'static str], wrappers: &[(usize, &'static str)], size: u32) -> Case {
+    let mut own = vec![module(r"C:\WINNT\system32\provider.dll", 0x61b0_0000, "5.5.2650.24")];
+    for (at, path) in (0..).zip(libraries) {
+        own.push(module(path, 0x7000_0000 + at * 0x0100_0000, "5.0.2195.6899"));
+    }
+    let mut frames: Vec<_> =
+        (0..).zip(wrappers).map(|(at, &(of, name))| (of, Some(name), 0x20 + 4 * at)).collect();
+    frames.push((3, Some("CTable::Fill"), 0x31));
+    case(r"C:\Tools\tables.exe", &own, &frames, size)
+}
+
 /// KB900326: a message whose use count ends too low. Its first stack allocates what is released twice.
 pub fn kb900326(version: &'static str) -> Case {
     let own = [

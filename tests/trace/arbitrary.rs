@@ -281,6 +281,7 @@ fn measure() -> impl Strategy<Value = What> {
         FactKind::NotTraced,
         FactKind::FreesUnseen,
         FactKind::AllocationsUnseen,
+        FactKind::ListsSome,
     ]);
     prop_oneof![
         (lost, number()).prop_map(|(what, count)| What::Loss(Loss { what, count })),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::evidence::umdh::{Form, USUAL, difference};
 use super::evidence::{Case, kb843523, kb891509, kb896064, q265514};
 
-fn analyze(text: &str) -> Value {
+pub fn analyze(text: &str) -> Value {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("log.txt");
     fs::write(&file, text).unwrap();

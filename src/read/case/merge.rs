@@ -71,7 +71,7 @@ struct Open<'a> {
     next: Option<Event>,
     /// Its time 0 on the case's clock.
     begins: u64,
-    /// Whether it is the difference of two snapshots.
+    /// Whether its snapshots are compared with those of no other: it is the difference of two, or counts anew.
     pair: bool,
 }
 
@@ -239,6 +239,7 @@ fn place(parts: &mut [Open<'_>]) -> Header {
         parts.iter().filter_map(started).filter(|(_, file)| !file).map(|(at, _)| at).collect();
     for part in &mut *parts {
         part.seen.kind.clone_from(&part.source.header().source);
+        part.pair |= part.seen.kind == "memleak";
         let Some((at, of_file)) = started(part) else { continue };
         part.seen.started_unix_ns = Some(at);
         let near = |clock: &i64| clock.abs_diff(at) <= FAR_OFF_NS.unsigned_abs();

@@ -12,7 +12,8 @@ use crate::event::{ProcessId, Time};
 pub(super) struct Form<'a> {
     /// What it is: the header's `source`.
     pub kind: &'a str,
-    /// Whether it is the difference of two snapshots: it lists only what changed, and by other names.
+    /// Whether it is compared with nothing else: the difference of two snapshots lists only what changed, and by other
+    /// names; memleak counts anew whenever it begins.
     pub pair: bool,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Snapshots {
 #[derive(Debug)]
 struct Row {
     kind: String,
-    /// The one that is a difference: it is compared with nothing else.
+    /// The one that is compared with nothing else.
     alone: Option<usize>,
     /// The latest snapshot: when, and whose.
     latest: (Time, usize),

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use unfreed_symbols::ModuleIdentity;
 
 use super::fields::Fields;
-use super::reader::{FULL, Passed, UNREADABLE};
+use super::passed::{FULL, Passed, UNREADABLE};
 use crate::event::{Address, Bytes, Frame, Module, ModuleId, Name, NamedFunction, Trust, What};
 use crate::read::room::Room;
 

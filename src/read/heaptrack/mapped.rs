@@ -8,7 +8,7 @@ use unfreed_symbols::ModuleIdentity;
 
 use super::fields::Fields;
 use super::frames::ENTRY;
-use super::reader::{FULL, Passed, UNREADABLE};
+use super::passed::{FULL, Passed, UNREADABLE};
 use crate::event::{Address, Bytes, Frame, Module, ModuleId, Trust, What};
 use crate::read::room::Room;
 

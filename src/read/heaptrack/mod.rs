@@ -12,6 +12,10 @@ mod fields;
 mod frames;
 mod lines;
 mod mapped;
+mod passed;
+mod program;
 mod reader;
+mod state;
+mod traces;
 
 pub use reader::Reader;

@@ -19,8 +19,13 @@ const ENTRY: usize = 128;
 const FULL: &str = "the log has more than 1 GiB of stacks, modules and names: this was passed over, and blocks whose stack \
                     it was are told without one; take a log sooner after the process began";
 
-/// Where threads of Windows begin: a stack that ends in one of these is whole.
-const OUTERMOST: [&str; 6] = [
+/// Where threads begin: a stack that ends in one of these is whole.
+const OUTERMOST: [&str; 11] = [
+    "_start",
+    "clone",
+    "clone3",
+    "__clone",
+    "__clone3",
     "RtlUserThreadStart",
     "_RtlUserThreadStart",
     "__RtlUserThreadStart",

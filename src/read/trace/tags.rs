@@ -201,7 +201,7 @@ pub(super) const METRICS: [Metric; 8] = [
 ];
 
 /// Kinds of fact by code.
-pub(super) const FACT_KINDS: [FactKind; 8] = [
+pub(super) const FACT_KINDS: [FactKind; 9] = [
     FactKind::Setting,
     FactKind::Package,
     FactKind::Product,
@@ -210,6 +210,7 @@ pub(super) const FACT_KINDS: [FactKind; 8] = [
     FactKind::NotTraced,
     FactKind::FreesUnseen,
     FactKind::AllocationsUnseen,
+    FactKind::ListsSome,
 ];
 
 /// Kinds of root by code, counting from 1: 0 says that there is none.

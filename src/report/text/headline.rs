@@ -63,9 +63,13 @@ pub fn nothing(page: &mut Page, report: &Report) {
         return counters::conclude(page, report);
     }
     if report.unmeasured == Some(Unmeasured::Snapshots) {
+        let enough = match report.source.kind.as_str() {
+            "memleak" => "three that list a stack and rise in step",
+            _ => "three that rise in step, or one stack that gained most of all",
+        };
         let text = format!(
             " Of {} none shows a stack that surely grew. Take another after as much work again: it \
-             takes three that rise in step, or one stack that gained most of all.",
+             takes {enough}.",
             counted(report.source.snapshots, "snapshot", "snapshots")
         );
         page.paragraph(0, &[words("No suspect.").ink(Ink::Warning), words(text)]);

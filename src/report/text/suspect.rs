@@ -108,8 +108,9 @@ fn pace(page: &mut Page, group: &Group<'_>) {
 fn snapshots_rows(page: &mut Page, group: &Group<'_>, snapshots: f64) {
     let gained = group.sum_of("gained").unwrap_or_default();
     let gained_bytes = group.sum_of("gained-bytes").unwrap_or_default().max(0.0);
+    let that = if group.sum_of("unlisted").is_some() { " that list it" } else { "" };
     let text = format!(
-        "{} blocks ({}) live in the last of {} snapshots, {} ({}) more than in the first",
+        "{} blocks ({}) live in the last of {} snapshots{that}, {} ({}) more than in the first",
         count(group.live_blocks()),
         bytes(group.live_bytes()),
         number(snapshots),
