@@ -345,7 +345,7 @@ fn what_is_asked_for() {
     };
     let marked = Mark { text: "messages sent".to_owned(), count: Some(1000) };
     assert_eq!(press(&mut live, "m1,000 messages sent\n"), Some(Effect::Mark(marked)));
-    assert_eq!(press(&mut live, "w"), Some(Effect::WriteReport));
+    assert_eq!(press(&mut live, "w"), Some(Effect::Write));
     assert_eq!(press(&mut live, "4"), Some(Effect::Stacks(true)));
     assert_eq!(press(&mut live, "2"), Some(Effect::Stacks(false)));
     let Some(Effect::Copy(stack)) = press(&mut live, "y") else { panic!("no stack") };

@@ -9,6 +9,7 @@ use super::diff::Side;
 use super::fail::Failure;
 use super::options::{Analysis, Capture, Form};
 use super::output::Io;
+use super::progress::silence_if;
 use super::recording::Recording;
 use super::reporting::ReportOptions;
 use super::watch::Watch;
@@ -30,6 +31,7 @@ pub struct Args {
 /// Runs a program and reports.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    silence_if(args.form.quiet);
     args.report.check()?;
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };

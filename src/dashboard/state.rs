@@ -219,8 +219,8 @@ impl State {
                 Played::Replay => self.say("A recording takes no marks."),
             },
             Key::Char('w') => {
-                self.say("Writing the report...");
-                return Some(Effect::WriteReport);
+                self.say("Writing...");
+                return Some(Effect::Write);
             }
             Key::Char('y') => return self.copy(),
             Key::Char('/') => {

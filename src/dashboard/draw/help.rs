@@ -16,7 +16,7 @@ const KEYS: [(&str, &str); 17] = [
     ("f", "freeze the screen: watching and recording go on"),
     ("space", "pause a replay; as f for a program that runs"),
     ("m", "mark (\"1000 messages sent\"): what grows after it is shown"),
-    ("w", "write the report of this moment as HTML"),
+    ("w", "write the report; once all is recorded, the case (ZIP)"),
     ("y", "copy the suspect's stack (OSC 52)"),
     ("mouse", "click titles, suspects and stacks; the wheel scrolls"),
     ("q, Ctrl-C", "leave; asks first while the program runs"),
