@@ -299,6 +299,38 @@ fn a_baseline_says_what_became_of_each_suspect() {
 }
 
 #[test]
+fn a_baseline_tells_what_grows_less_from_what_grows_more() {
+    let leaking = |blocks| {
+        let mut story = Synth::windows();
+        let web = story.process("Inetinfo.exe");
+        story.module(web, windows_module("Cdoexm.dll", "6.0.6617.47"));
+        story.leak(web, &LEAK, 260, blocks, 0.0..5.0);
+        story.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+        story.build()
+    };
+    let (home, much) = written(&leaking(1250));
+    let little = home.path().join("little.unfreed");
+    fs::write(&little, leaking(500)).unwrap();
+    for (before, after, outcome) in [(&much, &little, "improved"), (&little, &much, "worse")] {
+        for file in ["r.json", "r.md", "r.html"] {
+            let report = home.path().join(file);
+            done(&["report", plain(after), "-o", plain(&report), "--baseline", plain(before)]);
+            let text = fs::read_to_string(&report).unwrap();
+            assert!(text.contains(&format!("1 {outcome}")) || file == "r.json", "{file}: {text}");
+        }
+        let report = fs::read(home.path().join("r.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        let changes = report["baseline"]["changes"].as_array().unwrap();
+        assert_eq!((changes.len(), &changes[0]["outcome"]), (1, &outcome.into()), "{changes:?}");
+        // By what they were measured to grow: 65,000 and 26,000 bytes a second.
+        let rate = |side: &str| changes[0][side]["growth_bytes_per_s"].as_f64().unwrap();
+        let ratio = rate("after") / rate("before");
+        let expected = if outcome == "improved" { 0.4 } else { 2.5 };
+        assert!((ratio / expected - 1.0).abs() < 0.05, "{changes:?}");
+    }
+}
+
+#[test]
 fn only_a_case_is_redacted() {
     let (home, trace) = written(&story().build());
     let out = home.path().join("r.html");
