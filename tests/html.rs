@@ -60,7 +60,8 @@ fn all_hostile() -> Report {
             fix.remedy.steps = vec![next()];
         }
     }
-    for module in &mut report.modules {
+    for listed in &mut report.modules {
+        let module = &mut listed.module;
         (module.name, module.path, module.build_id) = (next(), next(), Some(next()));
     }
     for note in &mut report.source.notes {
