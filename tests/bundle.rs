@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
+mod evidence;
 #[path = "bundle/hostile.rs"]
 mod hostile;
 #[path = "bundle/redaction.rs"]
@@ -250,6 +251,7 @@ fn several_recordings_become_one_case() {
     let (home, first) = written(&story().build());
     let second = home.path().join("jdoe-second.unfreed");
     let mut other = Synth::windows();
+    other.process("smss.exe");
     let store = other.process("store.exe");
     other.leak(store, &["ntdll.dll!RtlAllocateHeap", "store.exe!keep"], 64, 500, 0.0..5.0);
     fs::write(&second, other.build()).unwrap();
@@ -266,9 +268,35 @@ fn several_recordings_become_one_case() {
     assert!(again["suspects"][1].is_object(), "{again:#}");
     let parts = unpacked(&case);
     let manifest = manifest(&parts);
-    assert_eq!(manifest["inputs"].as_array().unwrap().len(), 2);
+    let inputs = manifest["inputs"].as_array().unwrap();
+    let pids: Vec<&Value> = inputs.iter().map(|input| &input["pids"]).collect();
+    assert_eq!(
+        pids,
+        [&serde_json::json!([1000]), &serde_json::json!([1000, 1001])],
+        "each its own"
+    );
+    assert!(inputs.iter().all(|input| input["utc_offset_minutes"].is_number()), "{manifest}");
     assert!(parts.values().all(|bytes| !holds(bytes, "jdoe")));
     assert!(!manifest["inputs"][0]["sha256"].is_null(), "{manifest}");
+}
+
+#[test]
+fn an_input_that_names_no_process_and_no_zone_gets_none_from_the_others() {
+    let (home, trace) = written(&story().build());
+    let log = home.path().join("umdh-1.txt");
+    fs::write(&log, evidence::umdh::snapshot(&evidence::kb896064("6.0.6603.1"), 0)).unwrap();
+    let case = home.path().join("both.zip");
+    for files in [vec![&trace, &log], vec![&log]] {
+        let files: Vec<&str> = files.into_iter().map(|file| plain(file)).collect();
+        done(&[&["report", "-o", plain(&case)], files.as_slice()].concat());
+        let manifest = manifest(&unpacked(&case));
+        let input = manifest["inputs"].as_array().unwrap().last().unwrap();
+        assert_eq!(input["name"], plain(&log));
+        assert_eq!(
+            (&input["pids"], &input["utc_offset_minutes"]),
+            (&serde_json::json!([]), &Value::Null)
+        );
+    }
 }
 
 #[test]
