@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, UNIX_EPOCH};
 
 use redaction::holds;
 use serde_json::Value;
@@ -356,6 +357,61 @@ fn a_baseline_tells_what_grows_less_from_what_grows_more() {
         let ratio = rate("after") / rate("before");
         let expected = if outcome == "improved" { 0.4 } else { 2.5 };
         assert!((ratio / expected - 1.0).abs() < 0.05, "{changes:?}");
+    }
+}
+
+/// Two logs an hour apart with so many blocks of the leaking stack; `timed` is whether their files say when.
+fn snapshots(home: &Path, name: &str, blocks: [u32; 2], timed: bool) -> PathBuf {
+    let mut files = Vec::new();
+    for (hour, blocks) in (0..).zip(blocks) {
+        let mut case = evidence::kb896064("6.0.6603.1");
+        case.stacks[0].blocks[0] = blocks;
+        let form = evidence::leakdiag::Form { symbols: true, split: true };
+        let path = home.join(format!("{name}-{hour}.xml"));
+        fs::write(&path, evidence::leakdiag::log(&case, 0, form)).unwrap();
+        let seconds = 1_142_404_200 + if timed { 3600 * hour } else { 0 };
+        let at = UNIX_EPOCH + Duration::from_secs(seconds);
+        File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+        files.push(path);
+    }
+    let case = home.join(format!("{name}.zip"));
+    done(&["report", plain(&files[0]), plain(&files[1]), "-o", plain(&case)]);
+    case
+}
+
+#[test]
+fn a_fix_is_proven_by_a_trace_and_never_by_snapshots_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let before = snapshots(home.path(), "before", [120, 3120], true);
+    let untimed = snapshots(home.path(), "untimed", [120, 3120], false);
+    let after = snapshots(home.path(), "after", [120, 120], true);
+    // The same calls, in a version that frees: as many blocks in the same time.
+    let mut fixed = Synth::windows();
+    let program = fixed.process("mailboxes.exe");
+    fixed.module(program, windows_module("Cdoexm.dll", "6.0.6617.63"));
+    let stack = [
+        "ntdll.dll!RtlAllocateHeap",
+        "Cdoexm.dll!CMailboxStore::Open",
+        "mailboxes.exe!main",
+        "KERNEL32.dll!BaseProcessStart",
+    ];
+    fixed.churn(program, &stack, 260, 3000, 0.0..3599.0, 0.5);
+    let traced = home.path().join("traced.unfreed");
+    fs::write(&traced, fixed.build()).unwrap();
+    for (before, after, outcome, lack) in [
+        (&before, &after, "undecided", "moments".into()),
+        (&before, &traced, "fixed", Value::Null),
+        (&untimed, &traced, "undecided", "times".into()),
+    ] {
+        let report = home.path().join("r.json");
+        done(&["report", plain(after), "-o", plain(&report), "--baseline", plain(before)]);
+        let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+        let change = &report["baseline"]["changes"][0];
+        assert_eq!(
+            (&change["outcome"], &change["undecided_by"]),
+            (&outcome.into(), &lack),
+            "{change}"
+        );
     }
 }
 
