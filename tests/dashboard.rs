@@ -64,8 +64,10 @@ fn snapshot(mut report: Report) -> Snapshot {
 }
 
 fn flame() -> Flame {
-    let stack = |frames: &[&str], bytes| Weighed {
-        frames: frames.iter().map(|&frame| frame.to_owned()).collect(),
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let stack = |frames: &[&str], modules: &[&str], bytes| Weighed {
+        frames: owned(frames),
+        modules: owned(modules),
         bytes,
     };
     let (process, main) = ("mosquitto (4711)", "main [mosquitto]");
@@ -73,13 +75,15 @@ fn flame() -> Flame {
         stacks: vec![
             stack(
                 &[process, main, "handle__publish [mosquitto]", "packet__read_string [mosquitto]"],
+                &[process, "mosquitto"],
                 1_600_000,
             ),
             stack(
                 &[process, main, "handle__publish [mosquitto]", "db__message_store [mosquitto]"],
+                &[process, "mosquitto", "libc.so.6"],
                 400_000,
             ),
-            stack(&[process, main, "config__read [mosquitto]"], 98_304),
+            stack(&[process, main, "config__read [mosquitto]"], &[process, "mosquitto"], 98_304),
         ],
         rest_bytes: 12_288,
     }
@@ -163,7 +167,11 @@ fn every_view_of_names_that_mean_harm() {
         let mut bad = snapshot(hostile());
         let evil = "evil\x1b[2J\u{202e}gpj\u{200b}\n".to_owned() + &"T<".repeat(2_000);
         bad.flame = Some(Flame {
-            stacks: vec![Weighed { frames: vec![evil.clone(); 3], bytes: 7 }],
+            stacks: vec![Weighed {
+                frames: vec![evil.clone(); 3],
+                modules: vec![evil.clone(); 2],
+                bytes: 7,
+            }],
             rest_bytes: 0,
         });
         bad.marks[0].text = evil;
@@ -334,6 +342,26 @@ fn a_frozen_screen_waits() {
     assert_eq!(text(&state, (80, 24)), before);
     state.apply(Input::Key(Key::Char('f')));
     assert!(text(&state, (80, 24)).contains("2 Suspects (1)"));
+}
+
+#[test]
+fn stacks_are_shown_by_module_too() {
+    let size = (80, 24);
+    let mut state = told(Played::Live, size, snapshot(growth()), &[Key::Char('4')]);
+    assert!(text(&state, size).contains("handle__publish"));
+    state.apply(Input::Key(Key::Char('b')));
+    let screen = text(&state, size);
+    assert!(screen.contains("Live bytes by module") && screen.contains("[mosquitto "), "{screen}");
+    assert!(screen.contains("[libc.so.6") && !screen.contains("handle__publish"), "{screen}");
+    // What comes next is shown so, too, and a way into it is one of modules.
+    for key in [Key::Char('j'), Key::Char('j'), Key::Char('j'), Key::Enter] {
+        state.apply(Input::Key(key));
+    }
+    state.apply(Input::Snapshot(Arc::new(snapshot(growth()))));
+    let screen = text(&state, size);
+    assert!(screen.contains("[libc.so.6  ") && !screen.contains("[mosquitto "), "{screen}");
+    state.apply(Input::Key(Key::Char('b')));
+    assert!(text(&state, size).contains("handle__publish"));
 }
 
 #[test]

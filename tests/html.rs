@@ -36,6 +36,7 @@ fn made() -> Made {
 fn flame_of(names: &[&str]) -> Flame {
     let stack = |(at, name): (usize, &&str)| Weighed {
         frames: vec!["mosquitto (7)".to_owned(), "main".to_owned(), (*name).to_owned()],
+        modules: Vec::new(),
         bytes: 1000 * (at as u64 + 1),
     };
     Flame { stacks: names.iter().enumerate().map(stack).collect(), rest_bytes: 5 }

@@ -149,6 +149,9 @@ fn a_leaking_program_from_its_first_message_to_its_report() {
     terminal.shows("Since mark");
     terminal.keys(&["4"]);
     terminal.shows("[keep_message [leaks]");
+    terminal.keys(&["b"]);
+    let screen = terminal.shows("Live bytes by module");
+    assert!(screen.contains("[leaks ") && !screen.contains("keep_message"), "{screen}");
     terminal.keys(&["w"]);
     terminal.shows("Wrote unfreed-report-1.html.");
     let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();

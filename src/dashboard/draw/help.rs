@@ -4,10 +4,11 @@ use ratatui::text::{Line, Span};
 
 use super::theme::Theme;
 
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("1 2 3 4, Tab", "overview, suspects, detail of one, stacks"),
     ("j k, arrows", "down and up; in the stacks deeper and back"),
     ("h l, arrows", "in the stacks to the neighbour"),
+    ("b", "in the stacks by module, or by frame again"),
     ("g G, Home End", "first and last; PgUp, PgDn, Ctrl-U, Ctrl-D by pages"),
     ("Enter", "open the suspect; in the stacks zoom"),
     ("Esc", "back; in the stacks out; clears the filter"),
