@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
+mod evidence;
 #[path = "bundle/hostile.rs"]
 mod hostile;
 #[path = "bundle/redaction.rs"]
@@ -14,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, UNIX_EPOCH};
 
 use redaction::holds;
 use serde_json::Value;
@@ -25,6 +27,7 @@ use unfreed::ledger::Ledger;
 use unfreed::read::Source;
 use unfreed::read::trace::Reader;
 use unfreed::verdict::judge;
+use unfreed_symbols::{ModuleIdentity, PeFacts};
 
 const LEAK: [&str; 3] = ["msvcrt.dll!malloc", "Cdoexm.dll!CMailbox::Open", "w3svc.dll!main"];
 const CHURN: [&str; 3] = ["msvcrt.dll!malloc", "w3svc.dll!answer", "w3svc.dll!main"];
@@ -249,6 +252,7 @@ fn several_recordings_become_one_case() {
     let (home, first) = written(&story().build());
     let second = home.path().join("jdoe-second.unfreed");
     let mut other = Synth::windows();
+    other.process("smss.exe");
     let store = other.process("store.exe");
     other.leak(store, &["ntdll.dll!RtlAllocateHeap", "store.exe!keep"], 64, 500, 0.0..5.0);
     fs::write(&second, other.build()).unwrap();
@@ -265,9 +269,35 @@ fn several_recordings_become_one_case() {
     assert!(again["suspects"][1].is_object(), "{again:#}");
     let parts = unpacked(&case);
     let manifest = manifest(&parts);
-    assert_eq!(manifest["inputs"].as_array().unwrap().len(), 2);
+    let inputs = manifest["inputs"].as_array().unwrap();
+    let pids: Vec<&Value> = inputs.iter().map(|input| &input["pids"]).collect();
+    assert_eq!(
+        pids,
+        [&serde_json::json!([1000]), &serde_json::json!([1000, 1001])],
+        "each its own"
+    );
+    assert!(inputs.iter().all(|input| input["utc_offset_minutes"].is_number()), "{manifest}");
     assert!(parts.values().all(|bytes| !holds(bytes, "jdoe")));
     assert!(!manifest["inputs"][0]["sha256"].is_null(), "{manifest}");
+}
+
+#[test]
+fn an_input_that_names_no_process_and_no_zone_gets_none_from_the_others() {
+    let (home, trace) = written(&story().build());
+    let log = home.path().join("umdh-1.txt");
+    fs::write(&log, evidence::umdh::snapshot(&evidence::kb896064("6.0.6603.1"), 0)).unwrap();
+    let case = home.path().join("both.zip");
+    for files in [vec![&trace, &log], vec![&log]] {
+        let files: Vec<&str> = files.into_iter().map(|file| plain(file)).collect();
+        done(&[&["report", "-o", plain(&case)], files.as_slice()].concat());
+        let manifest = manifest(&unpacked(&case));
+        let input = manifest["inputs"].as_array().unwrap().last().unwrap();
+        assert_eq!(input["name"], plain(&log));
+        assert_eq!(
+            (&input["pids"], &input["utc_offset_minutes"]),
+            (&serde_json::json!([]), &Value::Null)
+        );
+    }
 }
 
 #[test]
@@ -296,6 +326,159 @@ fn a_baseline_says_what_became_of_each_suspect() {
     let case = case(&before, &["--baseline", plain(&before)]);
     let report: Value = serde_json::from_slice(&unpacked(&case)["report.json"]).unwrap();
     assert_eq!(report["baseline"]["changes"][0]["outcome"], "unchanged");
+}
+
+#[test]
+fn a_baseline_tells_what_grows_less_from_what_grows_more() {
+    let leaking = |blocks| {
+        let mut story = Synth::windows();
+        let web = story.process("Inetinfo.exe");
+        story.module(web, windows_module("Cdoexm.dll", "6.0.6617.47"));
+        story.leak(web, &LEAK, 260, blocks, 0.0..5.0);
+        story.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+        story.build()
+    };
+    let (home, much) = written(&leaking(1250));
+    let little = home.path().join("little.unfreed");
+    fs::write(&little, leaking(500)).unwrap();
+    for (before, after, outcome) in [(&much, &little, "improved"), (&little, &much, "worse")] {
+        for file in ["r.json", "r.md", "r.html"] {
+            let report = home.path().join(file);
+            done(&["report", plain(after), "-o", plain(&report), "--baseline", plain(before)]);
+            let text = fs::read_to_string(&report).unwrap();
+            assert!(text.contains(&format!("1 {outcome}")) || file == "r.json", "{file}: {text}");
+        }
+        let report = fs::read(home.path().join("r.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        let changes = report["baseline"]["changes"].as_array().unwrap();
+        assert_eq!((changes.len(), &changes[0]["outcome"]), (1, &outcome.into()), "{changes:?}");
+        // By what they were measured to grow: 65,000 and 26,000 bytes a second.
+        let rate = |side: &str| changes[0][side]["growth_bytes_per_s"].as_f64().unwrap();
+        let ratio = rate("after") / rate("before");
+        let expected = if outcome == "improved" { 0.4 } else { 2.5 };
+        assert!((ratio / expected - 1.0).abs() < 0.05, "{changes:?}");
+    }
+}
+
+/// Two logs an hour apart with so many blocks of the leaking stack; `timed` is whether their files say when.
+fn snapshots(home: &Path, name: &str, blocks: [u32; 2], timed: bool) -> PathBuf {
+    let mut files = Vec::new();
+    for (hour, blocks) in (0..).zip(blocks) {
+        let mut case = evidence::kb896064("6.0.6603.1");
+        case.stacks[0].blocks[0] = blocks;
+        let form = evidence::leakdiag::Form { symbols: true, split: true };
+        let path = home.join(format!("{name}-{hour}.xml"));
+        fs::write(&path, evidence::leakdiag::log(&case, 0, form)).unwrap();
+        let seconds = 1_142_404_200 + if timed { 3600 * hour } else { 0 };
+        let at = UNIX_EPOCH + Duration::from_secs(seconds);
+        File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+        files.push(path);
+    }
+    let case = home.join(format!("{name}.zip"));
+    done(&["report", plain(&files[0]), plain(&files[1]), "-o", plain(&case)]);
+    case
+}
+
+#[test]
+fn a_fix_is_proven_by_a_trace_and_never_by_snapshots_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let before = snapshots(home.path(), "before", [120, 3120], true);
+    let untimed = snapshots(home.path(), "untimed", [120, 3120], false);
+    let after = snapshots(home.path(), "after", [120, 120], true);
+    // The same calls, in a version that frees: as many blocks in the same time.
+    let mut fixed = Synth::windows();
+    let program = fixed.process("mailboxes.exe");
+    fixed.module(program, windows_module("Cdoexm.dll", "6.0.6617.63"));
+    let stack = [
+        "ntdll.dll!RtlAllocateHeap",
+        "Cdoexm.dll!CMailboxStore::Open",
+        "mailboxes.exe!main",
+        "KERNEL32.dll!BaseProcessStart",
+    ];
+    fixed.churn(program, &stack, 260, 3000, 0.0..3599.0, 0.5);
+    let traced = home.path().join("traced.unfreed");
+    fs::write(&traced, fixed.build()).unwrap();
+    for (before, after, outcome, lack) in [
+        (&before, &after, "undecided", "moments".into()),
+        (&before, &traced, "fixed", Value::Null),
+        (&untimed, &traced, "undecided", "times".into()),
+    ] {
+        let report = home.path().join("r.json");
+        done(&["report", plain(after), "-o", plain(&report), "--baseline", plain(before)]);
+        let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+        let change = &report["baseline"]["changes"][0];
+        assert_eq!(
+            (&change["outcome"], &change["undecided_by"]),
+            (&outcome.into(), &lack),
+            "{change}"
+        );
+    }
+}
+
+#[test]
+fn modules_say_what_they_lack_and_whether_others_made_them() {
+    let mut story = Synth::windows();
+    let web = story.process("Inetinfo.exe");
+    let made = |name: &str, version: &str, company: &str| {
+        let pe = PeFacts { company: Some(company.to_owned()), ..PeFacts::default() };
+        ModuleIdentity { pe: Some(pe), ..windows_module(name, version) }
+    };
+    for module in [
+        made("Inetinfo.exe", "6.0.6617.1", "Server Works"),
+        made("Cdoexm.dll", "6.0.6617.47", "Microsoft Corp."),
+        made("avscan.dll", "1.0", "Contoso <b>"),
+        windows_module("bare.dll", "1.0"),
+    ] {
+        story.module(web, module);
+    }
+    // Nothing is wrong, and still the version is what it is.
+    story.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+    let (home, trace) = written(&story.build());
+    let report = analyze(&trace);
+    let marks = |name: &str| {
+        let modules = report["modules"].as_array().unwrap();
+        let module = modules.iter().find(|module| module["name"] == name).unwrap();
+        (module["third_party"].clone(), module["lacks"].clone())
+    };
+    let fix = serde_json::json!([{ "fix": "KB896064", "version": "6.0.6617.63" }]);
+    let none = serde_json::json!([]);
+    assert_eq!(marks("Cdoexm.dll"), (false.into(), fix));
+    assert_eq!(marks("Inetinfo.exe"), (false.into(), none.clone()));
+    assert_eq!(marks("avscan.dll"), (true.into(), none.clone()));
+    assert_eq!(marks("bare.dll"), (Value::Null, none));
+    // The version that has it, and one of another line, whose numbers say nothing.
+    for version in ["6.0.6617.63", "6.5.7226.0"] {
+        let mut story = Synth::windows();
+        let web = story.process("Inetinfo.exe");
+        story.module(web, windows_module("Cdoexm.dll", version));
+        story.churn(web, &CHURN, 100, 3000, 0.0..4.9, 0.05);
+        let report = analyze(&written(&story.build()).1);
+        assert_eq!(report["modules"][0]["lacks"], serde_json::json!([]), "{version}: {report}");
+    }
+    let page = home.path().join("r.html");
+    done(&["report", plain(&trace), "-o", plain(&page)]);
+    let page = fs::read_to_string(page).unwrap();
+    let row = |name: &str| {
+        let from = &page[page.find(&format!("<tr><td><bdi class=\"name\">{name}<")).expect(name)..];
+        &from[..from.find("</tr>").unwrap()]
+    };
+    let below = "older than 6.0.6617.63, which has KB896064";
+    for (name, is_below, is_third) in
+        [("Cdoexm.dll", true, false), ("avscan.dll", false, true), ("bare.dll", false, false)]
+    {
+        let row = row(name);
+        assert_eq!(
+            (row.contains(below), row.contains("third party")),
+            (is_below, is_third),
+            "{row}"
+        );
+    }
+    let case = case(&trace, &[]);
+    let table = String::from_utf8(unpacked(&case).remove("modules.csv").unwrap()).unwrap();
+    for (name, ending) in [("avscan.dll", "yes"), ("bare.dll", "unknown"), ("Inetinfo.exe", "no")] {
+        let row = table.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(row.ends_with(&format!(",{ending}")), "{row}");
+    }
 }
 
 #[test]

@@ -64,8 +64,10 @@ fn snapshot(mut report: Report) -> Snapshot {
 }
 
 fn flame() -> Flame {
-    let stack = |frames: &[&str], bytes| Weighed {
-        frames: frames.iter().map(|&frame| frame.to_owned()).collect(),
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let stack = |frames: &[&str], modules: &[&str], bytes| Weighed {
+        frames: owned(frames),
+        modules: owned(modules),
         bytes,
     };
     let (process, main) = ("mosquitto (4711)", "main [mosquitto]");
@@ -73,13 +75,15 @@ fn flame() -> Flame {
         stacks: vec![
             stack(
                 &[process, main, "handle__publish [mosquitto]", "packet__read_string [mosquitto]"],
+                &[process, "mosquitto"],
                 1_600_000,
             ),
             stack(
                 &[process, main, "handle__publish [mosquitto]", "db__message_store [mosquitto]"],
+                &[process, "mosquitto", "libc.so.6"],
                 400_000,
             ),
-            stack(&[process, main, "config__read [mosquitto]"], 98_304),
+            stack(&[process, main, "config__read [mosquitto]"], &[process, "mosquitto"], 98_304),
         ],
         rest_bytes: 12_288,
     }
@@ -163,7 +167,11 @@ fn every_view_of_names_that_mean_harm() {
         let mut bad = snapshot(hostile());
         let evil = "evil\x1b[2J\u{202e}gpj\u{200b}\n".to_owned() + &"T<".repeat(2_000);
         bad.flame = Some(Flame {
-            stacks: vec![Weighed { frames: vec![evil.clone(); 3], bytes: 7 }],
+            stacks: vec![Weighed {
+                frames: vec![evil.clone(); 3],
+                modules: vec![evil.clone(); 2],
+                bytes: 7,
+            }],
             rest_bytes: 0,
         });
         bad.marks[0].text = evil;
@@ -337,6 +345,26 @@ fn a_frozen_screen_waits() {
 }
 
 #[test]
+fn stacks_are_shown_by_module_too() {
+    let size = (80, 24);
+    let mut state = told(Played::Live, size, snapshot(growth()), &[Key::Char('4')]);
+    assert!(text(&state, size).contains("handle__publish"));
+    state.apply(Input::Key(Key::Char('b')));
+    let screen = text(&state, size);
+    assert!(screen.contains("Live bytes by module") && screen.contains("[mosquitto "), "{screen}");
+    assert!(screen.contains("[libc.so.6") && !screen.contains("handle__publish"), "{screen}");
+    // What comes next is shown so, too, and a way into it is one of modules.
+    for key in [Key::Char('j'), Key::Char('j'), Key::Char('j'), Key::Enter] {
+        state.apply(Input::Key(key));
+    }
+    state.apply(Input::Snapshot(Arc::new(snapshot(growth()))));
+    let screen = text(&state, size);
+    assert!(screen.contains("[libc.so.6  ") && !screen.contains("[mosquitto "), "{screen}");
+    state.apply(Input::Key(Key::Char('b')));
+    assert!(text(&state, size).contains("handle__publish"));
+}
+
+#[test]
 fn what_is_asked_for() {
     let mut live = told(Played::Live, (80, 24), snapshot(growth()), &[]);
     let press = |state: &mut State, keys: &str| {
@@ -345,7 +373,7 @@ fn what_is_asked_for() {
     };
     let marked = Mark { text: "messages sent".to_owned(), count: Some(1000) };
     assert_eq!(press(&mut live, "m1,000 messages sent\n"), Some(Effect::Mark(marked)));
-    assert_eq!(press(&mut live, "w"), Some(Effect::WriteReport));
+    assert_eq!(press(&mut live, "w"), Some(Effect::Write));
     assert_eq!(press(&mut live, "4"), Some(Effect::Stacks(true)));
     assert_eq!(press(&mut live, "2"), Some(Effect::Stacks(false)));
     let Some(Effect::Copy(stack)) = press(&mut live, "y") else { panic!("no stack") };

@@ -36,6 +36,7 @@ fn made() -> Made {
 fn flame_of(names: &[&str]) -> Flame {
     let stack = |(at, name): (usize, &&str)| Weighed {
         frames: vec!["mosquitto (7)".to_owned(), "main".to_owned(), (*name).to_owned()],
+        modules: Vec::new(),
         bytes: 1000 * (at as u64 + 1),
     };
     Flame { stacks: names.iter().enumerate().map(stack).collect(), rest_bytes: 5 }
@@ -60,7 +61,8 @@ fn all_hostile() -> Report {
             fix.remedy.steps = vec![next()];
         }
     }
-    for module in &mut report.modules {
+    for listed in &mut report.modules {
+        let module = &mut listed.module;
         (module.name, module.path, module.build_id) = (next(), next(), Some(next()));
     }
     for note in &mut report.source.notes {

@@ -349,6 +349,8 @@ fn what_was_not_traced_stands_beside_the_conclusion() {
 fn each_lack_says_what_would_decide() {
     for (lack, says) in [
         (Lack::Pace, "a leak of its old pace"),
+        (Lack::Times, "keep the times at which they were written"),
+        (Lack::Moments, "more of them decide nothing. A trace of each allocation and free"),
         (Lack::Load, "repeat the load that showed it"),
         (Lack::Losses, "record again without losses"),
         (Lack::Verdict, "does not acquit it"),

@@ -96,6 +96,18 @@ impl Drop for Tmux {
     }
 }
 
+/// A result's suspects, but for where their names were found: a case has them recorded.
+fn suspects(json: &[u8]) -> Value {
+    let mut report: Value = serde_json::from_slice(json).unwrap();
+    let mut suspects = report["suspects"].take();
+    for suspect in suspects.as_array_mut().unwrap() {
+        for frame in suspect["stack"].as_array_mut().unwrap() {
+            frame.as_object_mut().unwrap().remove("found").unwrap();
+        }
+    }
+    suspects
+}
+
 fn analyzed(trace: &Path) -> Vec<u8> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
     let finished = run(command.arg("analyze").arg("--json").arg(trace), LIMIT);
@@ -139,6 +151,9 @@ fn a_leaking_program_from_its_first_message_to_its_report() {
     terminal.shows("Since mark");
     terminal.keys(&["4"]);
     terminal.shows("[keep_message [leaks]");
+    terminal.keys(&["b"]);
+    let screen = terminal.shows("Live bytes by module");
+    assert!(screen.contains("[leaks ") && !screen.contains("keep_message"), "{screen}");
     terminal.keys(&["w"]);
     terminal.shows("Wrote unfreed-report-1.html.");
     let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();
@@ -210,10 +225,53 @@ fn a_replay_ends_with_what_analyze_says() {
             assert!(screen.contains(&function), "{function} is not on\n{screen}");
         }
         assert!(screen.contains(&format!("2 Suspects ({})", functions(&said).len())), "{screen}");
+        terminal.keys(&["w"]);
+        let screen = terminal.shows("Wrote unfreed-case-1.zip.");
+        assert!(!screen.contains("Writing") && screen.contains("by importance"), "{screen}");
+        assert_eq!(suspects(&analyzed(&terminal.path("unfreed-case-1.zip"))), suspects(&said));
         terminal.keys(&["q"]);
         terminal.shows("exit=1");
         assert!(fs::read(terminal.path("r.json")).unwrap() == said, "speed {speed}");
     }
+}
+
+#[test]
+fn a_recorded_program_becomes_a_case_once_it_has_ended() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let arguments = format!("top -o t.trace --json --output r.json -- {} 4000", leaks.display());
+    let terminal = Tmux::start(tmux, &arguments);
+    terminal.shows("| ended |");
+    for n in 1..3 {
+        terminal.keys(&["w"]);
+        terminal.shows(&format!("Wrote unfreed-case-{n}.zip."));
+    }
+    terminal.keys(&["q"]);
+    terminal.shows("exit=1");
+    let json = fs::read(terminal.path("r.json")).unwrap();
+    let case = terminal.path("unfreed-case-2.zip");
+    assert_eq!(suspects(&analyzed(&case)), suspects(&json));
+    assert_eq!(functions(&json), ["keep_message"]);
+    assert!(!terminal.path("unfreed-report-1.html").exists());
+}
+
+#[test]
+fn what_cannot_be_read_again_becomes_a_report() {
+    let tmux = support::require!("tmux");
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("t.trace");
+    let mut record = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    record.arg("record").arg("-o").arg(&trace).arg("--").arg(programs::c("leaks")).arg("4000");
+    assert_eq!(run(&mut record, LIMIT).code(), Some(0));
+    let pipe = directory.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let terminal = Tmux::start(tmux, &format!("top {}", pipe.display()));
+    fs::write(&pipe, fs::read(&trace).unwrap()).unwrap();
+    terminal.shows("| ended |");
+    terminal.keys(&["w"]);
+    terminal.shows("Wrote unfreed-report-1.html.");
+    let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();
+    assert!(page.contains("keep_message"));
 }
 
 #[test]

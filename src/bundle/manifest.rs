@@ -51,12 +51,12 @@ pub struct Input {
     pub size: Option<u64>,
     /// Their SHA-256, hexadecimal.
     pub sha256: Option<String>,
-    /// The processes that the case tells of.
+    /// The processes that it tells of by number.
     pub pids: Vec<u32>,
     /// When it begins: seconds since 1970-01-01 UTC; `None` where it does not say.
     pub started_unix_s: Option<f64>,
-    /// Minutes east of UTC on the traced machine.
-    pub utc_offset_minutes: i32,
+    /// Minutes east of UTC on the traced machine; `None` where it does not say.
+    pub utc_offset_minutes: Option<i32>,
     /// The part that it is, where originals are included.
     pub part: Option<String>,
 }

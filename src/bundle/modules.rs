@@ -1,28 +1,17 @@
 //! The modules with all that tells one file from another, as a table.
 
-use crate::event::Process;
 use crate::export::cell;
 use crate::ledger::Ledger;
+use crate::report::modules::{Makers, company};
 use unfreed_symbols::ModuleIdentity;
 
 const HEADER: &str = "name,path,file_version,product_version,timestamp,image_size,file_size,build_id,pdb,pdb_guid,\
                       pdb_age,company,package,third_party\r\n";
 
 /// The modules of a recording, RFC 4180. Third-party is what another company made than the traced program and than
-/// Microsoft, or on Linux what no package owns; `unknown` where nothing tells.
+/// Microsoft, or on Linux what no package owns and is no program; `unknown` where nothing tells.
 pub fn modules(ledger: &Ledger) -> String {
-    let programs: Vec<&str> = ledger
-        .images()
-        .iter()
-        .filter_map(|image| image.process.as_ref())
-        .map(|process: &Process| process.name.as_str())
-        .collect();
-    let makers: Vec<&str> = ledger
-        .modules()
-        .iter()
-        .filter(|(_, identity)| programs.contains(&identity.name.as_str()))
-        .filter_map(|(_, identity)| company(identity))
-        .collect();
+    let makers = Makers::of(ledger);
     let mut rows: Vec<String> =
         ledger.modules().iter().map(|(_, identity)| row(identity, &makers)).collect();
     rows.sort();
@@ -30,21 +19,14 @@ pub fn modules(ledger: &Ledger) -> String {
     HEADER.to_owned() + &rows.concat()
 }
 
-fn company(identity: &ModuleIdentity) -> Option<&str> {
-    identity.pe.as_ref().and_then(|pe| pe.company.as_deref())
-}
-
-fn row(identity: &ModuleIdentity, makers: &[&str]) -> String {
+fn row(identity: &ModuleIdentity, makers: &Makers<'_>) -> String {
     let text = |text: Option<&str>| cell(text.unwrap_or_default()).into_owned();
     let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
     let (pe, pdb) = (identity.pe.as_ref(), identity.pdb.as_ref());
     let package = identity.package.as_ref().map(|p| format!("{} {}", p.name, p.version));
-    let microsoft = |company: &str| company.to_ascii_lowercase().starts_with("microsoft");
-    let third = match company(identity) {
-        Some(company) if microsoft(company) || makers.contains(&company) => "no",
-        Some(_) => "yes",
-        None if identity.package.is_some() => "no",
-        None if identity.build_id.is_some() => "yes",
+    let third = match makers.third_party(identity) {
+        Some(true) => "yes",
+        Some(false) => "no",
         None => "unknown",
     };
     let cells = [

@@ -12,6 +12,7 @@ use super::conclusion::{Analyst, conclude, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::Io;
+use super::progress::silence_if;
 use super::recording::{self, Recording};
 
 /// What the verb is given.
@@ -35,6 +36,7 @@ pub struct Args {
 /// Analyses a recording, or several as one case.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    silence_if(args.form.quiet);
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let mut recording = recording::read_all(&args.files)?;
     if let Some(core) = &args.core {

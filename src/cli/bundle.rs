@@ -149,9 +149,16 @@ fn inputs(
             sum(&mut Progress::new(file, "Summing", size), &mut io::sink())
         };
         let sum = file.map(summed).transpose().told(doing)?;
-        let started = match side.recording.parts.get(at) {
-            Some(part) => part.started_unix_ns,
-            None => Some(header.started_unix_ns).filter(|started| *started > 0),
+        let (started, pids, utc_offset_minutes) = match side.recording.parts.get(at) {
+            Some(part) => (part.started_unix_ns, part.pids.clone(), part.utc_offset_minutes),
+            None => {
+                let pids = side.report.target.iter().map(|target| target.pid);
+                let mut pids: Vec<u32> = pids.filter(|pid| *pid != 0).collect();
+                // An exec is another target of the same number.
+                pids.dedup();
+                let started = Some(header.started_unix_ns).filter(|started| *started > 0);
+                (started, pids, header.known_utc_offset())
+            }
         };
         let base = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let part = format!("originals/{}-{}", at + 1, plain(&base.unwrap_or_default()));
@@ -164,9 +171,9 @@ fn inputs(
             size: sum.as_ref().map(|(size, _)| *size),
             part: (wanted.with_originals && sum.is_some()).then_some(part),
             sha256: sum.map(|(_, sum)| sum),
-            pids: side.report.target.iter().map(|target| target.pid).collect(),
+            pids,
             started_unix_s: started.map(|started| started as f64 / 1e9),
-            utc_offset_minutes: header.utc_offset_minutes,
+            utc_offset_minutes,
         });
     }
     Ok(inputs)

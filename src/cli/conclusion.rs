@@ -2,15 +2,16 @@
 //! ends in a report ends here, so that live and recorded give the same.
 
 use unfreed::fixes::changelog::Changelogs;
-use unfreed::fixes::{Catalogue, match_crash, match_suspect};
+use unfreed::fixes::version::Version;
+use unfreed::fixes::{Catalogue, lacking, match_crash, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::Fault;
 use unfreed::read::case::PartSeen;
 use unfreed::read::trace::Header;
-use unfreed::report::model::Report;
+use unfreed::report::model::{Lacking, Report};
 use unfreed::report::text::page::{name, words};
-use unfreed::report::{Material, assemble, crashes, json, text};
+use unfreed::report::{Material, assemble, crashes, inventory, json, text};
 use unfreed::verdict::{Assessment, DEFAULT_MIN_CONFIDENCE, judge};
 
 use super::Outcome;
@@ -66,7 +67,15 @@ impl Analyst {
         };
         let report = assemble(material, namer, &|evidence| match_suspect(catalogue, evidence));
         let crashes = crashes(ledger, namer, &|crash| match_crash(catalogue, crash));
-        let report = Report { crashes, ..report };
+        let modules = inventory(ledger, &|module, facts| {
+            let lacking = lacking(catalogue, module, facts).into_iter();
+            let named = |(fix, version): (&str, &Version)| Lacking {
+                fix: fix.to_owned(),
+                version: version.to_string(),
+            };
+            lacking.map(named).collect()
+        });
+        let report = Report { crashes, modules, ..report };
         (report, assessment)
     }
 }

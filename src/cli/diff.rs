@@ -14,6 +14,7 @@ use super::conclusion::{Analyst, tell_notices};
 use super::fail::{Failure, Told};
 use super::options::{Analysis, Form};
 use super::output::{Io, deliver};
+use super::progress::silence_if;
 use super::recording::{self, Recording};
 
 /// What the verb is given.
@@ -39,6 +40,7 @@ pub struct Args {
 /// Compares two recordings.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    silence_if(args.form.quiet);
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let before = Side::read(&args.before, &mut analyst)?;
     let after = Side::read(&args.after, &mut analyst)?;

@@ -14,6 +14,7 @@ use super::Outcome;
 use super::aside::Aside;
 use super::fail::{Failure, Told};
 use super::output::{self, Io, shown};
+use super::progress::silence_if;
 use super::recording::{self, Recording};
 
 /// What the verb is given.
@@ -53,6 +54,7 @@ enum Form {
 
 /// Exports a recording.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    silence_if(args.quiet);
     let path = args.output.as_deref();
     match path {
         Some(path) => output::check(path)?,

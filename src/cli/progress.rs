@@ -1,12 +1,20 @@
 //! How far long work is: a bar on stderr where that is a terminal, and nothing where the work is soon done.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Who waits less than this needs no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Of the whole process, as the terminal is.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// No bars from now on, where the user wants to hear nothing or the terminal shows something else.
+pub fn silence_if(wanted: bool) {
+    SILENT.fetch_or(wanted, Ordering::Relaxed);
+}
 
 /// Something that is read from its beginning to its end.
 pub struct Progress<R> {
@@ -30,7 +38,8 @@ impl<R: Read> Read for Progress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.of.read(buffer)?;
         self.done += read as u64;
-        if self.bar.is_none() && self.began.elapsed() > PATIENCE {
+        let late = self.bar.is_none() && self.began.elapsed() > PATIENCE;
+        if late && !SILENT.load(Ordering::Relaxed) {
             self.bar = Some(bar(self.doing, self.size));
         }
         if let Some(bar) = &self.bar {
@@ -80,5 +89,11 @@ mod tests {
             let bar = late.bar.as_ref().unwrap();
             assert_eq!((bar.position(), bar.length()), (40, size));
         }
+        silence_if(true);
+        silence_if(false);
+        let mut quiet = Progress::new([1; 100].as_slice(), "Reading", None);
+        quiet.began = quiet.began.checked_sub(2 * PATIENCE).unwrap();
+        quiet.read_exact(&mut [0; 40]).unwrap();
+        assert!(quiet.bar.is_none());
     }
 }

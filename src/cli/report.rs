@@ -17,6 +17,7 @@ use super::fail::{Failure, Told};
 use super::made::made;
 use super::options::{Analysis, Form};
 use super::output::{self, Io, deliver, shown};
+use super::progress::silence_if;
 use super::recording;
 
 /// What the verb is given.
@@ -82,6 +83,7 @@ impl Kind {
 
 /// Writes a report.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    silence_if(args.quiet);
     let kind = Kind::of(&args.output)?;
     output::check(&args.output)?;
     let mut analyst = Analyst::prepare(&args.analysis)?;

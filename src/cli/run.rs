@@ -11,6 +11,7 @@ use super::diff::Side;
 use super::fail::Failure;
 use super::options::{Analysis, Capture, Form};
 use super::output::Io;
+use super::progress::silence_if;
 use super::recording::Recording;
 use super::reporting::ReportOptions;
 use super::watch::Watch;
@@ -68,6 +69,7 @@ pub fn watch_and_report(
     mut analyst: Analyst,
     io: &Io,
 ) -> Result<Outcome, Failure> {
+    silence_if(asked.form.quiet);
     let header = watch.header();
     let mut reporting = asked.report.begin(&header)?;
     let mut ledger = Ledger::default();

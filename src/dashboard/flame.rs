@@ -13,13 +13,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// The tree of all stacks.
-    pub(super) fn of(flame: &Flame) -> Node {
+    /// The tree of all stacks, by their frames or by the modules that these are in.
+    pub(super) fn of(flame: &Flame, by_module: bool) -> Node {
         let mut root = Node { name: "all live bytes".to_owned(), ..Node::default() };
         for stack in &flame.stacks {
             let mut at = &mut root;
             at.bytes = at.bytes.saturating_add(stack.bytes);
-            for name in &stack.frames {
+            for name in if by_module { &stack.modules } else { &stack.frames } {
                 let known = at.below.iter().position(|node| node.name == *name);
                 let known = known.unwrap_or_else(|| {
                     at.below.push(Node { name: name.clone(), ..Node::default() });

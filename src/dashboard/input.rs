@@ -54,8 +54,8 @@ pub enum Effect {
     Leave(Leave),
     /// Put a mark into the running trace.
     Mark(Mark),
-    /// Write the report of this moment.
-    WriteReport,
+    /// Write the case of what was recorded, or while there is none the report of this moment.
+    Write,
     /// Put this text where the terminal keeps what was copied.
     Copy(String),
     /// Hold the replay, or let it go on.

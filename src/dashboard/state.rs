@@ -90,6 +90,8 @@ pub struct State {
     pub(super) changes: Changes,
     pub(super) tree: Node,
     pub(super) way: Way,
+    /// Whether the tree is of modules.
+    pub(super) by_module: bool,
     /// The first line shown of the overview, and of the detail.
     pub(super) top: usize,
     pub(super) prompt: Option<Prompt>,
@@ -112,6 +114,7 @@ impl State {
             changes: Changes::default(),
             tree: Node::default(),
             way: Way::default(),
+            by_module: false,
             top: 0,
             prompt: None,
             notice: None,
@@ -174,7 +177,7 @@ impl State {
     fn show(&mut self, snapshot: Arc<Snapshot>) {
         self.changes.note(&snapshot);
         if let Some(flame) = &snapshot.flame {
-            self.tree = Node::of(flame);
+            self.tree = Node::of(flame, self.by_module);
         }
         let before = self.shown.replace(snapshot.clone());
         let height = self.table_height();
@@ -219,8 +222,8 @@ impl State {
                 Played::Replay => self.say("A recording takes no marks."),
             },
             Key::Char('w') => {
-                self.say("Writing the report...");
-                return Some(Effect::WriteReport);
+                self.say("Writing...");
+                return Some(Effect::Write);
             }
             Key::Char('y') => return self.copy(),
             Key::Char('/') => {
@@ -235,6 +238,7 @@ impl State {
                 self.table.reversed = !self.table.reversed;
                 self.rearrange();
             }
+            Key::Char('b') if self.view == View::Stacks => self.regroup(),
             Key::Up | Key::Char('k') => self.step(-1),
             Key::Down | Key::Char('j') => self.step(1),
             Key::PageUp | Key::Ctrl('u' | 'b') => self.step(-(self.page())),
@@ -256,6 +260,15 @@ impl State {
             _ => {}
         }
         None
+    }
+
+    /// Shows modules instead of frames, or frames again.
+    fn regroup(&mut self) {
+        self.by_module = !self.by_module;
+        self.way = Way::default();
+        if let Some(flame) = self.shown.as_ref().and_then(|shown| shown.flame.as_ref()) {
+            self.tree = Node::of(flame, self.by_module);
+        }
     }
 
     /// One step back from whatever was looked at.

@@ -32,8 +32,8 @@ pub use catalogue::{Catalogue, check};
 pub use evidence::{CrashEvidence, Evidence, EvidenceFrame, EvidenceKind};
 pub use matched::{Command, Match, Reason, Remedy, Standing, Status};
 pub use matcher::{
-    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, match_crash,
-    match_dismissed, match_suspect,
+    MAX_MATCHES, candidate_count, concerns, explain, explain_dismissed, is_judged, lacking,
+    match_crash, match_dismissed, match_suspect,
 };
 pub use page::page;
 pub use problem::{CatalogueError, Problem};

@@ -81,7 +81,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         not_traced: not_traced(ledger),
         faults: faults.iter().map(fault).collect(),
         totals: totals(ledger),
-        modules: modules::listed(ledger.modules().iter().map(|(_, identity)| identity)),
+        modules: modules::inventory(ledger, &|_, _| Vec::new()),
         conclusive: !suspects.is_empty() || assessment.smallest_detectable_bytes_per_s.is_some(),
         baseline: None,
         suspects,

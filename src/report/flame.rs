@@ -25,6 +25,8 @@ pub struct Flame {
 pub struct Weighed {
     /// Process, then the frames from the outermost on, each with its module.
     pub frames: Vec<String>,
+    /// Process, then the modules that it goes through, once where frames of one follow each other.
+    pub modules: Vec<String>,
     /// Live bytes.
     pub bytes: u64,
 }
@@ -53,13 +55,21 @@ pub fn flame(
             Some(process) if process.pid == 0 => process.name.clone(),
             Some(process) => format!("{} ({})", process.name, process.pid),
         };
+        let mut modules = vec![root.clone()];
+        modules.extend(survivor.steps.iter().rev().map(module));
+        modules.dedup();
         let frames = survivor.steps.iter().rev().map(frame);
-        Some(Weighed { frames: std::iter::once(root).chain(frames).collect(), bytes: live(site) })
+        let frames = std::iter::once(root).chain(frames).collect();
+        Some(Weighed { frames, modules, bytes: live(site) })
     });
     Flame {
         stacks: stacks.collect(),
         rest_bytes: rest.iter().fold(0, |sum, site| sum.saturating_add(live(site))),
     }
+}
+
+fn module(step: &Step<'_>) -> String {
+    step.module.map_or_else(|| "no module".to_owned(), |module| module.name.clone())
 }
 
 fn frame(step: &Step<'_>) -> String {

@@ -1,6 +1,7 @@
 //! The report: one model, and pure functions from it to bytes. [`assemble()`] makes it from what
 //! was counted and judged; [`text`] is for people, [`json`] for programs; [`diff`] holds two
-//! traces against each other. What crash dumps tell comes from [`crashes()`]. Nothing here writes: one caller does.
+//! traces against each other. What crash dumps tell comes from [`crashes()`], which
+//! published fixes modules lack from [`inventory()`]. Nothing here writes: one caller does.
 
 mod assemble;
 pub(crate) mod blamed;
@@ -27,4 +28,5 @@ mod witness;
 pub(crate) use assemble::listed;
 pub use assemble::{Matcher, Material, assemble};
 pub use crash::{CrashMatcher, crashes};
+pub use modules::{ModuleMatcher, inventory};
 pub use ran::{Ran, ran};

@@ -37,7 +37,7 @@ pub struct Report {
     /// Sums over all processes.
     pub totals: Totals,
     /// Every module seen, with its identity.
-    pub modules: Vec<Module>,
+    pub modules: Vec<ListedModule>,
     /// The suspects, most important first.
     pub suspects: Vec<Suspect>,
     /// Exceptions, as crash dumps tell of them. They are no suspects.
@@ -321,6 +321,27 @@ pub struct Module {
     pub build_id: Option<String>,
     /// PDB: name, GUID and age.
     pub pdb: Option<String>,
+}
+
+/// A module of the recording's list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedModule {
+    /// What it is.
+    #[serde(flatten)]
+    pub module: Module,
+    /// Whether another company made it than the traced program and the system; `None` where nothing tells.
+    pub third_party: Option<bool>,
+    /// The published fixes that it is too old for.
+    pub lacks: Vec<Lacking>,
+}
+
+/// A published fix that a module lacks by its version, whether or not anything is seen of what it mends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacking {
+    /// The fix's id in the catalogue.
+    pub fix: String,
+    /// The first version that has it.
+    pub version: String,
 }
 
 /// What a suspect is.

@@ -19,6 +19,11 @@ impl Source {
     pub fn shows_moments(&self) -> bool {
         self.kind.split('+').all(|of| MOMENTS.contains(&of))
     }
+
+    /// Whether all that is known of blocks is: counters tell of none.
+    pub fn shows_blocks_at_moments(&self) -> bool {
+        self.kind.split('+').all(|of| of == "counters" || MOMENTS.contains(&of))
+    }
 }
 
 /// The source as the report has it.

@@ -58,7 +58,11 @@ pub fn nothing() -> Report {
             estimated: false,
             uncertainty: None,
         },
-        modules: vec![module()],
+        modules: vec![ListedModule {
+            module: module(),
+            third_party: Some(true),
+            lacks: vec![Lacking { fix: "a-fix".to_owned(), version: "2.0.19".to_owned() }],
+        }],
         suspects: Vec::new(),
         crashes: Vec::new(),
         dismissed: Dismissed {

@@ -2,6 +2,7 @@
 //! busy program, so that judging holds nobody up; where it is full whoever feeds it waits, and a watched program's rings say
 //! what they lose.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use unfreed::event::{Event, What};
@@ -26,6 +27,8 @@ pub enum Told {
         faults: Vec<Fault>,
         /// The recordings, where there were several.
         parts: Vec<PartSeen>,
+        /// The files that hold all of it and can be read again; none where nothing was recorded.
+        files: Vec<PathBuf>,
     },
     /// Nothing more can be had; why is told elsewhere.
     Broken,

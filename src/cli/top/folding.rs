@@ -17,8 +17,11 @@ use unfreed::report::html::{self, Made};
 use unfreed::report::model::Report;
 use unfreed::verdict::Assessment;
 
+use super::super::bundle::{self, Wanted};
 use super::super::conclusion::Analyst;
-use super::super::output::deliver;
+use super::super::fail::Failure;
+use super::super::options::Analysis;
+use super::super::output::{Io, deliver};
 use super::feed::Told;
 
 /// At least so long between two judgements.
@@ -33,8 +36,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub enum Command {
     /// Collect stacks with each judgement, or do not.
     Stacks(bool),
-    /// Write the report of this moment.
-    Report,
+    /// Write the case of what was recorded, or while there is none the report of this moment.
+    Write,
 }
 
 /// What judging takes besides the events.
@@ -45,6 +48,10 @@ pub struct Judging {
     pub header: Header,
     /// What a report says of how it came about.
     pub made: Made,
+    /// What the user wants of whoever judges.
+    pub analysis: Analysis,
+    /// Where messages would go, if any were told.
+    pub io: Io,
 }
 
 /// The folding.
@@ -53,6 +60,8 @@ pub struct Folding {
     ledger: Ledger,
     faults: Vec<Fault>,
     parts: Vec<PartSeen>,
+    /// What a case can be made of, once it is whole.
+    files: Vec<PathBuf>,
     events: u64,
     phase: Phase,
     stacks: bool,
@@ -70,6 +79,7 @@ impl Folding {
             ledger: Ledger::default(),
             faults: Vec::new(),
             parts: Vec::new(),
+            files: Vec::new(),
             events: 0,
             phase: Phase::Running,
             stacks: false,
@@ -84,8 +94,9 @@ impl Folding {
         while self.phase == Phase::Running {
             match told.recv_timeout(LOOK) {
                 Ok(Told::Events(events)) => self.fold(&events),
-                Ok(Told::Ended { header, faults, parts }) => {
-                    (self.judging.header, self.faults, self.parts) = (*header, faults, parts);
+                Ok(Told::Ended { header, faults, parts, files }) => {
+                    (self.judging.header, self.faults) = (*header, faults);
+                    (self.parts, self.files) = (parts, files);
                     self.phase = Phase::Ended;
                 }
                 Ok(Told::Broken) | Err(RecvTimeoutError::Disconnected) => self.phase = Phase::Ended,
@@ -153,25 +164,44 @@ impl Folding {
                     self.judge();
                 }
             }
-            Command::Report => {
-                let told = self.write();
+            Command::Write => {
+                let told = match self.write() {
+                    Ok(path) => format!("Wrote {}.", path.display()),
+                    Err(failure) => failure.what().to_owned(),
+                };
                 self.show(Input::Notice(told));
             }
         }
     }
 
-    /// Writes the report into a new file here; says what came of it.
-    fn write(&mut self) -> String {
+    /// Writes a case or a report into a new file here.
+    fn write(&mut self) -> Result<PathBuf, Failure> {
+        if !self.files.is_empty() {
+            return self.write_case();
+        }
+        let path = free_name("report", "html")?;
         let (report, assessment) = self.report();
         let flame = self.flame(&assessment);
-        let Some(path) = free_name() else {
-            return "No name is free for a report here.".to_owned();
-        };
         let page = html::render(&report, &flame, &self.judging.made);
-        match deliver(page.as_bytes(), Some(&path)) {
-            Ok(()) => format!("Wrote {}.", path.display()),
-            Err(failure) => failure.what().to_owned(),
-        }
+        deliver(page.as_bytes(), Some(&path))?;
+        Ok(path)
+    }
+
+    fn write_case(&mut self) -> Result<PathBuf, Failure> {
+        let path = free_name("case", "zip")?;
+        let wanted = Wanted {
+            files: &self.files,
+            baseline: None,
+            output: &path,
+            redact: false,
+            with_originals: false,
+            live: false,
+            quiet: true,
+        };
+        // One of its own: ours would learn names from the case, and then name otherwise than `analyze`.
+        let mut analyst = Analyst::prepare(&self.judging.analysis)?;
+        bundle::write(&wanted, &mut analyst, &self.judging.io)?;
+        Ok(path)
     }
 
     fn show(&mut self, input: Input) {
@@ -180,8 +210,9 @@ impl Folding {
 }
 
 /// The first name that no file has yet.
-fn free_name() -> Option<PathBuf> {
+fn free_name(kind: &str, ending: &str) -> Result<PathBuf, Failure> {
     (1..10_000)
-        .map(|n| PathBuf::from(format!("unfreed-report-{n}.html")))
+        .map(|n| PathBuf::from(format!("unfreed-{kind}-{n}.{ending}")))
         .find(|path| !path.exists())
+        .ok_or_else(|| Failure::new(format!("No name is free for a {kind} here.")))
 }

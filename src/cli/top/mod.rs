@@ -18,6 +18,7 @@ use clap::Args as ClapArgs;
 use unfreed::collect::agent::{Stop, asked_to_end, survive_hangup};
 use unfreed::collect::ebpf::{Who, Wish};
 use unfreed::dashboard::{Played, Setting};
+use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
 use unfreed::report::text::page::words;
 
@@ -32,6 +33,7 @@ use super::fail::{Failure, Told};
 use super::made::made_with;
 use super::options::{Analysis, Capture, Form, ServiceOptions};
 use super::output::{Io, shown};
+use super::progress::silence_if;
 use super::quantity;
 use super::recorder::Recorder;
 use super::recording::Opened;
@@ -74,6 +76,8 @@ pub struct Args {
 /// Shows a program or a recording; then, where a file was given for it, writes the result.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
+    // Bars would tear the screen.
+    silence_if(true);
     let analyst = Analyst::prepare(&args.analysis)?;
     if args.files.is_empty() { live(args, analyst, io) } else { replayed(args, analyst, io) }
 }
@@ -85,8 +89,7 @@ fn replayed(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> 
     let taken = Taken::take(None, false)?;
     let asked = taken.asked_to_end();
     let flow = Arc::new(Flow::default());
-    let judging =
-        Judging { analyst, header: opened.header().clone(), made: made_with(&case(args)) };
+    let judging = judging(args, analyst, opened.header().clone(), io);
     let watching = Shown::start(judging, setting, flow.clone(), None, taken, move || asked.get())?;
     let mut feed = watching.feed.clone();
     let read = replay::play(&mut opened, args.speed, &flow, &mut feed);
@@ -95,6 +98,7 @@ fn replayed(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> 
             header: Box::new(opened.header().clone()),
             faults: faults.clone(),
             parts: opened.parts(),
+            files: again(&args.files),
         },
         Err(_) => {
             // There is nothing to look at: the reason is told at once.
@@ -142,7 +146,7 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     let ours = taken.asked_to_end();
     let asked = move || ours.get() || asked_to_end();
     let (flow, stop) = (Arc::new(Flow::default()), watch.stop());
-    let judging = Judging { analyst, header: header.clone(), made: made_with(&case(args)) };
+    let judging = judging(args, analyst, header.clone(), io);
     let watching = Shown::start(judging, setting, flow.clone(), Some(stop), taken, asked)?;
     let mut feed = watching.feed.clone();
     let watched = watch.run(args.duration, None, &mut |event| {
@@ -153,7 +157,12 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     });
     let recorded = recorder.map(|recorder| recorder.finish(io)).transpose();
     feed.end(match &watched {
-        Ok(_) => Fed::Ended { header: Box::new(header), faults: Vec::new(), parts: Vec::new() },
+        Ok(_) => Fed::Ended {
+            header: Box::new(header),
+            faults: Vec::new(),
+            parts: Vec::new(),
+            files: if recorded.is_ok() { again(args.record.as_slice()) } else { Vec::new() },
+        },
         Err(_) => {
             flow.leave();
             Fed::Broken
@@ -184,6 +193,16 @@ fn case(args: &Args) -> Vec<String> {
         return words(&["run", "--report", "case.zip", "--"]).into_iter().chain(command).collect();
     }
     words(&["report"]).into_iter().chain(paths).chain(words(&["-o", "case.zip"])).collect()
+}
+
+/// The recordings, if all can be read once more; a pipe cannot.
+fn again(files: &[PathBuf]) -> Vec<PathBuf> {
+    if files.iter().all(|path| path.is_file()) { files.to_vec() } else { Vec::new() }
+}
+
+fn judging(args: &Args, analyst: Analyst, header: Header, io: &Io) -> Judging {
+    let made = made_with(&case(args));
+    Judging { analyst, header, made, analysis: args.analysis.clone(), io: *io }
 }
 
 fn setting(args: &Args, title: String, played: Played, io: &Io) -> Setting {

@@ -103,7 +103,7 @@ impl Screen {
                 return Ok(true);
             }
             Effect::Mark(mark) => self.mark(mark),
-            Effect::WriteReport => self.command(Command::Report),
+            Effect::Write => self.command(Command::Write),
             Effect::Copy(text) => window.copy(&text)?,
             Effect::Pause(paused) => self.flow.pause(paused),
             Effect::Stacks(wanted) => self.command(Command::Stacks(wanted)),

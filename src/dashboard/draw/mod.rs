@@ -160,7 +160,7 @@ fn foot(state: &State, theme: Theme) -> Line<'static> {
         View::Overview => " j k scroll  f freeze  space pause  m mark  w report  q quit",
         View::Suspects => " Enter detail  s sort  r reverse  / filter  y copy stack  q quit",
         View::Detail => " j k scroll  y copy stack  w report  Esc back  q quit",
-        View::Stacks => " j k deeper, back  h l aside  Enter zoom  Esc out  q quit",
+        View::Stacks => " j k deeper, back  h l aside  Enter zoom  Esc out  b by module  q quit",
     };
     cut(keys, columns).style(theme.faint())
 }

@@ -19,7 +19,8 @@ pub(super) fn lines(state: &State, shown: &Snapshot, theme: Theme) -> Vec<Line<'
         let share = percent(bar.node.bytes as f64 / whole as f64);
         format!(" {} ({share}): {}", size(bar.node.bytes), bar.node.name)
     });
-    let mut text = format!(" Live bytes by stack: {} named", size(flame_bytes(&bars, whole)));
+    let by = if state.by_module { "module" } else { "stack" };
+    let mut text = format!(" Live bytes by {by}: {} named", size(flame_bytes(&bars, whole)));
     if flame.rest_bytes > 0 {
         text.push_str(&format!(", {} at smaller sites not looked at", size(flame.rest_bytes)));
     }

@@ -34,6 +34,10 @@ pub struct PartSeen {
     pub started_unix_ns: Option<i64>,
     /// How it was put on the case's clock.
     pub placed: Placed,
+    /// Minutes east of UTC on the traced machine; `None` where it does not say.
+    pub utc_offset_minutes: Option<i32>,
+    /// The processes that it tells of by number, in its order.
+    pub pids: Vec<u32>,
     /// Events told.
     pub events: u64,
     /// Events of blocks that were left out, since another recording lists the same process's.
@@ -88,6 +92,8 @@ impl<'a> Case<'a> {
                 kind: String::new(),
                 started_unix_ns: None,
                 placed: Placed::Beginning,
+                utc_offset_minutes: None,
+                pids: Vec::new(),
                 events: 0,
                 listed_twice: 0,
                 blocks_until: None,
@@ -139,6 +145,12 @@ impl Source for Case<'_> {
             part.advance()?;
             // A recording whose time goes back does not take the others with it.
             event.time = Time(time).max(self.last);
+            if let What::Process(process) = &event.what
+                && process.pid != 0
+                && !part.seen.pids.contains(&process.pid)
+            {
+                part.seen.pids.push(process.pid);
+            }
             say_whose(&mut event, &part.seen.name);
             self.last = event.time;
             let form = Form { kind: &part.seen.kind, pair: part.pair };
@@ -240,6 +252,7 @@ fn place(parts: &mut [Open<'_>]) -> Header {
     for part in &mut *parts {
         part.seen.kind.clone_from(&part.source.header().source);
         part.pair |= part.seen.kind == "memleak";
+        part.seen.utc_offset_minutes = part.source.header().known_utc_offset();
         let Some((at, of_file)) = started(part) else { continue };
         part.seen.started_unix_ns = Some(at);
         let near = |clock: &i64| clock.abs_diff(at) <= FAR_OFF_NS.unsigned_abs();

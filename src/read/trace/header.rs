@@ -25,6 +25,17 @@ pub struct Header {
     pub clock: Clock,
 }
 
+/// Sources that always say how far from UTC they are, even where that is nothing.
+const ZONED: [&str; 4] = ["agent", "ebpf", "etw", "etl"];
+
+impl Header {
+    /// Minutes east of UTC on the traced machine; `None` where the source does not say, as that of a snapshot.
+    pub fn known_utc_offset(&self) -> Option<i32> {
+        let says = self.utc_offset_minutes != 0 || ZONED.contains(&self.source.as_str());
+        says.then_some(self.utc_offset_minutes)
+    }
+}
+
 /// The clock of the events' times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clock {

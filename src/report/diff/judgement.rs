@@ -24,6 +24,8 @@ pub(super) struct Sight {
     unjudged: bool,
     /// Whether it tells of a part of the blocks only.
     sampled: bool,
+    /// Whether its blocks are known from snapshots alone.
+    moments: bool,
     /// How long it was.
     duration_s: f64,
 }
@@ -35,6 +37,7 @@ impl Sight {
             lossy: report.losses.events > 0 || report.losses.bytes > 0,
             unjudged: report.dismissed.over_releases_unjudged > 0,
             sampled: report.totals.estimated,
+            moments: report.source.shows_blocks_at_moments(),
             duration_s: report.duration_s,
         }
     }
@@ -112,13 +115,18 @@ fn hidden(
     if other.verdict.is_some_and(|verdict| verdict == Verdict::Undecided || verdict.accumulates()) {
         return Some(Lack::Verdict);
     }
-    let Some(least) = sight.least else { return Some(Lack::Pace) };
+    let Some(least) = sight.least else {
+        return Some(if sight.moments { Lack::Moments } else { Lack::Pace });
+    };
     // Blocks of no bytes have no pace in bytes.
     if suspect.growth_bytes_per_s == 0.0 {
         return (!as_often).then_some(Lack::Load);
     }
     // What grew in an unknown time may grow too slowly to be seen.
-    if suspect.growth_bytes_per_s.is_nan() || suspect.growth_bytes_per_s < least {
+    if suspect.growth_bytes_per_s.is_nan() {
+        return Some(Lack::Times);
+    }
+    if suspect.growth_bytes_per_s < least {
         return Some(Lack::Pace);
     }
     let per_s = |measure: Measure, sight: Sight| measure.allocations as f64 / sight.duration_s;
@@ -139,7 +147,7 @@ fn pace(before: Measure, after: Measure) -> Judgement {
     }
     // Snapshots at unknown times show that it grew, not how fast.
     if basis == Basis::Growth && (bytes.0.is_nan() || bytes.1.is_nan()) {
-        return Judgement::undecided(Lack::Pace);
+        return Judgement::undecided(Lack::Times);
     }
     let outcome = if new < old * SAME {
         Outcome::Improved
@@ -175,6 +183,7 @@ mod tests {
         lossy: false,
         unjudged: false,
         sampled: false,
+        moments: false,
         duration_s: 60.0,
     };
 
@@ -232,6 +241,7 @@ mod tests {
         for (after, sight, lack) in [
             (quiet(), CLEAR, None),
             (quiet(), blind, Some(Lack::Pace)),
+            (quiet(), Sight { moments: true, ..blind }, Some(Lack::Moments)),
             (quiet(), Sight { least: Some(101.0), ..CLEAR }, Some(Lack::Pace)),
             (idle, CLEAR, Some(Lack::Load)),
             (Measure { allocations: 150, ..quiet() }, CLEAR, None),

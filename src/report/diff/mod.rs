@@ -120,6 +120,10 @@ pub enum Outcome {
 pub enum Lack {
     /// At its old pace it would not have been seen in the later trace.
     Pace,
+    /// A trace is of snapshots whose times are not known, and so is how fast it grew there.
+    Times,
+    /// The later trace is of snapshots alone, in which nothing shows that a site ran and was freed.
+    Moments,
     /// Its site allocated too little in the later trace.
     Load,
     /// Events were lost in the later trace, which can hide a second free, or second frees there

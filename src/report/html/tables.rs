@@ -3,21 +3,23 @@
 use maud::{Markup, html};
 
 use crate::fixes::Status;
-use crate::report::model::{Module, Report};
+use crate::report::model::{ListedModule, Module, Report};
 use crate::report::text::safe;
 use crate::report::text::units::count;
 
 /// Modules listed; of a Windows process there are a hundred or two.
 const LISTED: usize = 2000;
+/// Fixes named of those that a module lacks.
+const NAMED: usize = 3;
 
-/// The modules, those to blame first.
+/// The modules, those to blame first, then those that lack a fix.
 pub(super) fn modules(report: &Report) -> Markup {
     if report.modules.is_empty() {
         return html! { p { "The recording names no module." } };
     }
-    let mut all: Vec<(&Module, Option<String>)> =
-        report.modules.iter().map(|m| (m, said(report, m))).collect();
-    all.sort_by_key(|(_, said)| said.is_none());
+    let mut all: Vec<(&ListedModule, Option<String>)> =
+        report.modules.iter().map(|listed| (listed, said(report, &listed.module))).collect();
+    all.sort_by_key(|(listed, said)| (said.is_none(), listed.lacks.is_empty()));
     html! {
         div.wide tabindex="0" role="region" aria-label="modules" {
             table {
@@ -25,13 +27,20 @@ pub(super) fn modules(report: &Report) -> Markup {
                     th scope="col" { "Module" } th scope="col" { "Version" } th scope="col" { "Package" }
                     th scope="col" { "Path" } th scope="col" { "Build or PDB" } th scope="col" { "Here" }
                 } }
-                tbody { @for (module, said) in all.iter().take(LISTED) { tr {
+                tbody { @for (ListedModule { module, third_party, lacks }, said) in all.iter().take(LISTED) { tr {
                     td { bdi.name { (safe::escape(&module.name)) } }
                     td { (text(module.version.as_deref())) }
                     td { (text(module.package.as_deref())) }
                     td { bdi.name { (safe::escape(&module.path)) } }
                     td { bdi.name { (text(module.build_id.as_deref().or(module.pdb.as_deref()))) } }
-                    td { @if let Some(said) = said { span.alarm { (said) } } }
+                    td {
+                        @if let Some(said) = said { span.alarm { (said) } }
+                        @for lacking in lacks.iter().take(NAMED) {
+                            div.warning { "older than " (safe::escape(&lacking.version)) ", which has " (safe::escape(&lacking.fix)) }
+                        }
+                        @if lacks.len() > NAMED { div.warning { (count((lacks.len() - NAMED) as u64)) " more fixes lacking" } }
+                        @if *third_party == Some(true) { div { "third party" } }
+                    }
                 } } }
             }
         }

@@ -148,6 +148,17 @@ fn undecided(lack: Lack) -> &'static str {
             "It is no suspect any more, but the later trace could not have shown a leak of its old \
              pace: record longer, or under more load."
         }
+        Lack::Times => {
+            "A trace is of snapshots that do not say when they were taken, so how fast it grew there \
+             is not known: give the snapshots themselves, not their difference, copied so that the \
+             files keep the times at which they were written."
+        }
+        Lack::Moments => {
+            "It is no suspect any more, but the later trace is of snapshots alone, which show what \
+             lives at their moments and not what was allocated and freed between them: more of them \
+             decide nothing. A trace of each allocation and free of the later version decides (a heap \
+             trace, .etl, or what unfreed records), under the load that showed it before."
+        }
         Lack::Load => {
             "It is no suspect any more, but its site ran too little in the later trace for it to \
              show: repeat the load that showed it before."

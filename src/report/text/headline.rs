@@ -48,7 +48,8 @@ fn unmeasured(page: &mut Page, report: &Report) {
 /// Writes that there is no suspect, and what that is worth.
 pub fn nothing(page: &mut Page, report: &Report) {
     if report.source.kind == "debugger" {
-        let versions = report.modules.iter().filter(|module| module.version.is_some()).count();
+        let versions =
+            report.modules.iter().filter(|listed| listed.module.version.is_some()).count();
         let text = format!(
             " A debugger's lists have no stacks and accuse nobody. This one tells of {}, the file \
              versions of {} among them.",
