@@ -19,12 +19,14 @@ use support::process::{Finished, LIMIT, Running, run};
 use support::programs::{self, Archiver};
 use support::signal::Signal;
 use unfreed::event::Event;
-use unfreed::fixes::{Catalogue, match_suspect};
+use unfreed::fixes::version::Version;
+use unfreed::fixes::{Catalogue, lacking, match_suspect};
 use unfreed::ledger::Ledger;
 use unfreed::names::{Namer, Store, StoreOptions};
 use unfreed::read::trace::{Header, Reader, Writer};
 use unfreed::report::json::render;
-use unfreed::report::{Material, assemble};
+use unfreed::report::model::Lacking;
+use unfreed::report::{Material, assemble, inventory};
 use unfreed::verdict::{DEFAULT_MIN_CONFIDENCE, judge};
 
 const UNFREED: &str = env!("CARGO_BIN_EXE_unfreed");
@@ -323,6 +325,14 @@ fn report(header: &Header, ledger: &Ledger) -> Vec<u8> {
         parts: &[],
         min_confidence,
     };
-    let report = assemble(material, &mut namer, &|evidence| match_suspect(&catalogue, evidence));
+    let mut report =
+        assemble(material, &mut namer, &|evidence| match_suspect(&catalogue, evidence));
+    report.modules = inventory(ledger, &|module, facts| {
+        let named = |(fix, version): (&str, &Version)| Lacking {
+            fix: fix.to_owned(),
+            version: version.to_string(),
+        };
+        lacking(&catalogue, module, facts).into_iter().map(named).collect()
+    });
     render(&report).unwrap().into_bytes()
 }

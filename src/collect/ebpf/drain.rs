@@ -47,7 +47,6 @@ pub(super) enum Told {
     },
     Executed {
         pid: u32,
-        name: String,
     },
     Ended {
         pid: u32,
@@ -144,14 +143,7 @@ fn parse(bytes: &[u8]) -> Option<Record> {
             let pids = word(2)?;
             Told::Forked { parent: (pids >> 32) as u32, child: pids as u32 }
         }
-        kind::EXEC => {
-            let name = bytes.get(24..40)?;
-            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-            Told::Executed {
-                pid: word(2)? as u32,
-                name: String::from_utf8_lossy(name).into_owned(),
-            }
-        }
+        kind::EXEC => Told::Executed { pid: word(2)? as u32 },
         kind::EXIT => Told::Ended { pid: word(2)? as u32 },
         kind::FAILED => Told::Kept,
         _ => return None,

@@ -1,0 +1,229 @@
+//! Processes as they are attached to, fork, execute and end.
+
+use std::fs;
+
+use super::{Collector, NO_IMAGE};
+use crate::collect::agent::clock::{Stamp, now};
+use crate::collect::agent::procfs;
+use crate::collect::agent::record::{Generation, Origin, Payload, Record};
+use crate::collect::ebpf::error::AttachError;
+use crate::collect::ebpf::layout::{SLOTS, Slot};
+use crate::collect::ebpf::obstacle;
+use crate::collect::ebpf::target::Target;
+use crate::event::{Exit, Fact, FactKind};
+
+/// Why an `operator new` is not traced.
+const UNPROBED: &str = "its operator new may throw, and no way out of it was found on which a probe could sit \
+    without standing in the way of an exception";
+
+const ENDED_BEFORE: &str = "it ended before unfreed could attach to it";
+const NO_ALLOCATOR: &str =
+    "no allocator was found in it: it may be linked statically and have no symbols";
+
+/// Whether a process is given time to map its allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    None,
+    Waits,
+}
+
+impl Collector<'_> {
+    /// Attaches to a process. With patience, one in which no allocator is found yet, or whose map changes under our
+    /// hands, is looked at again.
+    pub(super) fn attach(&mut self, pid: u32, patience: Patience) -> Result<(), AttachError> {
+        if self.slots.contains_key(&pid) {
+            return Ok(());
+        }
+        obstacle::of(pid)?;
+        // Slot 0 is nobody's.
+        let free = (1..SLOTS).map(Slot).find(|slot| !self.targets.contains_key(slot));
+        let slot = free.ok_or_else(|| AttachError::Unable("too many processes".to_owned()))?;
+        let mut target = Target::new(pid, slot);
+        target.told = self.losses.of(slot);
+        self.probe.follow(pid, slot).map_err(AttachError::system("cannot follow a process"))?;
+        self.targets.insert(slot, target);
+        self.slots.insert(pid, slot);
+        self.begin_image(now(), slot);
+        let looked = self.look(slot);
+        let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
+        match looked {
+            Ok(()) if found || patience == Patience::Waits => Ok(()),
+            // What it executes takes the place of what it was.
+            Err(AttachError::System { .. })
+                if patience == Patience::Waits && procfs::is_alive(pid) =>
+            {
+                Ok(())
+            }
+            looked => {
+                self.forget(slot, Exit::Unknown);
+                looked?;
+                let name = procfs::describe(pid, None).name;
+                Err(AttachError::Refused(
+                    format!("{name} (process {pid})"),
+                    NO_ALLOCATOR.to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// Says that a slot's process is from now on this image.
+    fn begin_image(&mut self, stamp: Stamp, slot: Slot) {
+        let Some(target) = self.targets.get(&slot) else { return };
+        let mut began = procfs::describe(target.pid, None);
+        // Its parent may be traced, too, and has left it no block that was seen.
+        began.parent = 0;
+        began.attached = true;
+        // Its map is told, not looked up by what it executes.
+        began.program = String::new();
+        let image = self.image_count;
+        self.image_count += 1;
+        self.images[slot.0 as usize] = image;
+        let origin = Origin { process: image, tid: 0 };
+        self.out.push(Record { stamp, origin, payload: Payload::ProcessBegan(Box::new(began)) });
+        if !self.facts_said {
+            self.facts_said = true;
+            for (subject, value) in crate::collect::agent::machine_facts() {
+                let fact = Fact { kind: FactKind::System, subject, value };
+                self.out.push(Record { stamp, origin, payload: Payload::Fact(Box::new(fact)) });
+            }
+        }
+    }
+
+    pub(super) fn look_at(&mut self, slot: Slot) {
+        // It may have ended, or execute something; whatever it was, it is looked at again.
+        if let Err(error) = self.look(slot) {
+            tracing::debug!("{error}");
+        }
+    }
+
+    fn look(&mut self, slot: Slot) -> Result<(), AttachError> {
+        let Some(target) = self.targets.get_mut(&slot) else { return Ok(()) };
+        let Some(modules) = target.look(&mut self.probe, &mut self.modules)? else { return Ok(()) };
+        let generation = Generation(target.generation);
+        let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
+        for path in std::mem::take(&mut target.unprobed) {
+            let fact = Fact {
+                kind: FactKind::AllocationsUnseen,
+                subject: format!("{} in process {}", path.display(), target.pid),
+                value: Some(UNPROBED.to_owned()),
+            };
+            self.out.push(Record { stamp: now(), origin, payload: Payload::Fact(Box::new(fact)) });
+        }
+        for seen in modules {
+            let payload = Payload::Module(Box::new(seen), generation);
+            self.out.push(Record { stamp: Stamp(0), origin, payload });
+        }
+        let without_room = self.modules.without_room();
+        if without_room > self.without_room {
+            self.without_room = without_room;
+            tracing::warn!(
+                "no room for the unwind tables of {without_room} files: stacks end in them"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn forked(&mut self, parent: u32, child: u32) {
+        let is_ours = self.slots.contains_key(&parent)
+            || self.expected.contains(&parent)
+            || self.pending.contains(&parent);
+        if !is_ours {
+            return self.probe.unfollow(child);
+        }
+        let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+        let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+        match group.map(|group| group.trim().parse() == Ok(child)) {
+            // A thread.
+            Some(false) => {}
+            None => self.say_untraced(child, ENDED_BEFORE),
+            // A vforked child is its parent until it executes something, and is seen as that.
+            Some(true) if shares_memory(parent, child) => {
+                self.expected.insert(child);
+            }
+            Some(true) => self.attach_child(child),
+        }
+    }
+
+    fn attach_child(&mut self, pid: u32) {
+        if let Err(error) = self.attach(pid, Patience::Waits) {
+            let why = match error {
+                _ if !procfs::is_alive(pid) => ENDED_BEFORE.to_owned(),
+                AttachError::NoSuch(_) => ENDED_BEFORE.to_owned(),
+                AttachError::Refused(_, why) => why,
+                other => other.to_string(),
+            };
+            self.say_untraced(pid, &why);
+        }
+    }
+
+    pub(super) fn executed(&mut self, stamp: Stamp, pid: u32) {
+        let expected = self.expected.remove(&pid);
+        if let Some(&slot) = self.slots.get(&pid) {
+            let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
+            let payload = Payload::ProcessEnded(Exit::Replaced);
+            self.out.push(Record { stamp, origin, payload });
+            if let Some(target) = self.targets.get_mut(&slot) {
+                // The probes on files that both programs map stay, and see it from its first allocation.
+                target.is_new = true;
+                target.has_allocator = false;
+            }
+            self.begin_image(stamp, slot);
+            self.look_at(slot);
+        } else if expected || self.is_awaited(pid) {
+            self.attach_child(pid);
+        }
+    }
+
+    fn is_awaited(&self, pid: u32) -> bool {
+        self.wish.wait && pid != std::process::id() && self.wish.who.iter().any(|who| who.is(pid))
+    }
+
+    pub(super) fn ended(&mut self, pid: u32) {
+        if !procfs::is_alive(pid) && !self.dying.contains(&pid) {
+            self.dying.push(pid);
+        }
+    }
+
+    pub(super) fn bury(&mut self, pid: u32) {
+        self.expected.remove(&pid);
+        self.probe.unfollow(pid);
+        if let Some(&slot) = self.slots.get(&pid) {
+            self.say_losses_of(slot);
+            if self.targets.get(&slot).is_some_and(|target| !target.has_allocator) {
+                self.say_untraced(pid, NO_ALLOCATOR);
+            }
+            self.forget(slot, Exit::Unknown);
+        }
+    }
+
+    /// A process has ended, or is not to be watched.
+    pub(super) fn forget(&mut self, slot: Slot, exit: Exit) {
+        let Some(mut target) = self.targets.remove(&slot) else { return };
+        let image = std::mem::replace(&mut self.images[slot.0 as usize], NO_IMAGE);
+        target.detach(&mut self.probe);
+        self.probe.remove_process(slot);
+        self.probe.unfollow(target.pid);
+        self.slots.remove(&target.pid);
+        self.threads.retain(|(of, _)| *of != image);
+        let origin = Origin { process: image, tid: 0 };
+        self.out.push(Record { stamp: now(), origin, payload: Payload::ProcessEnded(exit) });
+    }
+
+    /// Looks at those again that have begun to execute something and had not mapped their allocator.
+    pub(super) fn look_for_allocators(&mut self) {
+        let open = self.targets.iter_mut().filter(|(_, target)| !target.has_allocator);
+        let due: Vec<Slot> = open
+            .filter_map(|(slot, target)| target.is_to_be_looked_at().then_some(*slot))
+            .collect();
+        for slot in due {
+            self.look_at(slot);
+        }
+    }
+}
+
+/// Whether two processes have one memory, as after vfork.
+fn shares_memory(one: u32, other: u32) -> bool {
+    const KCMP_VM: libc::c_int = 1;
+    // SAFETY: compares, and touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0 }
+}
