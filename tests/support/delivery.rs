@@ -43,13 +43,14 @@ fn message(number: usize) -> Vec<u8> {
 /// Sends messages and fetches them; each must be there once, and whole, behind the lines that the
 /// servers put before it.
 pub fn deliver(servers: &MailServers, messages: usize, pause: Duration) {
+    // A client that looks on, as most do.
+    let mut inbox = Inbox::open(servers.imap(), "bob@example", "secret").unwrap();
     let mut sender = Sender::connect(servers.smtp()).unwrap();
     for number in 0..messages {
         sender.send("bob@example", &message(number)).unwrap();
         std::thread::sleep(pause);
     }
     sender.quit().unwrap();
-    let mut inbox = Inbox::open(servers.imap(), "bob@example", "secret").unwrap();
     assert_eq!(inbox.wait_for(messages, LIMIT).unwrap(), messages);
     let mut fetched = BTreeMap::new();
     for stored in inbox.messages().unwrap() {
