@@ -9,7 +9,8 @@ use crate::ledger::{Activity, Image, Ledger, TornDown};
 /// Below this many seconds nothing is accused.
 pub(super) const MIN_DURATION_S: f64 = 2.5;
 
-/// An epoch with less than this share of the mean epoch's allocations is idle.
+/// An epoch with less than this share of the mean epoch's allocations is idle; so are all epochs at the
+/// end that have less on average.
 const IDLE_SHARE: f64 = 0.01;
 
 /// The observation of one process.
@@ -77,11 +78,13 @@ impl Observation {
         let (grid, _) = ledger.grid(image);
         let allocations = |a: &Activity| a.allocations as f64;
         let mean = activity.iter().map(allocations).sum::<f64>() / activity.len().max(1) as f64;
+        let least = mean * IDLE_SHARE;
+        let load_end = load_end(&activity, least);
         let busy: Vec<bool> = activity
             .iter()
-            .map(|a| a.allocations > 0 && allocations(a) >= mean * IDLE_SHARE)
+            .enumerate()
+            .map(|(e, a)| e < load_end && a.allocations > 0 && allocations(a) >= least)
             .collect();
-        let load_end = busy.iter().rposition(|busy| *busy).map_or(0, |last| last + 1);
         let lost = ledger.lost_in(image);
         let missed = lost.frees_missing().saturating_add(image.frees_unseen) as f64;
         Observation {
@@ -124,5 +127,42 @@ impl Observation {
             epochs.iter().map(|&e| self.activity[e].frees.saturating_sub(own(e)) as f64).collect();
         let typical = median(frees.clone());
         (typical >= 10.0).then(|| frees.into_iter().map(|f| f.clamp(1.0, typical * 4.0)).collect())
+    }
+}
+
+/// The first epoch from which on the process allocated less than so much an epoch: a few blocks in the
+/// last of many idle epochs, as a timer needs or a late tally brings, are no work.
+fn load_end(activity: &[Activity], least: f64) -> usize {
+    let mut idle = activity.len();
+    let mut tail = 0.0;
+    for (epoch, a) in activity.iter().enumerate().rev() {
+        tail += a.allocations as f64;
+        if tail <= 0.0 || tail < least * (activity.len() - epoch) as f64 {
+            idle = epoch;
+        }
+    }
+    idle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(allocations: &[u64]) -> usize {
+        let activity: Vec<Activity> = allocations
+            .iter()
+            .map(|&allocations| Activity { allocations, ..Activity::default() })
+            .collect();
+        load_end(&activity, 4.0)
+    }
+
+    #[test]
+    fn the_load_ends_with_the_last_work_not_with_a_few_blocks() {
+        assert_eq!((end(&[]), end(&[0, 0])), (0, 0));
+        assert_eq!(end(&[400, 400, 400]), 3);
+        assert_eq!(end(&[400, 400, 1, 1, 1, 1]), 2);
+        assert_eq!(end(&[400, 400, 1, 1, 1, 6]), 2);
+        assert_eq!(end(&[400, 400, 1, 1, 1, 60]), 6);
+        assert_eq!(end(&[400, 1, 1, 400, 1, 1]), 4);
     }
 }

@@ -200,9 +200,8 @@ impl World {
                 self.free_event(line);
             }
         }
-        // As many again died young before the shutdown and are told only now. Not of an idle process: its last epoch would
-        // count as one of work then, and a leak whose load had stopped is missed (docs/verdicts.md).
-        if late > 20 {
+        // As many again died young before the shutdown and are told only now.
+        if late > 0 {
             self.tally(Self::background(9), 200, late, since);
         }
         self.say(What::ProcessExit(Exit::Status(0)));
