@@ -8,6 +8,8 @@ mod behaviours;
 
 #[path = "verdicts/budget.rs"]
 mod budget;
+#[path = "verdicts/features.rs"]
+mod features;
 #[path = "verdicts/look.rs"]
 mod look;
 #[path = "verdicts/over_time.rs"]

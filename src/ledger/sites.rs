@@ -40,6 +40,9 @@ pub struct Site {
     pub frees: u64,
     /// Blocks that must have been freed, because their address was given out again.
     pub frees_unseen: u64,
+    /// How often blocks were freed, those counted once that were freed in a row, with none allocated here in
+    /// between: the emptying of a list or of a thread's cache is one.
+    pub free_runs: u64,
     /// Blocks that live.
     pub live_blocks: u64,
     /// Their bytes.
@@ -64,6 +67,7 @@ pub struct Site {
     pub estimated: bool,
     function: Function,
     function_lead: u32,
+    freeing: bool,
     cohorts: Cohorts,
     /// Only in a sampled process.
     pub(super) estimates: Option<Box<Estimates>>,
@@ -80,6 +84,7 @@ impl Site {
             allocated_bytes: 0,
             frees: 0,
             frees_unseen: 0,
+            free_runs: 0,
             live_blocks: 0,
             live_bytes: 0,
             peak_blocks: 0,
@@ -93,6 +98,7 @@ impl Site {
             estimated: false,
             function: Function::Unknown,
             function_lead: 0,
+            freeing: false,
             cohorts: Cohorts::new(grid),
             estimates: None,
             reach: Vec::new(),
@@ -147,6 +153,7 @@ impl Site {
             (&mut self.allocated_bytes, other.allocated_bytes),
             (&mut self.frees, other.frees),
             (&mut self.frees_unseen, other.frees_unseen),
+            (&mut self.free_runs, other.free_runs),
             (&mut self.live_blocks, other.live_blocks),
             (&mut self.live_bytes, other.live_bytes),
             (&mut self.peak_blocks, other.peak_blocks),
@@ -188,6 +195,7 @@ impl Site {
         self.peak_blocks = self.peak_blocks.max(self.live_blocks);
         self.peak_bytes = self.peak_bytes.max(self.live_bytes);
         self.last = time;
+        self.freeing = false;
         self.sizes.record(size, 1);
         self.vote(by);
     }
@@ -214,6 +222,8 @@ impl Site {
         match freed {
             Some((time, _)) => {
                 self.frees = self.frees.saturating_add(1);
+                self.free_runs += u64::from(!self.freeing);
+                self.freeing = true;
                 self.lifetimes.record(time.0.saturating_sub(born.0), 1);
             }
             None => self.frees_unseen += 1,
@@ -253,6 +263,9 @@ impl Site {
             self.frees = self.frees.saturating_add(died);
             self.take_youngest(died);
         }
+        // They come and go as the work does.
+        self.free_runs = self.free_runs.saturating_add(tally.freed);
+        self.freeing = false;
         self.peak_blocks = self.peak_blocks.max(self.live_blocks);
         self.peak_bytes = self.peak_bytes.max(self.live_bytes);
         if let Some(mean) = bytes.checked_div(born) {

@@ -5,7 +5,8 @@
 
 use super::DEFAULT_MIN_CONFIDENCE;
 use super::assessment::Unmeasured;
-use super::growth::{MIN_EPOCHS, stop_cap};
+use super::caps::stop_cap;
+use super::growth::MIN_EPOCHS;
 use super::never_freed;
 use super::observation::{MIN_DURATION_S, Observation};
 use super::statistics::median;

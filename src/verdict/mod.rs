@@ -3,6 +3,7 @@
 
 mod assessment;
 mod backlog;
+mod caps;
 mod counters;
 mod detectable;
 mod explain;
@@ -16,6 +17,7 @@ mod over_release;
 mod per_event;
 mod rest;
 mod sampled;
+mod scale;
 mod site;
 mod snapshots;
 mod statistics;

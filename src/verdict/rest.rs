@@ -3,8 +3,9 @@
 //! set grew.
 
 use super::assessment::Verdict;
-use super::growth::{Doubt, Growth, MIN_SURVIVORS};
+use super::growth::{Growth, MIN_SURVIVORS};
 use super::observation::Observation;
+use super::scale::Doubt;
 use super::statistics::theil_sen;
 use super::survivors::Survivors;
 use crate::ledger::{Cohort, Site};

@@ -15,7 +15,8 @@ const LIFETIMES: f64 = 4.0;
 /// Where that is more than half of the observation, these shares of it are tried instead.
 const CUT_AGES: [f64; 3] = [1.0 / 3.0, 1.0 / 2.0, 2.0 / 3.0];
 
-/// So many deaths are added to those seen beyond an age, since none seen is not none to come.
+/// So many deaths are added to those seen beyond an age, since none seen is not none to come; where blocks
+/// are freed many at a time, as many times that.
 const UNSEEN_DEATHS: f64 = 0.5;
 
 /// One site's survivors.
@@ -96,7 +97,10 @@ impl Survivors {
                 + beyond_s;
         let wear = match died_late {
             0.0 if site.frees == 0 => 0.0,
-            deaths => (deaths + UNSEEN_DEATHS) * (seen.duration_s - age_s) / watched.max(1e-9),
+            deaths => {
+                let deaths = deaths + UNSEEN_DEATHS * at_a_time(site);
+                deaths * (seen.duration_s - age_s) / watched.max(1e-9)
+            }
         };
         Survivors {
             age_s,
@@ -150,4 +154,9 @@ impl Survivors {
         let brings = |(sum, size): (&f64, &f64)| *sum > 0.0 && *sum >= 0.25 * mean * size;
         sums.iter().zip(&sizes).filter(|pair| brings(*pair)).count() as f64 / parts as f64
     }
+}
+
+/// How many blocks of the site are freed at a time. Where they come and go at random it is two in a row.
+fn at_a_time(site: &Site) -> f64 {
+    (site.frees as f64 / site.free_runs.max(1) as f64 - 1.0).max(1.0)
 }

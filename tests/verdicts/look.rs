@@ -64,7 +64,7 @@ pub struct Look {
 }
 
 impl Look {
-    fn new(kind: &Kind, seed: u64, at: u64, ledger: &Ledger, truth: &Truth) -> Self {
+    pub fn new(kind: &Kind, seed: u64, at: u64, ledger: &Ledger, truth: &Truth) -> Self {
         let assessment = judge(ledger);
         let knowable = |shown: f64| shown * (1.0 + TIME_TO_KNOW) < at as f64;
         let shown = truth.shown.is_some_and(knowable);
@@ -159,17 +159,37 @@ pub fn looks(kind: &'static Kind, seed: u64, when: When) -> (Vec<Look>, Ledger) 
     (looks.take(), ledger)
 }
 
-/// Seconds from the first leaked block, of 100 a minute, to the first look at which it is a suspect,
-/// with one look a second; `None` if it never was.
-pub fn first_suspect(kind: &'static Kind, seed: u64) -> Option<f64> {
+/// A leak of 100 blocks a minute, looked at each second from its first block on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quick {
+    /// Seconds until it was a suspect; `None` if it never was.
+    pub named: Option<f64>,
+    /// Whether [`SOON`] after its first block any site of it had freed more than an eighth of its blocks: of others nothing in
+    /// counts tells whether they leak or fill.
+    pub frees: bool,
+}
+
+/// In so many seconds half of such leaks are to be named.
+pub const SOON: f64 = 15.0;
+
+pub fn quick(kind: &'static Kind, seed: u64) -> Quick {
     let mut world = kind.quick_world(seed);
-    let found = Rc::new(RefCell::new(None));
+    let found = Rc::new(RefCell::new(Quick::default()));
     let into = Rc::clone(&found);
     world.watch(move |ledger, truth| {
-        let (Some(since), None) = (truth.since, *into.borrow()) else { return };
+        let mut quick = into.borrow_mut();
+        let Some(since) = truth.since else { return };
         let at = ledger.now().seconds();
-        if Look::new(kind, seed, at as u64, ledger, truth).said == Said::Named {
-            *into.borrow_mut() = Some(at - since);
+        if at - since <= SOON {
+            let mut sites = ledger.sites().map(|(_, site)| site);
+            quick.frees = sites.any(|site| {
+                truth.subjects.contains(&site.stack) && site.frees * 8 > site.allocations
+            });
+        }
+        if quick.named.is_none()
+            && Look::new(kind, seed, at as u64, ledger, truth).said == Said::Named
+        {
+            quick.named = Some(at - since);
         }
     });
     kind.behave(&mut world);

@@ -12,7 +12,7 @@ use unfreed::verdict::judge;
 
 use crate::behaviours::Label;
 use crate::behaviours::kinds::Kind;
-use crate::look::{Look, Said, When, first_suspect, looks};
+use crate::look::{Look, Quick, SOON, Said, When, looks, quick};
 use crate::tables;
 
 /// The seeds that `docs/verdicts.md` quotes. Nobody tunes with them in sight, of open kinds neither.
@@ -59,16 +59,16 @@ fn measure(part: &Part, seeds: &Range<u64>) -> Vec<Look> {
     tables::first_suspects_head();
     let mut all = Vec::new();
     for kind in kinds.iter().filter(|kind| kind.quick) {
-        let times: Vec<Option<f64>> =
-            runs(&[kind], seeds.clone()).map(|(kind, seed)| first_suspect(kind, seed)).collect();
+        let of: Vec<Quick> =
+            runs(&[kind], seeds.clone()).map(|(kind, seed)| quick(kind, seed)).collect();
         if *in_detail {
-            tables::first_suspects(kind.name, &times);
+            tables::first_suspects(kind.name, &of);
         }
-        all.extend(times);
+        all.extend(of);
     }
     tables::first_suspects("all", &all);
     let sums = tables::Sums::of(&seen);
-    let soon = all.iter().flatten().filter(|time| **time <= 15.0).count();
+    let soon = all.iter().filter_map(|of| of.named).filter(|time| *time <= SOON).count();
     println!();
     tables::target(&format!("{name}: precision"), sums.precision(), 0.99);
     tables::target(&format!("{name}: precision where known"), sums.precision_known(), 0.99);
