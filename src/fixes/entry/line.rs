@@ -35,6 +35,8 @@ pub struct LineFile {
     pub line: Option<Version>,
     /// The first version with the fault; `None` where not stated.
     pub from: Option<Version>,
+    /// The oldest version that was seen to have the fault, where the first is not known: nothing is said of older ones.
+    pub seen_from: Option<Version>,
     /// Where the fault ends.
     pub end: End,
     /// The first version with the fix; `None` where none is stated.

@@ -254,7 +254,21 @@ pub(super) fn judge_range(
             None => return unclear(from),
         }
     }
-    let since = if file.from.is_some() { "" } else { " (since when is not stated)" };
+    if let Some(seen) = &file.seen_from {
+        match compare(seen) {
+            Some(Ordering::Less) => {
+                let text =
+                    format!("is older than {seen}, the oldest that was seen to have the fault");
+                return (State::Unknown, text);
+            }
+            Some(_) => {}
+            None => return unclear(seen),
+        }
+    }
+    let since = match (&file.from, &file.seen_from) {
+        (None, None) => " (since when is not stated)",
+        _ => "",
+    };
     match &file.end {
         End::Before(bound) => match compare(bound) {
             Some(Ordering::Less) => {
