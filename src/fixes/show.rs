@@ -207,6 +207,12 @@ pub(super) fn file_in_words(file: &LineFile) -> String {
         End::NotStated => "up to: not stated".to_owned(),
     };
     let fixed = file.fixed.as_ref().map_or("no version stated".to_owned(), ToString::to_string);
+    if let (true, Some(from)) = (file.is_in_no_release(), &file.from) {
+        return format!(
+            "{}: faulty: no release, only builds from source after {from}; fixed: {fixed}",
+            file.name
+        );
+    }
     format!("{}: faulty from: {from}, {end}; fixed: {fixed}", file.name)
 }
 

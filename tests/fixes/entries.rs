@@ -734,6 +734,8 @@ fn a_release_without_the_faulty_code_is_not_accused() {
             expect(&catalogue, &showing(entry, &[(file, version)]), id, status, version);
         }
     }
+    let shown = unfreed::fixes::show(catalogue.get("RABBITMQ-C-8dab630d").unwrap(), 200);
+    assert!(shown.contains("no release, only builds from source after 0.8.0"), "{shown}");
     // What of upstream has neither a first faulty release nor an oldest that was seen accuses no number below its fix.
     for entry in catalogue.entries().filter(|entry| RELEASES.iter().any(|row| row.id == entry.id)) {
         for file in entry.lines.iter().flat_map(|line| &line.files) {

@@ -53,6 +53,16 @@ pub struct LineFile {
     pub fixed_builds: Vec<String>,
 }
 
+impl LineFile {
+    /// Whether the fault came after one release and went before the next.
+    pub(in crate::fixes) fn is_in_no_release(&self) -> bool {
+        self.provenance == Provenance::Release
+            && self.end == End::NotStated
+            && self.from.is_some()
+            && self.fixed.is_some()
+    }
+}
+
 /// Where a range of faulty versions ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
