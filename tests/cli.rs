@@ -483,6 +483,12 @@ fn an_own_catalogue_is_taken_in_and_said_to_be_ones_own() {
         json["fixes"][0]["origin"].as_str().unwrap().contains("not checked by unfreed"),
         "{json}"
     );
+    let whole = run(config, &["fixes", "show", "KB891509", "--json"]);
+    let whole: Value = serde_json::from_str(&whole.out).unwrap();
+    let whole = &whole["fixes"][0];
+    for at in ["/settings/0/set", "/lines/0/files/0/fixed", "/remedy/steps/0", "/sources/0/title"] {
+        assert!(whole.pointer(at).is_some_and(Value::is_string), "{at}: {whole}");
+    }
     // A relative path counts for nothing.
     let relative = run("config", &["fixes", "list"]);
     assert!(!relative.out.contains("MINE"), "{}", relative.out);

@@ -9,6 +9,8 @@ mod catalogue;
 mod changelogs;
 #[path = "fixes/dismissed.rs"]
 mod dismissed;
+#[path = "support/documented.rs"]
+mod documented;
 #[path = "fixes/draft.rs"]
 mod draft;
 #[path = "fixes/entries.rs"]
@@ -22,3 +24,5 @@ mod support;
 mod suspect;
 #[path = "fixes/versions.rs"]
 mod versions;
+#[path = "fixes/whole.rs"]
+mod whole;

@@ -3,10 +3,13 @@
 //! `INSTA_UPDATE=always cargo test --test report` writes the golden texts anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "support/documented.rs"]
+mod documented;
 mod sample;
 
 use std::collections::BTreeSet;
 
+use documented::{documented, paths};
 use sample::{diff, diff_sampled, growth, hostile, kb, nothing, over_release, sampled};
 use serde_json::Value;
 use unfreed::fixes::Status;
@@ -393,34 +396,6 @@ fn json_comes_back_as_it_was() {
     let text = json::render(&diff()).unwrap();
     let back: DiffReport = serde_json::from_str(&text).unwrap();
     assert_eq!(json::render(&back).unwrap(), text);
-}
-
-/// Every field's path: `suspects[].stack[].module`.
-fn paths(value: &Value, at: &str, all: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                let path = if at.is_empty() { field.clone() } else { format!("{at}.{field}") };
-                all.insert(path.clone());
-                paths(value, &path, all);
-            }
-        }
-        Value::Array(items) => {
-            assert!(!items.is_empty(), "{at}: the sample must show every field");
-            items.iter().for_each(|item| paths(item, &format!("{at}[]"), all));
-        }
-        _ => {}
-    }
-}
-
-/// The paths of a table in the documentation: its rows' first cells, below a heading.
-fn documented(heading: &str) -> BTreeSet<String> {
-    let text = include_str!("../docs/json-schema.md");
-    let from = text.find(&format!("\n## {heading}\n")).expect("the heading") + 4;
-    let section = &text[from..];
-    let section = &section[..section.find("\n## ").unwrap_or(section.len())];
-    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    cells.map(str::to_owned).collect()
 }
 
 #[test]

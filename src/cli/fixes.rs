@@ -81,7 +81,7 @@ enum Verb {
     },
 }
 
-/// One fix, as the JSON has it.
+/// One fix, as the JSON of the list has it.
 #[derive(Debug, Serialize)]
 struct Fix<'a> {
     id: &'a str,
@@ -123,7 +123,7 @@ fn show_one(id: &str, fixes: &[PathBuf], form: &Form, io: &Io) -> Result<Outcome
             .advise("`unfreed fixes list` gives every id")
     })?;
     let text = if form.json {
-        to_json(&serde_json::json!({ "schema": SCHEMA, "fixes": [fix(entry)] }))?
+        to_json(&serde_json::json!({ "schema": SCHEMA, "fixes": [entry] }))?
     } else {
         made_safe(&show(entry, form.style(io).width))
     };

@@ -112,7 +112,14 @@ impl Entry {
 
     /// Who vouches for it, where that is not unfreed.
     pub fn origin_line(&self) -> Option<String> {
-        match &self.origin {
+        self.origin.in_words()
+    }
+}
+
+impl Origin {
+    /// Who vouches, where that is not unfreed.
+    pub(super) fn in_words(&self) -> Option<String> {
+        match self {
             Origin::Embedded => None,
             Origin::User(path) => {
                 Some(format!("your own catalogue, not checked by unfreed: {}", path.display()))

@@ -84,6 +84,7 @@ pub(super) struct DocumentFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct DocumentRange {
     pub from: String,
+    pub seen_from: Option<String>,
     pub before: Option<String>,
     pub through: Option<String>,
 }

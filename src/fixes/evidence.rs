@@ -19,8 +19,8 @@ pub enum EvidenceKind {
     PagedPool,
     /// The process ended in an exception. It tells less than a trace: where it broke is seldom where the fault is.
     Crash,
-    /// Nothing that is ever a suspect: a counter that grows alone, a limit that was reached. Only what another entry
-    /// is not, and is mistaken for.
+    /// Nothing that is ever a suspect: a counter that grows alone, a limit that was reached, a crash of which the source states too
+    /// little. Only what another entry is not and is mistaken for, or what is known and cannot be seen.
     Untraced,
 }
 

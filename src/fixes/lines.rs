@@ -112,6 +112,8 @@ fn convert_file(
         Ok(Some(found))
     };
     let from = bound(&file.affected.from, "affected.from").ok()?;
+    let seen_from = file.affected.seen_from.as_deref();
+    let seen_from = seen_from.map(|text| bound(text, "affected.seen_from")).transpose().ok()?;
     let before = file.affected.before.as_deref();
     let before = before.map(|text| bound(text, "affected.before")).transpose().ok()?;
     let through = file.affected.through.as_deref();
@@ -127,7 +129,18 @@ fn convert_file(
             return None;
         }
     };
-    let (first, last, fix) = (from.as_ref(), end.version(), fixed.as_ref());
+    let seen_from = match seen_from {
+        None => None,
+        Some(Some(version)) if from.is_none() && end != End::NotStated => Some(version),
+        Some(_) => {
+            let text = "`seen_from` is the oldest version that was seen to have the fault: it goes with `from = \"not stated\"` and a \
+                        stated end";
+            findings.add(&format!("{key}.affected.seen_from"), text);
+            return None;
+        }
+    };
+    let first = from.as_ref().or(seen_from.as_ref());
+    let (last, fix) = (end.version(), fixed.as_ref());
     for (low, high) in [(first, last), (first, fix), (last, fix)] {
         if let (Some(low), Some(high)) = (low, high)
             && order(low, high).is_some_and(std::cmp::Ordering::is_gt)
@@ -139,6 +152,7 @@ fn convert_file(
         name: file.name.clone(),
         line,
         from,
+        seen_from,
         end,
         fixed,
         provenance: file.provenance,

@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str, path: &Path, origin: Origin) -> Result<Entry, Ve
     findings.refuse_control_characters();
     check_document(&document, path, &mut findings);
     check_signature(&document.signature, &mut findings);
-    check_crash(document.crash.as_ref(), &mut findings);
+    check_crash(document.crash.as_ref(), document.signature.evidence, &mut findings);
     let lines = lines::convert(&document.lines, &mut findings);
     let problems = findings.into_problems();
     if !problems.is_empty() {
@@ -128,8 +128,15 @@ fn check_document(document: &Document, path: &Path, findings: &mut Findings<'_>)
     }
 }
 
-fn check_crash(crash: Option<&Crash>, findings: &mut Findings<'_>) {
-    let Some(crash) = crash else { return };
+fn check_crash(crash: Option<&Crash>, evidence: EvidenceKind, findings: &mut Findings<'_>) {
+    let Some(crash) = crash else {
+        if evidence == EvidenceKind::Crash {
+            let text = "no dump is held against an entry without a `[crash]` table: write one, if the source states exception, \
+                        process and module; else `untraced`, which is told of and never matched";
+            findings.add("signature.evidence", text);
+        }
+        return;
+    };
     for (key, empty) in [
         ("crash.exceptions", crash.exceptions.is_empty()),
         ("crash.processes", crash.processes.is_empty()),

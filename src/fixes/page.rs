@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::catalogue::Catalogue;
 use super::entry::{Entry, LineFile, Read, RemedyKind};
 use super::evidence::EvidenceKind;
+use super::show::{NEVER_MATCHED, file_in_words};
 
 /// The whole page.
 pub fn page(catalogue: &Catalogue) -> String {
@@ -26,7 +27,8 @@ pub fn page(catalogue: &Catalogue) -> String {
     let untraced = |entry: &&&Entry| entry.signature.evidence == EvidenceKind::Untraced;
     let _ = writeln!(
         text,
-        "{} of them are never matched: they say what looks like a leak and is none, or is the caller's own fault.\n",
+        "{} of them are knowledge only and never matched: they say what looks like a leak and is none, what is the caller's own \
+         fault, or what no trace and no dump can show.\n",
         entries.iter().filter(untraced).count()
     );
     text.push_str("| id | what | kind | shows in | fixed |\n|---|---|---|---|---|\n");
@@ -52,14 +54,23 @@ fn one(text: &mut String, entry: &Entry) {
     let _ = writeln!(text, "\n## {}\n\n{}\n", entry.id, plain(&entry.title));
     let _ = writeln!(text, "- Symptom: {}", plain(&entry.symptom));
     let _ = writeln!(text, "- Cause: {}", plain(&entry.cause));
-    let mut trace =
-        vec![entry.signature.evidence.in_words().to_owned(), format!("in {}", shows_in(entry))];
+    let evidence = entry.signature.evidence;
+    let mut trace = vec![format!("in {}", shows_in(entry))];
     for step in &entry.signature.frames {
         trace.push(format!("through {}", step.any.join(" or ")));
     }
-    let _ = writeln!(text, "- A trace shows: {}", plain(&trace.join(", ")));
+    let place = plain(&trace.join(", "));
+    let _ = match evidence {
+        EvidenceKind::Untraced => {
+            writeln!(text, "- Never matched: {NEVER_MATCHED}\n- Where: {place}")
+        }
+        _ => writeln!(text, "- A trace shows: {}, {place}", evidence.in_words()),
+    };
     if let Some(how) = &entry.signature.inferred {
         let _ = writeln!(text, "- Inferred: {}", plain(how));
+    }
+    for file in entry.lines.iter().flat_map(|line| &line.files) {
+        let _ = writeln!(text, "- Versions: {}", plain(&file_in_words(file)));
     }
     let _ = writeln!(text, "- Fixed: {}", plain(&fixed(entry)));
     for condition in &entry.conditions {

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// A product's service pack; 0 for the product as first released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub u32);
@@ -20,6 +22,13 @@ impl Level {
         let rest = words.or_else(short)?.trim_start_matches([' ', '-']);
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest.get(..end)?.parse().ok().map(Level)
+    }
+}
+
+/// `SP4`.
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_str(self)
     }
 }
 

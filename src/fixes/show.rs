@@ -8,8 +8,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::catalogue::Catalogue;
 use super::entry::{Amount, End, Entry, LineFile, Origin, Place, Read, Stated};
+use super::evidence::EvidenceKind;
 use super::version::Scheme;
 use crate::event::Exception;
+
+/// What is said of an entry that nothing is held against.
+pub(super) const NEVER_MATCHED: &str = "knowledge only; no trace and no dump is held against it";
 
 /// One line per entry where it fits: id, title.
 pub fn list(catalogue: &Catalogue, width: usize) -> String {
@@ -86,7 +90,11 @@ impl Page {
 
     fn signature(&mut self, entry: &Entry) {
         let signature = &entry.signature;
-        let mut seen = vec![signature.evidence.in_words().to_owned()];
+        let knowledge = signature.evidence == EvidenceKind::Untraced;
+        let mut seen = Vec::new();
+        if !knowledge {
+            seen.push(signature.evidence.in_words().to_owned());
+        }
         if !signature.processes.is_empty() {
             seen.push(format!("in {}", signature.processes.join(" or ")));
         }
@@ -105,7 +113,12 @@ impl Page {
             seen.push(format!("{} to {} blocks per {}", blocks.min, blocks.max, blocks.per));
         }
         seen.extend(signature.amounts.iter().map(Amount::in_words));
-        self.field("A trace shows", &seen.join(", "));
+        if knowledge {
+            self.field("Never matched", NEVER_MATCHED);
+            self.field("Where", &seen.join(", "));
+        } else {
+            self.field("A trace shows", &seen.join(", "));
+        }
         if let Some(how) = &signature.inferred {
             self.field("", how);
         }
@@ -181,14 +194,25 @@ impl Page {
     }
 }
 
-fn file_in_words(file: &LineFile) -> String {
-    let from = file.from.as_ref().map_or("not stated".to_owned(), ToString::to_string);
+/// A file of a product line: where the fault begins and ends, and what has the fix.
+pub(super) fn file_in_words(file: &LineFile) -> String {
+    let from = match (&file.from, &file.seen_from) {
+        (Some(version), _) => version.to_string(),
+        (None, Some(seen)) => format!("not known, seen in {seen}"),
+        (None, None) => "not stated".to_owned(),
+    };
     let end = match &file.end {
         End::Before(version) => format!("before {version}"),
         End::Through(version) => format!("through {version}"),
         End::NotStated => "up to: not stated".to_owned(),
     };
     let fixed = file.fixed.as_ref().map_or("no version stated".to_owned(), ToString::to_string);
+    if let (true, Some(from)) = (file.is_in_no_release(), &file.from) {
+        return format!(
+            "{}: faulty: no release, only builds from source after {from}; fixed: {fixed}",
+            file.name
+        );
+    }
     format!("{}: faulty from: {from}, {end}; fixed: {fixed}", file.name)
 }
 

@@ -81,21 +81,48 @@ fn no_reference_is_a_bare_number() {
 fn no_entry_states_what_its_source_does_not() {
     let catalogue = Catalogue::embedded().unwrap();
     for entry in catalogue.entries() {
-        // Two sources state bytes, both per call; two a first faulty version, and of six faults the history shows that they
-        // came after a release and went before the next.
+        // Two sources state bytes, both per call. A first faulty version is stated by one article; of the others the project's
+        // history shows it, or that the fault came after a release and went before the next.
         let sized = ["Q237174", "Q276319"].contains(&entry.id.as_str());
         assert_eq!(entry.signature.bytes.is_some(), sized, "{}", entry.id);
         assert!(entry.signature.bytes.iter().all(|bytes| bytes.per == "call"), "{}", entry.id);
         let from = entry.lines.iter().flat_map(|line| &line.files).any(|file| file.from.is_some());
         let bounded = [
+            "LIBETPAN-77f3cdaa",
+            "LIBETPAN-bfa923da",
+            "LIBZMQ-367cedb7",
+            "LIBZMQ-3be093c2",
+            "LIBZMQ-68151385",
+            "LIBZMQ-821ab88f",
             "LIBZMQ-b02bdd56",
+            "MOSQUITTO-00b24e0e",
+            "MOSQUITTO-0f705256",
+            "MOSQUITTO-20feb103",
+            "MOSQUITTO-3c48b501",
+            "MOSQUITTO-42163634",
+            "MOSQUITTO-4253eca8",
             "MOSQUITTO-5f57de21",
             "MOSQUITTO-9d95cba9",
+            "MOSQUITTO-a853be50",
+            "NNG-1a9b1a0a",
+            "NNG-45a4f21d",
+            "NNG-5c0f6268",
             "NNG-c2ba57e7",
             "NNG-c40cc5d1",
+            "OPENDKIM-3670951d",
+            "OPENDKIM-885d39a3",
+            "OPENDKIM-cc250802",
             "Q216259",
+            "RABBITMQ-C-0f1f75b5",
+            "RABBITMQ-C-67da8c76",
+            "RABBITMQ-C-8dab630d",
             "RABBITMQ-C-a8179496",
+            "RABBITMQ-C-d6000f44",
+            "ZNC-80f9baf0",
             "ZNC-8748abb5",
+            "ZNC-b822ea8e",
+            "ZNC-b8330296",
+            "ZNC-c21e60ad",
         ]
         .contains(&entry.id.as_str());
         assert_eq!(from, bounded, "{}", entry.id);

@@ -66,6 +66,42 @@ fn refused(from: &str, to: &str, line: usize, says: &str) {
 }
 
 #[test]
+fn the_oldest_version_that_was_seen_to_have_a_fault_stands_for_no_older_one() {
+    let seen = |range: &str| WHOLE.replacen(r#"from = "1.0", before = "1.2""#, range, 1);
+    let text = seen(r#"from = "not stated", seen_from = "1.1", before = "1.2""#);
+    let entry = Catalogue::parse_entry(&text, Path::new("X.toml")).unwrap();
+    let mut catalogue = Catalogue::default();
+    catalogue.insert(entry);
+    for (version, status) in [("1.0", Possible), ("1.1", Applies), ("1.2", AlreadyFixed)] {
+        let suspect = Suspect::accumulating("x.exe").module("x.dll", version).blame("x.dll", "f");
+        check(&catalogue, &suspect, "X", status);
+    }
+    let line = WHOLE.lines().position(|line| line.starts_with("affected")).map(|at| at + 1);
+    for (range, says) in [
+        (r#"from = "1.0", seen_from = "1.1", before = "1.2""#, "goes with `from = \"not stated\"`"),
+        (
+            r#"from = "not stated", seen_from = "not stated", before = "1.2""#,
+            "goes with `from = \"not stated\"`",
+        ),
+        (r#"from = "not stated", seen_from = "1.1", before = "not stated""#, "a stated end"),
+        (r#"from = "not stated", seen_from = "1.3", before = "1.2""#, "1.3 comes after 1.2"),
+        (r#"from = "not stated", seen_from = "2.0", before = "1.2""#, "is not of this file's line"),
+    ] {
+        let found = problems(&seen(range));
+        assert!(found.iter().any(|problem| problem.text.contains(says)), "{range}: {found:#?}");
+        assert!(found.iter().all(|problem| problem.line == line), "{range}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_crash_that_no_dump_can_be_held_against_is_refused() {
+    let says = "no dump is held against an entry without a `[crash]` table";
+    refused(r#"evidence = "accumulation""#, r#"evidence = "crash""#, 13, says);
+    let knowledge = WHOLE.replacen(r#"evidence = "accumulation""#, r#"evidence = "untraced""#, 1);
+    assert_eq!(problems(&knowledge), []);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_line_and_what_would_be_right() {
     refused("title = ", "titel = ", 2, "unknown field `titel`");
     refused("read = \"full\"", "read = \"some\"", 10, "expected one of");

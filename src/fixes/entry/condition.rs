@@ -1,10 +1,10 @@
 //! What must be true besides the signature and the versions: an AND list. A condition that says how to check
 //! it is checked against facts and modules, and a failed one ends the match; any other is asked of the reader.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One condition.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Condition {
     /// In words.
@@ -16,7 +16,7 @@ pub struct Condition {
 }
 
 /// What shows whether a condition holds.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Check {
     /// A module of this name is mapped into the process. That none is proves nothing: it may have been unmapped.
@@ -33,14 +33,14 @@ pub enum Check {
 }
 
 /// A condition as files have it: a text, or a table.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {
     Text(String),
     Table(Table),
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     says: String,

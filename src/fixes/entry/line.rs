@@ -1,13 +1,14 @@
 //! Product lines: within one, versions compare; between two, never. Outlook and Exchange both
 //! ship an Emsmdb32.dll, and 11.0 of the one is neither older nor newer than 6.5 of the other.
 
-use serde::Deserialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::fixes::product::Level;
 use crate::fixes::version::{Scheme, Version};
 
 /// One product line: its versions compare with each other and with nothing else.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
     /// The product's name, with its version where that is part of the name.
     pub product: String,
@@ -26,7 +27,7 @@ pub struct Line {
 }
 
 /// One file of a product line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LineFile {
     /// File name, or soname.
     pub name: String,
@@ -35,7 +36,10 @@ pub struct LineFile {
     pub line: Option<Version>,
     /// The first version with the fault; `None` where not stated.
     pub from: Option<Version>,
+    /// The oldest version that was seen to have the fault, where the first is not known: nothing is said of older ones.
+    pub seen_from: Option<Version>,
     /// Where the fault ends.
+    #[serde(flatten)]
     pub end: End,
     /// The first version with the fix; `None` where none is stated.
     pub fixed: Option<Version>,
@@ -49,6 +53,16 @@ pub struct LineFile {
     pub fixed_builds: Vec<String>,
 }
 
+impl LineFile {
+    /// Whether the fault came after one release and went before the next.
+    pub(in crate::fixes) fn is_in_no_release(&self) -> bool {
+        self.provenance == Provenance::Release
+            && self.end == End::NotStated
+            && self.from.is_some()
+            && self.fixed.is_some()
+    }
+}
+
 /// Where a range of faulty versions ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -60,8 +74,23 @@ pub enum End {
     NotStated,
 }
 
+/// As files have it: `before`, `through`, or neither.
+impl Serialize for End {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        let (before, through) = match self {
+            End::Before(version) => (Some(version), None),
+            End::Through(version) => (None, Some(version)),
+            End::NotStated => (None, None),
+        };
+        let mut both = into.serialize_struct("End", 2)?;
+        both.serialize_field("before", &before)?;
+        both.serialize_field("through", &through)?;
+        both.end()
+    }
+}
+
 /// Where version numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
     /// The source itself lists the file.

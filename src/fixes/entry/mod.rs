@@ -12,7 +12,7 @@ mod signature;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use condition::{Check, Condition};
 pub use crash::Crash;
@@ -20,8 +20,9 @@ pub use line::{End, Line, LineFile, Provenance};
 pub use relation::{Relation, RelationKind};
 pub use signature::{Amount, BlocksRange, BytesRange, Modules, Place, Signature, Step};
 
-/// One published fix.
-#[derive(Clone, Debug, PartialEq)]
+/// One published fix. As JSON it is what `fixes show --json` gives: every field is there, and what the source does not state is null,
+/// empty or `not stated`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
     /// Its id; the file is named after it.
     pub id: String,
@@ -62,6 +63,7 @@ pub struct Entry {
     /// How it stands to others.
     pub relations: Vec<Relation>,
     /// Who vouches for it.
+    #[serde(serialize_with = "origin_in_words")]
     pub origin: Origin,
 }
 
@@ -92,7 +94,7 @@ pub enum Kind {
 }
 
 /// Where facts were read.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The publication's own title.
@@ -106,7 +108,7 @@ pub struct Source {
 }
 
 /// How much of a source was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is its name")]
 pub enum Read {
@@ -117,7 +119,7 @@ pub enum Read {
 }
 
 /// Where the fault is, as far as the source says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Faulty {
     /// The process that is at fault, where it is not the one that grows.
@@ -132,7 +134,7 @@ pub struct Faulty {
 }
 
 /// A setting that a fix needs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// Its whole path.
@@ -152,7 +154,7 @@ pub struct Setting {
 }
 
 /// What must be there first.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prerequisite {
     /// What.
@@ -162,7 +164,7 @@ pub struct Prerequisite {
 }
 
 /// Yes, no, or the source does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is its name")]
 pub enum Stated {
@@ -174,7 +176,7 @@ pub enum Stated {
 }
 
 /// What restarts when the fix is installed, and whether a restart helps without it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restart {
     /// Whether the computer must be restarted.
@@ -190,7 +192,7 @@ pub struct Restart {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What kind of remedy.
@@ -225,7 +227,7 @@ pub enum RemedyKind {
 }
 
 /// What a distribution's version does not say, and where to look instead.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backports {
     /// Why the package's version does not decide.
@@ -245,4 +247,9 @@ pub enum Origin {
     Embedded,
     /// It was read from this file.
     User(PathBuf),
+}
+
+/// Null for what came with the program.
+fn origin_in_words<S: Serializer>(origin: &Origin, into: S) -> Result<S::Ok, S::Error> {
+    origin.in_words().serialize(into)
 }

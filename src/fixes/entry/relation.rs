@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How an entry stands to another publication.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relation {
     /// How.

@@ -2,13 +2,13 @@
 //! to it that enough is there to tell the fault from others. Sizes and counts say what they are
 //! counted per, for "40 bytes" per allocation and per call of a function are two things.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Function;
 use crate::fixes::evidence::EvidenceKind;
 
 /// What a tracer sees of the fault.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// What kind of suspect.
@@ -43,7 +43,7 @@ pub struct Signature {
 }
 
 /// Modules of which one must be on the call path.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Modules {
     /// File names; compared without case.
@@ -53,7 +53,7 @@ pub struct Modules {
 }
 
 /// Where on the call path something is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// Anywhere.
@@ -63,7 +63,7 @@ pub enum Place {
 }
 
 /// One step of the call path: any of these functions.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Function names without arguments; a qualified one also fits at the end of a longer name.
@@ -83,7 +83,7 @@ fn anywhere() -> Place {
 }
 
 /// Bytes, and what they are counted per.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BytesRange {
     /// At least.
@@ -95,7 +95,7 @@ pub struct BytesRange {
 }
 
 /// Blocks that stay, and what they are counted per.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlocksRange {
     /// At least.
@@ -107,7 +107,7 @@ pub struct BlocksRange {
 }
 
 /// Something else that the source counts.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Amount {
     /// What, in the singular: `registry handle`, `heap`.

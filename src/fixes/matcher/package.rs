@@ -4,7 +4,7 @@
 
 use unfreed_symbols::{Package, PackageManager};
 
-use super::versions::{State, compare, is_in_no_release, judge_range, line_of_its_own};
+use super::versions::{State, compare, judge_range, line_of_its_own};
 use crate::fixes::changelog::Changelogs;
 use crate::fixes::entry::{Entry, LineFile};
 use crate::fixes::lines::belongs;
@@ -32,7 +32,7 @@ pub(super) fn judge(
         return (State::OtherLine, format!("{whole}, made from {version}, {own}"));
     }
     let (state, how) = judge_range(file, |bound| compare(&version, bound));
-    if state == State::Unknown && is_in_no_release(file) {
+    if state == State::Unknown && file.is_in_no_release() {
         let text =
             format!("{whole} was made from {version}, a release, and no release has the fault");
         return (State::OutsideRange, text);

@@ -254,7 +254,21 @@ pub(super) fn judge_range(
             None => return unclear(from),
         }
     }
-    let since = if file.from.is_some() { "" } else { " (since when is not stated)" };
+    if let Some(seen) = &file.seen_from {
+        match compare(seen) {
+            Some(Ordering::Less) => {
+                let text =
+                    format!("is older than {seen}, the oldest that was seen to have the fault");
+                return (State::Unknown, text);
+            }
+            Some(_) => {}
+            None => return unclear(seen),
+        }
+    }
+    let since = match (&file.from, &file.seen_from) {
+        (None, None) => " (since when is not stated)",
+        _ => "",
+    };
     match &file.end {
         End::Before(bound) => match compare(bound) {
             Some(Ordering::Less) => {
@@ -274,7 +288,7 @@ pub(super) fn judge_range(
             None => unclear(bound),
         },
         End::NotStated => match &file.fixed {
-            Some(fixed) if is_in_no_release(file) => {
+            Some(fixed) if file.is_in_no_release() => {
                 let text = format!(
                     "is older than {fixed}, which has the fix; no release has the fault, but a build from source that \
                      bears its number may: see its build-id"
@@ -297,14 +311,6 @@ pub(super) fn judge_range(
             ),
         },
     }
-}
-
-/// Whether the fault came after one release and went before the next.
-pub(super) fn is_in_no_release(file: &LineFile) -> bool {
-    file.provenance == Provenance::Release
-        && file.end == End::NotStated
-        && file.from.is_some()
-        && file.fixed.is_some()
 }
 
 fn beyond(file: &LineFile) -> (State, String) {

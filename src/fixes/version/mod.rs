@@ -11,7 +11,7 @@ mod windows;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use debian::DebianVersion;
 pub use dotted::DottedVersion;
@@ -68,6 +68,13 @@ pub enum Version {
     Debian(DebianVersion),
     Rpm(RpmVersion),
     Semver(SemanticVersion),
+}
+
+/// As it is written.
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_str(self)
+    }
 }
 
 impl fmt::Display for Version {
