@@ -86,6 +86,9 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     silence_if(args.quiet);
     let kind = Kind::of(&args.output)?;
     output::check(&args.output)?;
+    if args.redact {
+        bundle::key_beside(&args.output)?;
+    }
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let clear = match kind {
         Kind::Case => {

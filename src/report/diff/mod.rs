@@ -13,7 +13,7 @@ use super::known;
 use serde::{Deserialize, Serialize};
 
 pub use compare::compare;
-pub use key::{FrameKey, SiteKey};
+pub use key::{FrameKey, SiteKey, unversioned};
 pub use sites::sites;
 
 use super::model::{Fault, Kind, Losses, Report, SiteUncertainty, Source, StackFrame, Target};
