@@ -23,9 +23,12 @@ pub(super) enum Form {
     Account,
 }
 
+/// Says how long what begins at a place of a text is, if it is of a form.
+type Recognise = fn(&str, usize) -> Option<usize>;
+
 /// What begins here, and its length.
 pub(super) fn at(text: &str, at: usize) -> Option<(usize, Form)> {
-    let recognise: [(fn(&str, usize) -> Option<usize>, Form); 6] = [
+    let recognise: [(Recognise, Form); 6] = [
         (url, Form::Url),
         (encoded, Form::Encoded),
         (mail, Form::Mail),
