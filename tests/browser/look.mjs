@@ -54,9 +54,9 @@ for (const width of widths) {
 const page = await opened(1280, "light");
 const took = await page.evaluate(() => performance.timing.loadEventEnd - performance.timing.navigationStart);
 console.log(`opened in ${took} ms`);
-// On paper nothing can be opened.
+// On paper nothing can be opened: what a chart shows is left out there, and all else is shown.
 await page.emulateMedia({ media: "print" });
-const shut = () => [...document.querySelectorAll("details")].filter((one) => one.lastElementChild.getBoundingClientRect().height === 0);
+const shut = () => [...document.querySelectorAll("details")].filter((one) => one.checkVisibility() && one.lastElementChild.getBoundingClientRect().height === 0);
 const seen = page.waitForFunction(`(${shut})().length === 0`, null, { timeout: 5000 });
 await seen.catch(() => wrong.push("what can be opened is not on paper"));
 const outside = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((one) => one.scrollWidth > one.clientWidth).length);
@@ -68,7 +68,10 @@ for (let at = 0; at < links; at++) await page.keyboard.press("Tab");
 const reached = await page.evaluate(() => document.activeElement.tagName);
 if (reached !== "A") wrong.push(`the contents cannot be reached by keys: at ${reached}`);
 if ((await page.locator("iframe").count()) > 0) {
+  // It is not loaded before somebody comes to it.
+  await page.locator("iframe").scrollIntoViewIfNeeded();
   const frame = await (await page.locator("iframe").elementHandle()).contentFrame();
+  await frame.waitForSelector("#frames");
   // What to look for is taken from the innermost frame, whose title is `FUNCTION (BYTES bytes, SHARE)`.
   const innermost = await frame.evaluate(() => [...document.querySelectorAll("#frames title")].at(-1).textContent);
   const term = innermost.match(/[A-Za-z_]{3,}/)?.[0] ?? "bytes";

@@ -36,7 +36,8 @@ pub(super) fn section(flame: &Flame) -> Markup {
                     "Click a frame, or go to it with Tab and press Enter, to zoom in. \
                      The innermost frames are at the top."
                 }
-                iframe.screen title="Flame graph of live bytes by stack" sandbox="allow-scripts" height=[height(&svg)]
+                iframe.screen title="Flame graph of live bytes by stack" sandbox="allow-scripts"
+                    loading="lazy" height=[height(&svg)]
                     srcdoc=(document(&svg)) {}
             }
             (table(flame))
