@@ -152,12 +152,14 @@ pub fn render(
 }
 
 fn open(path: &Path) -> Result<(), Failure> {
+    // A name may begin as an option does.
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     #[cfg(windows)]
     let mut command = Command::new("explorer");
     #[cfg(not(windows))]
     let mut command = Command::new("xdg-open");
     let started =
-        command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        command.arg(whole).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     started
         .map(drop)
         .told(|| format!("wrote {}, but cannot show it", path.display()))

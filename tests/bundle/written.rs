@@ -73,3 +73,22 @@ fn a_case_is_its_owners_alone() {
     let mode = fs::metadata(case(&trace, &[])).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn what_is_shown_is_never_taken_for_an_option() {
+    support::require!("mkfifo");
+    let (home, trace) = written(&story().build());
+    let told = home.path().join("told");
+    assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
+    let shows = home.path().join("xdg-open");
+    fs::write(&shows, format!("#!/bin/sh\nprintf %s \"$1\" > {}\n", plain(&told))).unwrap();
+    fs::set_permissions(&shows, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    command.args(["report", plain(&trace), "--output=--x.html", "--open", "-q"]);
+    let output = command.current_dir(home.path()).env("PATH", home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    // Until the other end is closed.
+    let shown = fs::read_to_string(&told).unwrap();
+    assert_eq!(Path::new(&shown).file_name().unwrap(), "--x.html");
+    assert!(Path::new(&shown).is_absolute(), "{shown}");
+}
