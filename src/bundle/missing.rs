@@ -55,7 +55,8 @@ pub fn missing(report: &Report, ledger: &Ledger) -> Vec<Missing> {
                     typed.trim_end_matches(".exe")
                 ),
                 false => {
-                    format!("for n in 1 2 3; do grep VmRSS /proc/{pid}/status; sleep 600; done")
+                    let number = if pid == 0 { "PID".to_owned() } else { pid.to_string() };
+                    format!("for n in 1 2 3; do grep VmRSS /proc/{number}/status; sleep 600; done")
                 }
             };
             add(

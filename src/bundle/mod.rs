@@ -12,7 +12,7 @@ pub use cut::Cut;
 pub use manifest::Manifest;
 pub use missing::{Missing, missing};
 pub use modules::modules;
-pub use names::names;
+pub use names::{names, suspected};
 pub use redact::Redactor;
 
 use crate::report::model::{Report, Suspect};

@@ -1,4 +1,4 @@
-//! Names for a trace that goes to a machine without its symbols: of the suspects' frames, and of all frames in their modules,
+//! Names for a trace that goes to a machine without its symbols: of all that a report shows, and of all frames in the suspects' modules,
 //! since who is to blame is told by the other stacks of a program too.
 
 use std::collections::BTreeSet;
@@ -6,25 +6,47 @@ use std::collections::BTreeSet;
 use crate::event::{Frame, ModuleId, Name, NamedFunction, ProcessId, StackId, What};
 use crate::ledger::Ledger;
 use crate::names::Namer;
+use crate::report::diff::unversioned;
+use crate::report::flame::heaviest;
 use crate::report::stacks::name;
 
-/// The names found that the trace itself does not have.
+/// The modules on the suspects' stacks, without versions in their names.
+pub fn suspected(ledger: &Ledger, suspects: &BTreeSet<(ProcessId, StackId)>) -> BTreeSet<String> {
+    let frames = suspects.iter().flat_map(|(_, stack)| ledger.stacks().frames(*stack));
+    let modules = frames.filter_map(|frame| ledger.modules().identity(frame.module?));
+    modules.map(|module| unversioned(&module.name)).collect()
+}
+
+/// The names found that the trace itself does not have, of what is shown and of these modules.
 pub fn names(
     ledger: &Ledger,
     namer: &mut Namer,
     suspects: &BTreeSet<(ProcessId, StackId)>,
+    modules: &BTreeSet<String>,
 ) -> Vec<What> {
-    let of = |stack: StackId| ledger.stacks().frames(stack);
-    let modules: BTreeSet<ModuleId> = suspects
+    let modules: BTreeSet<ModuleId> = ledger
+        .modules()
         .iter()
-        .flat_map(|(_, stack)| of(*stack))
-        .filter_map(|frame| frame.module)
+        .filter(|(_, module)| modules.contains(&unversioned(&module.name)))
+        .map(|(id, _)| id)
         .collect();
-    let all = ledger.sites().map(|(_, site)| site.stack).chain(suspects.iter().map(|(_, at)| *at));
+    let raised = ledger.images().iter().flat_map(|image| image.exceptions());
+    let heaviest = heaviest(ledger, suspects).0;
+    let shown: BTreeSet<StackId> = raised
+        .map(|raised| raised.exception.stack)
+        .chain(heaviest.iter().map(|site| site.stack))
+        .chain(suspects.iter().map(|(_, stack)| *stack))
+        .collect();
+    let all = ledger.sites().map(|(_, site)| site.stack).chain(shown.iter().copied());
+    let frames = all.flat_map(|stack| {
+        let is_shown = shown.contains(&stack);
+        ledger.stacks().frames(stack).map(move |frame| (is_shown, frame))
+    });
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();
-    for frame in all.flat_map(of) {
-        let Some(module) = frame.module.filter(|module| modules.contains(module)) else { continue };
+    for (is_shown, frame) in frames {
+        let wanted = |module: &ModuleId| is_shown || modules.contains(module);
+        let Some(module) = frame.module.filter(wanted) else { continue };
         let known = !ledger.modules().functions(module, frame.offset).is_empty();
         if known || !seen.insert((module, frame.offset)) {
             continue;

@@ -2,12 +2,18 @@
 //! by the same token wherever it stands. Names and versions of modules, and of packages and products, stay. What is to be replaced is
 //! learnt from all events first, since a name may stand in a text before it stands where it shows what it is.
 
+mod form;
+mod learn;
 mod path;
+#[cfg(test)]
+mod tests;
 mod text;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Event, Fact, FactKind, Module, What};
+use words::Words;
 
 /// What kind of name a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +37,6 @@ impl Kind {
     }
 }
 
-/// Arguments shorter than this are not looked for in other texts: they are switches and common words.
-const LEAST_ARGUMENT: usize = 6;
-/// Users that every machine has, and that say nothing of anybody.
-const NOBODY: [&str; 6] = ["root", "nobody", "public", "default", "all users", "administrator"];
-
 /// Replaces names.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
@@ -43,11 +44,15 @@ pub struct Redactor {
     tokens: BTreeMap<(Kind, String), (String, String)>,
     counts: BTreeMap<&'static str, u64>,
     /// What is replaced wherever it stands as a word of its own.
-    words: BTreeMap<String, Kind>,
+    words: Words,
     /// Names of modules and processes, in lower case.
     modules: BTreeSet<String>,
     /// The same without endings, and without what Linux puts before those of libraries.
     products: BTreeSet<String>,
+    /// Versions of modules, packages and products: some look like addresses.
+    versions: BTreeSet<String>,
+    /// The recordings, as they were named: with blanks, where paths in texts end at one.
+    recordings: Vec<String>,
 }
 
 impl Redactor {
@@ -55,89 +60,8 @@ impl Redactor {
     pub fn new(users: &[String], hosts: &[String]) -> Self {
         let mut redactor = Redactor::default();
         users.iter().for_each(|user| redactor.user(user));
-        hosts.iter().for_each(|host| redactor.host(host));
+        hosts.iter().for_each(|host| redactor.this_host(host));
         redactor
-    }
-
-    /// Learns what of an event is to be replaced.
-    pub fn learn(&mut self, event: &Event) {
-        match &event.what {
-            What::Process(process) => {
-                self.learn_module(&process.name);
-                for (at, argument) in process.command.iter().enumerate() {
-                    self.learn_text(argument);
-                    if at > 0 {
-                        self.argument(argument);
-                        let value = argument.split_once('=').map(|(_, value)| value);
-                        value.into_iter().for_each(|value| self.argument(value));
-                    }
-                }
-            }
-            What::Module(module) => {
-                self.learn_module(&module.identity.name);
-                self.learn_text(&module.identity.path);
-                let pdb = module.identity.pdb.as_ref();
-                pdb.into_iter().for_each(|pdb| self.learn_text(&pdb.name));
-            }
-            What::Name(name) => {
-                let files = name.functions.iter().filter_map(|of| of.file.as_deref());
-                files.for_each(|file| self.learn_text(file));
-            }
-            What::Fact(fact) => {
-                self.learn_text(&fact.subject);
-                fact.value.iter().for_each(|value| self.learn_text(value));
-            }
-            What::Mark(mark) => self.learn_text(&mark.text),
-            What::Thread(name) => self.learn_text(name),
-            _ => {}
-        }
-    }
-
-    /// Learns users and hosts that a text's paths and addresses name.
-    pub fn learn_text(&mut self, text: &str) {
-        for (kind, name) in text::named(text) {
-            match kind {
-                Kind::User => self.user(&name),
-                _ => self.host(&name),
-            }
-        }
-    }
-
-    fn learn_module(&mut self, name: &str) {
-        let name = name.to_lowercase();
-        // A user may be called as a product is: `mosquitto`, of `libmosquitto.so.1`.
-        let stem = name.split('.').next().unwrap_or_default();
-        for stem in [stem, stem.trim_start_matches("lib")] {
-            if stem.len() > 1 {
-                self.products.insert(stem.to_owned());
-            }
-        }
-        self.modules.insert(name);
-    }
-
-    fn user(&mut self, user: &str) {
-        let user = user.to_lowercase();
-        if user.len() > 1 && !NOBODY.contains(&user.as_str()) {
-            self.words.insert(user, Kind::User);
-        }
-    }
-
-    fn host(&mut self, host: &str) {
-        let host = host.to_lowercase();
-        if host.len() < 2 || host == "localhost" || host.starts_with('.') {
-            return;
-        }
-        let first = host.split('.').next().unwrap_or_default();
-        if first.len() > 3 && first != host && first.contains(|c: char| c.is_ascii_digit()) {
-            self.words.insert(first.to_owned(), Kind::Host);
-        }
-        self.words.insert(host, Kind::Host);
-    }
-
-    fn argument(&mut self, argument: &str) {
-        if argument.len() >= LEAST_ARGUMENT {
-            self.words.entry(argument.to_lowercase()).or_insert(Kind::Argument);
-        }
     }
 
     /// The token for a name.
@@ -166,7 +90,7 @@ impl Redactor {
             What::Name(name) => {
                 for of in &mut name.functions {
                     of.function = self.function(&of.function);
-                    of.file = of.file.as_deref().map(|file| self.path(file, true));
+                    of.file = of.file.as_deref().map(|file| self.source_file(file));
                 }
             }
             What::Fact(fact) => self.fact(fact),
@@ -196,6 +120,9 @@ impl Redactor {
     fn module(&mut self, module: &mut Module) {
         let identity = &mut module.identity;
         identity.path = self.path(&identity.path, true);
+        // Some evidence calls a module by its path, and so do some linkers.
+        identity.name = self.path(&identity.name, true);
+        identity.soname = identity.soname.as_deref().map(|name| self.path(name, true));
         if let Some(pdb) = &mut identity.pdb {
             pdb.name = self.path(&pdb.name, true);
         }
@@ -213,11 +140,12 @@ impl Redactor {
         fact.value = fact.value.as_deref().map(|value| self.text(value));
     }
 
-    /// Learns the name of a recording, by which texts call it.
-    pub fn learn_recording(&mut self, path: &str) {
-        self.learn_text(path);
-        let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-        self.words.entry(name.to_lowercase()).or_insert(Kind::Directory);
+    /// A place as a message names it: a path, or an address.
+    pub fn place(&mut self, place: &str) -> String {
+        match form::is_rooted(place) {
+            true => self.path(place, false),
+            false => self.text(place),
+        }
     }
 
     /// The path of a recording, absolute or not.

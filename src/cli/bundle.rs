@@ -5,22 +5,24 @@
 mod archive;
 mod spooled;
 
-use std::fs::File;
-use std::io::{self, Seek};
+use std::fs::{self, File};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use unfreed::bundle::manifest::{Input, SCHEMA};
 use unfreed::bundle::{Manifest, Redactor, fixes, missing, modules};
+use unfreed::names::{Namer, Notice};
 use unfreed::read::bundle::{FORMAT, TRACE};
 use unfreed::report::html::Made;
 use unfreed::report::text::page::words;
 use unfreed::report::text::units::counted;
 
+use super::aside::Aside;
 use super::conclusion::Analyst;
 use super::diff::{Side, held_against};
-use super::doctor;
+use super::doctor::Environment;
 use super::fail::{Failure, Told};
-use super::output::{Io, deliver, shown};
+use super::output::{Io, check, shown};
 use super::progress::Progress;
 use super::report::{Kind, render};
 use archive::{Bytes, Content, archive, sum};
@@ -55,8 +57,25 @@ pub fn write(wanted: &Wanted<'_>, analyst: &mut Analyst, io: &Io) -> Result<bool
     let mut original = Spooled::read(wanted.files, redactor.as_mut(), analyst)?;
     let earlier =
         wanted.baseline.map(|path| Spooled::read(&[path.to_owned()], redactor.as_mut(), analyst));
+    let mut earlier = earlier.transpose()?;
+    let mut modules_named = original.suspected();
+    modules_named.extend(earlier.iter().flat_map(Spooled::suspected));
+    for spooled in [Some(&mut original), earlier.as_mut()].into_iter().flatten() {
+        spooled.find_names(&modules_named, redactor.as_mut(), analyst);
+    }
+    let mut notices = analyst.namer.notices();
+    let mut environment = Environment::look();
+    if let Some(redactor) = &mut redactor {
+        environment.texts().for_each(|text| redactor.learn_text(text));
+        for Notice { place, what } in &notices {
+            redactor.learn_path(place);
+            redactor.learn_text(what);
+        }
+        // What symbols say is in the trace by now, where it is redacted; nobody would redact what they say besides.
+        analyst.namer = Namer::default();
+    }
     let (mut side, mut trace, kept) = original.keep(!wanted.live, redactor.as_mut(), analyst)?;
-    if let Some(mut earlier) = earlier.transpose()? {
+    if let Some(mut earlier) = earlier {
         let before = earlier.rewritten(redactor.as_mut(), None, analyst)?.0;
         side.report.baseline = Some(held_against(&before, &side, &mut analyst.namer));
     }
@@ -76,25 +95,22 @@ pub fn write(wanted: &Wanted<'_>, analyst: &mut Analyst, io: &Io) -> Result<bool
     {
         parts.push(Content::text(name, render(kind, &side, &made, analyst)?)?);
     }
-    let mut redacted = |text: String| match redactor.as_mut() {
-        Some(redactor) => {
-            redactor.learn_text(&text);
-            redactor.text(&text)
-        }
-        None => text,
-    };
+    if let Some(redactor) = &mut redactor {
+        // Before lines are broken: half a path is none.
+        let texts = notices.iter_mut().flat_map(|notice| [&mut notice.place, &mut notice.what]);
+        texts.chain(environment.texts()).for_each(|text| *text = redactor.place(text));
+    }
     let environment = format!(
         "The machine on which the case was written; report.json tells of the one that was traced.\n\n{}",
-        doctor::environment()
+        environment.render()
     );
-    let notices = analyst.namer.notices();
     let log: String = notices
         .iter()
-        .map(|notice| redacted(format!("symbols: {}: {}\n", notice.place, notice.what)))
+        .map(|Notice { place, what }| format!("symbols: {place}: {what}\n"))
         .collect();
     parts.push(Content::text("modules.csv", modules(&side.recording.ledger))?);
     parts.push(Content::text("fixes.txt", fixes(&side.report))?);
-    parts.push(Content::text("environment.txt", redacted(environment))?);
+    parts.push(Content::text("environment.txt", environment)?);
     parts.push(Content::text("log.txt", log)?);
     for (input, path) in inputs.iter().zip(wanted.files) {
         if let Some(part) = &input.part {
@@ -112,9 +128,12 @@ pub fn write(wanted: &Wanted<'_>, analyst: &mut Analyst, io: &Io) -> Result<bool
         missing: missing(&side.report, &side.recording.ledger),
         redacted: redactor.as_ref().map(Redactor::removed),
     };
-    archive(wanted, &manifest, parts, io)?;
-    if let Some(redactor) = &redactor {
-        key(wanted, redactor, io)?;
+    let archive = archive(wanted, &manifest, parts, io)?;
+    // A case whose key could not be written would be of no use to whoever gets an answer to it.
+    let key = redactor.as_ref().map(|redactor| key(wanted, redactor, io)).transpose()?;
+    if let Err(failure) = archive.deliver() {
+        key.iter().for_each(|key| drop(fs::remove_file(key)));
+        return Err(failure);
     }
     if !wanted.quiet {
         for missing in &manifest.missing {
@@ -127,11 +146,14 @@ pub fn write(wanted: &Wanted<'_>, analyst: &mut Analyst, io: &Io) -> Result<bool
 /// A redactor that knows who and where this is.
 fn known_here() -> Redactor {
     let of = |keys: &[&str]| keys.iter().filter_map(|key| std::env::var(key).ok()).collect();
-    let mut hosts: Vec<String> = of(&["HOSTNAME", "COMPUTERNAME"]);
-    hosts.extend(
-        std::fs::read_to_string("/proc/sys/kernel/hostname").map(|host| host.trim().to_owned()),
-    );
-    Redactor::new(&of(&["USER", "LOGNAME", "USERNAME"]), &hosts)
+    let mut hosts: Vec<String> = of(&["HOSTNAME", "COMPUTERNAME", "USERDOMAIN", "USERDNSDOMAIN"]);
+    hosts
+        .extend(fs::read_to_string("/proc/sys/kernel/hostname").map(|host| host.trim().to_owned()));
+    let users: Vec<String> = of(&["USER", "LOGNAME", "USERNAME", "SUDO_USER", "DOAS_USER"]);
+    let mut redactor = Redactor::new(&users, &hosts);
+    let homes: Vec<String> = of(&["HOME", "USERPROFILE"]);
+    homes.iter().for_each(|home| redactor.learn_path(home));
+    redactor
 }
 
 /// What the case was made from.
@@ -185,11 +207,23 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
+/// Where the key of a redacted case goes, if nothing is there: without it nobody knows what an earlier case speaks of.
+pub fn key_beside(case: &Path) -> Result<PathBuf, Failure> {
+    let path = case.with_extension("key.json");
+    match path.symlink_metadata() {
+        Ok(_) => Err(Failure::new(format!("{} is the key of an earlier case", path.display()))
+            .advise("give the new case another name, or move that key to where you will find it")),
+        Err(_) => check(&path).map(|()| path),
+    }
+}
+
 /// Writes the key beside the case; it never goes into it.
-fn key(wanted: &Wanted<'_>, redactor: &Redactor, io: &Io) -> Result<(), Failure> {
-    let path = wanted.output.with_extension("key.json");
+fn key(wanted: &Wanted<'_>, redactor: &Redactor, io: &Io) -> Result<PathBuf, Failure> {
+    let path = key_beside(wanted.output)?;
     let text = unfreed::report::json::render(&redactor.key()).told(doing)?;
-    deliver(text.as_bytes(), Some(&path))?;
+    let mut aside = Aside::create(Some(&path))?;
+    aside.file().write_all(text.as_bytes()).told(doing)?;
+    aside.deliver()?;
     if !wanted.quiet {
         let removed = redactor.removed();
         let removed: Vec<String> = removed
@@ -201,5 +235,5 @@ fn key(wanted: &Wanted<'_>, redactor: &Redactor, io: &Io) -> Result<(), Failure>
             shown(&path),
         ]);
     }
-    Ok(())
+    Ok(path)
 }

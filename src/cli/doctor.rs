@@ -65,12 +65,28 @@ pub fn obstacles() -> Vec<String> {
         .collect()
 }
 
-/// What was found on this machine, in words.
-pub fn environment() -> String {
-    let checks = checks::all(&machine::Machine::read(None));
-    let can_capture = checks.iter().all(|check| check.state != State::Missing);
-    let diagnosis = Diagnosis { schema: unfreed::report::model::SCHEMA, can_capture, checks };
-    render(&diagnosis, Style { detail: Detail::Full, ..Style::default() })
+/// What this machine is.
+pub struct Environment(Diagnosis);
+
+impl Environment {
+    /// Looks at it.
+    pub fn look() -> Self {
+        let checks = checks::all(&machine::Machine::read(None));
+        let can_capture = checks.iter().all(|check| check.state != State::Missing);
+        let schema = unfreed::report::model::SCHEMA;
+        Environment(Diagnosis { schema, can_capture, checks })
+    }
+
+    /// The texts of it that were found here.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let checks = self.0.checks.iter_mut();
+        checks.flat_map(|check| std::iter::once(&mut check.found).chain(check.advice.as_mut()))
+    }
+
+    /// All of it, in words.
+    pub fn render(&self) -> String {
+        render(&self.0, Style { detail: Detail::Full, ..Style::default() })
+    }
 }
 
 fn render(diagnosis: &Diagnosis, style: Style) -> String {

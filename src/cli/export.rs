@@ -92,7 +92,12 @@ fn write(args: &Args, out: &mut dyn Write) -> Result<(Exported, usize), Failure>
 
 fn failed(error: &ExportError, doing: String) -> Failure {
     let advice = match error {
-        ExportError::Several(first, _) => Some(format!("choose one: --pid {}", first.pid)),
+        // Some evidence has no number for a process.
+        ExportError::Several(first, second) => match first.pid.max(second.pid) {
+            0 => Some("pprof, collapsed and csv hold several processes".to_owned()),
+            _ if first.pid == 0 => Some(format!("choose one: --pid {}", second.pid)),
+            _ => Some(format!("choose one: --pid {}", first.pid)),
+        },
         ExportError::NoProcess(_) => Some("`unfreed analyze FILE` lists the processes".to_owned()),
         ExportError::Read(_) | ExportError::Write(_) => None,
     };
@@ -130,12 +135,15 @@ fn tell(args: &Args, exported: &Exported, faults: usize, io: &Io) {
     if args.quiet {
         return;
     }
-    let what = format!(
-        "{}, {} ({}) live at the end",
-        counted(exported.allocations, "allocation", "allocations"),
+    let live = format!(
+        "{} ({}) live at the end",
         counted(exported.live_blocks, "block", "blocks"),
         bytes(exported.live_bytes)
     );
+    let what = match (exported.listed, exported.allocations) {
+        (true, 0) => live,
+        (_, all) => format!("{}, {live}", counted(all, "allocation", "allocations")),
+    };
     match args.output.as_deref() {
         Some(path) => io.tell(&[words("Wrote "), shown(path), words(": "), words(what)]),
         None => io.tell(&[words("Wrote "), words(what)]),

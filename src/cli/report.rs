@@ -86,6 +86,9 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     silence_if(args.quiet);
     let kind = Kind::of(&args.output)?;
     output::check(&args.output)?;
+    if args.redact {
+        bundle::key_beside(&args.output)?;
+    }
     let mut analyst = Analyst::prepare(&args.analysis)?;
     let clear = match kind {
         Kind::Case => {
@@ -149,12 +152,14 @@ pub fn render(
 }
 
 fn open(path: &Path) -> Result<(), Failure> {
+    // A name may begin as an option does.
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     #[cfg(windows)]
     let mut command = Command::new("explorer");
     #[cfg(not(windows))]
     let mut command = Command::new("xdg-open");
     let started =
-        command.arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        command.arg(whole).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     started
         .map(drop)
         .told(|| format!("wrote {}, but cannot show it", path.display()))

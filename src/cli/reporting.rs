@@ -61,6 +61,9 @@ impl ReportOptions {
             return Err(Failure::new("only a case bundle can be redacted")
                 .advise("let the name of the report end in .zip"));
         }
+        if self.redact {
+            bundle::key_beside(path)?;
+        }
         output::check(path).map(|()| Some(kind))
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::sums::{Sums, chosen, process};
-use super::{ExportError, Exported};
+use super::{ExportError, Exported, named};
 use crate::ledger::Ledger;
 use crate::names::Namer;
 use crate::report::stacks::{Step, steps};
@@ -28,7 +28,7 @@ pub fn collapsed(
             continue;
         }
         let (name, pid) = process(image);
-        let mut line = frame(&format!("{name} ({pid})"));
+        let mut line = frame(&named(name, pid));
         for step in steps(ledger, namer, site.stack).iter().rev() {
             line.push(';');
             line.push_str(&frame(&label(step)));

@@ -43,7 +43,7 @@ pub fn csv(
         let sums = Sums::of(ledger, site);
         let place = [
             cell(name).into_owned(),
-            pid.to_string(),
+            if pid == 0 { String::new() } else { pid.to_string() },
             cell(identity.map_or("", |identity| identity.name.as_str())).into_owned(),
             cell(&identity.and_then(version).unwrap_or_default()).into_owned(),
             cell(&blamed.map(|step| step.label()).unwrap_or_default()).into_owned(),

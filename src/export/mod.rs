@@ -63,7 +63,15 @@ pub enum ExportError {
 }
 
 fn shown(process: &Process) -> String {
-    format!("{} ({})", process.name, process.pid)
+    named(&process.name, process.pid)
+}
+
+/// A process's name and number; some evidence has no number for it.
+fn named(name: &str, pid: u32) -> String {
+    match pid {
+        0 => name.to_owned(),
+        pid => format!("{name} ({pid})"),
+    }
 }
 
 /// Writes a source's events as an interpreted data file of heaptrack, plain; `pid` chooses the process where the

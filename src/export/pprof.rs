@@ -67,11 +67,15 @@ pub fn pprof(
             .collect();
         let (name, pid) = process(image);
         let [process, of, number] = ["process", name, "pid"].map(|text| tables.text(text));
-        let sample = Message::default()
+        let mut sample = Message::default()
             .integers(1, &locations)
             .integers(2, &values)
-            .message(3, Message::default().integer(1, process).integer(2, of))
-            .message(3, Message::default().integer(1, number).integer(3, pid.into()));
+            .message(3, Message::default().integer(1, process).integer(2, of));
+        // Some evidence has no number for it.
+        if pid != 0 {
+            let number = Message::default().integer(1, number).integer(3, pid.into());
+            sample = sample.message(3, number);
+        }
         message = message.message(profile::SAMPLE, sample);
     }
     let default = tables.text("inuse_space");

@@ -1,6 +1,8 @@
 //! The stacks of live bytes, for a flame graph: of the suspects and of the sites beside them that hold most. Naming takes time,
 //! so the rest is summed up as what it is: not looked at.
 
+use std::collections::BTreeSet;
+
 use super::assemble::listed;
 use super::blamed::survivors;
 use super::stacks::Step;
@@ -37,14 +39,8 @@ pub fn flame(
     namer: &mut Namer,
     suspects: impl IntoIterator<Item = (ProcessId, StackId)>,
 ) -> Flame {
-    let wanted: std::collections::BTreeSet<_> = suspects.into_iter().collect();
-    let live = |site: &Site| site.live_bytes.max(listed(ledger, site).1);
-    let mut sites: Vec<&Site> =
-        ledger.sites().map(|(_, site)| site).filter(|site| live(site) > 0).collect();
-    let suspect = |site: &Site| wanted.contains(&(site.process, site.stack));
-    sites.sort_by_key(|site| (!suspect(site), std::cmp::Reverse(live(site))));
-    let named = sites.len().min(wanted.len() + MOST);
-    let (shown, rest) = sites.split_at(named);
+    let live = |site: &Site| live(ledger, site);
+    let (shown, rest) = heaviest(ledger, &suspects.into_iter().collect());
     let survivors = survivors(ledger, namer, shown.iter().map(|site| (site.process, site.stack)));
     let stacks = shown.iter().filter_map(|site| {
         let survivor = survivors.get(&(site.process, site.stack))?;
@@ -66,6 +62,23 @@ pub fn flame(
         stacks: stacks.collect(),
         rest_bytes: rest.iter().fold(0, |sum, site| sum.saturating_add(live(site))),
     }
+}
+
+/// The sites that a flame graph shows, and the others.
+pub fn heaviest<'a>(
+    ledger: &'a Ledger,
+    suspects: &BTreeSet<(ProcessId, StackId)>,
+) -> (Vec<&'a Site>, Vec<&'a Site>) {
+    let mut sites: Vec<&Site> =
+        ledger.sites().map(|(_, site)| site).filter(|site| live(ledger, site) > 0).collect();
+    let suspect = |site: &Site| suspects.contains(&(site.process, site.stack));
+    sites.sort_by_key(|site| (!suspect(site), std::cmp::Reverse(live(ledger, site))));
+    let rest = sites.split_off(sites.len().min(suspects.len() + MOST));
+    (sites, rest)
+}
+
+fn live(ledger: &Ledger, site: &Site) -> u64 {
+    site.live_bytes.max(listed(ledger, site).1)
 }
 
 fn module(step: &Step<'_>) -> String {

@@ -28,10 +28,10 @@ pub struct LiveSpan {
     pub low_blocks: u64,
     /// The most.
     pub high_blocks: u64,
-    /// Blocks allocated in it.
-    pub born_blocks: u64,
-    /// Those of them that still live.
-    pub alive_blocks: u64,
+    /// Blocks allocated in it; `None` where only snapshots tell of the site.
+    pub born_blocks: Option<u64>,
+    /// Those of them that still live; the same.
+    pub alive_blocks: Option<u64>,
 }
 
 /// A bar of a histogram.
@@ -72,8 +72,8 @@ fn live(ledger: &Ledger, site: &Site) -> Vec<LiveSpan> {
                 to_s: since(ledger, to),
                 low_blocks: cohort.low,
                 high_blocks: cohort.high,
-                born_blocks: cohort.born,
-                alive_blocks: cohort.alive,
+                born_blocks: Some(cohort.born),
+                alive_blocks: Some(cohort.alive),
             }
         })
         .collect()
@@ -97,8 +97,8 @@ fn by_snapshots(ledger: &Ledger, site: &Site) -> Vec<LiveSpan> {
             to_s: at,
             low_blocks: blocks,
             high_blocks: blocks,
-            born_blocks: 0,
-            alive_blocks: 0,
+            born_blocks: None,
+            alive_blocks: None,
         }
     });
     points.collect()

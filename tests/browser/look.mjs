@@ -40,6 +40,12 @@ for (const width of widths) {
         wrong.push(`axe, ${width} px ${scheme}: ${id} (${impact}): ${nodes[0].html.slice(0, 200)}`);
       }
     }
+    // Labels of charts that stand beyond their drawing are cut off.
+    const cut = await page.evaluate(() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+      const edge = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll("text")].filter((text) => text.getBoundingClientRect().right > edge.right).map((text) => text.textContent.trim());
+    }));
+    if (cut.length > 0) wrong.push(`${width} px: labels are cut off: ${cut}`);
     await page.screenshot({ path: `${directory}/${width}-${scheme}.png` });
     await page.close();
   }
@@ -48,13 +54,24 @@ for (const width of widths) {
 const page = await opened(1280, "light");
 const took = await page.evaluate(() => performance.timing.loadEventEnd - performance.timing.navigationStart);
 console.log(`opened in ${took} ms`);
+// On paper nothing can be opened: what a chart shows is left out there, and all else is shown.
+await page.emulateMedia({ media: "print" });
+const shut = () => [...document.querySelectorAll("details")].filter((one) => one.checkVisibility() && one.lastElementChild.getBoundingClientRect().height === 0);
+const seen = page.waitForFunction(`(${shut})().length === 0`, null, { timeout: 5000 });
+await seen.catch(() => wrong.push("what can be opened is not on paper"));
+const outside = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((one) => one.scrollWidth > one.clientWidth).length);
+if (outside > 0) wrong.push(`${outside} commands run off the paper`);
+await page.emulateMedia({ media: null });
 await page.pdf({ path: `${directory}/printed.pdf` });
 const links = await page.locator("nav a").count();
 for (let at = 0; at < links; at++) await page.keyboard.press("Tab");
 const reached = await page.evaluate(() => document.activeElement.tagName);
 if (reached !== "A") wrong.push(`the contents cannot be reached by keys: at ${reached}`);
 if ((await page.locator("iframe").count()) > 0) {
+  // It is not loaded before somebody comes to it.
+  await page.locator("iframe").scrollIntoViewIfNeeded();
   const frame = await (await page.locator("iframe").elementHandle()).contentFrame();
+  await frame.waitForSelector("#frames");
   // What to look for is taken from the innermost frame, whose title is `FUNCTION (BYTES bytes, SHARE)`.
   const innermost = await frame.evaluate(() => [...document.querySelectorAll("#frames title")].at(-1).textContent);
   const term = innermost.match(/[A-Za-z_]{3,}/)?.[0] ?? "bytes";
@@ -62,6 +79,14 @@ if ((await page.locator("iframe").count()) > 0) {
   await page.keyboard.press("Enter");
   const text = await frame.locator("#found").textContent();
   if (!/Matched/.test(text)) wrong.push(`the search for ${term} says ${JSON.stringify(text)}`);
+  // Letters that nobody can read on a phone are drawn larger and scrolled.
+  for (const width of [390, 1280]) {
+    await page.setViewportSize({ width, height: 900 });
+    const high = await frame.evaluate(() => Math.min(...[...document.querySelectorAll("#frames text")].filter((text) => text.textContent.trim()).map((text) => text.getBoundingClientRect().height)));
+    if (high < 8) wrong.push(`${width} px: the flame graph's letters are ${high.toFixed(1)} px high`);
+    const empty = await frame.evaluate(() => innerHeight - document.body.scrollHeight);
+    if (empty > 120) wrong.push(`${width} px: ${empty} px below the flame graph are empty`);
+  }
   const boxes = frame.locator("#frames g");
   const widths = () => frame.evaluate(() => [...document.querySelectorAll("#frames rect")].map((box) => box.getAttribute("width")).join());
   const before = await widths();

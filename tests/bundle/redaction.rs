@@ -190,3 +190,72 @@ fn users_that_are_called_as_a_product_take_nothing_from_it() {
     assert_eq!(after["function"], "mosquitto::store");
     assert!(unpacked(&case).values().all(|bytes| !holds(bytes, "secret")));
 }
+
+#[test]
+fn what_only_this_machine_knows_is_redacted_too() {
+    support::require!("cc");
+    let (home, _) = written(b"");
+    let trace = home.path().join("keeps.unfreed");
+    let program = support::programs::c("keeps");
+    done(&["record", "-q", "-o", plain(&trace), "--", plain(&program), "3000"]);
+    let long = home
+        .path()
+        .join("of-janeroe")
+        .join("a-directory-so-long-that-its-line-is-broken")
+        .join("in-acme-works");
+    fs::create_dir_all(&long).unwrap();
+    let case = home.path().join("case.zip");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unfreed"));
+    command.args([
+        "report",
+        plain(&trace),
+        "-o",
+        plain(&case),
+        "--redact",
+        "--min-confidence",
+        "1",
+    ]);
+    // A user who is called as a function is that only symbols tell of.
+    command.env("USER", "nobody").env("SUDO_USER", "sometimes").env("HOME", "/home/janeroe");
+    command.env("TMPDIR", &long);
+    let server =
+        "https://janeroe:hunter2@symbols.acme-works.example/a/way/that/is/too/long/for/a/line";
+    // The servers are named, and asked nothing: there is no such domain.
+    command.env("DEBUGINFOD_URLS", server);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let parts = unpacked(&case);
+    assert!(holds(&parts["report.html"], "keeps"), "the flame graph");
+    for name in ["sometimes", "janeroe", "acme", "hunter2", "so-long-that"] {
+        for (part, bytes) in &parts {
+            assert!(!holds(bytes, name), "{name} in {part}");
+        }
+        let told = format!("{:?}", events(&parts["trace.unfreed"]));
+        assert!(!told.contains(name), "{name} in the trace's events");
+    }
+}
+
+#[test]
+fn a_key_is_never_written_over() {
+    let (home, trace) = written(&planted().build());
+    let first = case(&trace, &["--redact"]);
+    let key = home.path().join("case.key.json");
+    let (before, archive) = (fs::read(&key).unwrap(), fs::read(&first).unwrap());
+    let refused = unfreed(&["report", plain(&trace), "-o", plain(&first), "--redact"]);
+    let said = unwrapped(&String::from_utf8_lossy(&refused.stderr));
+    assert!(refused.status.code() == Some(2) && said.contains("key of an earlier case"), "{said}");
+    let run = ["run", "-q", "--redact", "--report", plain(&first), "--", "/bin/true"];
+    assert_eq!(unfreed(&run).status.code(), Some(2), "told before anything runs");
+    assert_eq!((fs::read(&key).unwrap(), fs::read(&first).unwrap()), (before, archive));
+}
+
+#[test]
+fn originals_never_go_into_a_redacted_case() {
+    let (home, trace) = written(&planted().build());
+    let out = home.path().join("case.zip");
+    let options = ["--redact", "--with-originals"];
+    let refused = unfreed(&[&["report", plain(&trace), "-o", plain(&out)], &options[..]].concat());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("cannot be used with"), "{said}");
+    assert!(!out.exists());
+}

@@ -10,8 +10,10 @@ const PLACES: [&str; 3] =
 
 /// A browser and what drives it.
 pub struct Browser {
-    executable: &'static str,
-    scripts: PathBuf,
+    /// The browser.
+    pub executable: &'static str,
+    /// Where the scripts are, with the packages that they need.
+    pub scripts: PathBuf,
 }
 
 impl Browser {

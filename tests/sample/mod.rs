@@ -175,8 +175,8 @@ pub fn a_history() -> History {
         to_s: at as f64 + 5.0,
         low_blocks: 800 * at,
         high_blocks: 800 * (at + 5),
-        born_blocks: 4_040,
-        alive_blocks: 4_000,
+        born_blocks: Some(4_040),
+        alive_blocks: Some(4_000),
     };
     History {
         live: (0..60).step_by(5).map(span).collect(),
@@ -541,6 +541,7 @@ pub fn diff() -> DiffReport {
         schema: SCHEMA,
         before: Side::of(&growth()),
         after: Side::of(&nothing()),
+        reversed: false,
         changes: vec![
             change(Outcome::New, Some(quiet), Some(grows)),
             change(Outcome::Worse, Some(slower), Some(grows)),

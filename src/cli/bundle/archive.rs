@@ -67,13 +67,13 @@ impl Content {
     }
 }
 
-/// Writes the archive, the manifest first.
-pub fn archive(
-    wanted: &Wanted<'_>,
+/// Writes the archive aside, the manifest first.
+pub fn archive<'w>(
+    wanted: &Wanted<'w>,
     manifest: &Manifest,
     parts: Vec<Content>,
     io: &Io,
-) -> Result<(), Failure> {
+) -> Result<Aside<'w>, Failure> {
     let text = unfreed::report::json::render(manifest).told(doing)?;
     let size = parts.iter().fold(text.len() as u64, |sum, part| sum + part.part.size);
     if !wanted.quiet {
@@ -107,7 +107,7 @@ pub fn archive(
         }
     }
     archive.finish().told(doing)?;
-    aside.deliver()
+    Ok(aside)
 }
 
 fn options(size: u64) -> SimpleFileOptions {

@@ -6,7 +6,7 @@ use std::io::{BufReader, Seek};
 use std::path::PathBuf;
 
 use unfreed::bundle::manifest::TraceKept;
-use unfreed::bundle::{Cut, Redactor, names, same_suspects};
+use unfreed::bundle::{Cut, Redactor, names, same_suspects, suspected};
 use unfreed::event::{Event, ProcessId, StackId, Tid, Time, What};
 use unfreed::read::Fault;
 use unfreed::read::Source;
@@ -63,16 +63,31 @@ impl Spooled {
         for over in &side.assessment.over_releases {
             suspects.insert((over.process, over.stack));
         }
-        let names = names(&side.recording.ledger, &mut analyst.namer, &suspects);
         if let Some(redactor) = redactor {
-            for what in &names {
+            paths.iter().for_each(|path| redactor.learn_recording(&path.display().to_string()));
+        }
+        Ok(Spooled { file, header, side, suspects, names: Vec::new() })
+    }
+
+    /// The modules on the suspects' stacks, without versions in their names.
+    pub fn suspected(&self) -> BTreeSet<String> {
+        suspected(&self.side.recording.ledger, &self.suspects)
+    }
+
+    /// Finds the names that it is to have, those of all frames in these modules among them.
+    pub fn find_names(
+        &mut self,
+        modules: &BTreeSet<String>,
+        redactor: Option<&mut Redactor>,
+        analyst: &mut Analyst,
+    ) {
+        let ledger = &self.side.recording.ledger;
+        self.names = names(ledger, &mut analyst.namer, &self.suspects, modules);
+        if let Some(redactor) = redactor {
+            for what in &self.names {
                 redactor.learn(&event(Time(0), what.clone()));
             }
-            for path in paths {
-                redactor.learn_recording(&path.display().to_string());
-            }
         }
-        Ok(Spooled { file, header, side, suspects, names })
     }
 
     /// The trace for the case: whole where it is small, else cut where that says the same.

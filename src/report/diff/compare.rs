@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use super::super::model::{Report, SCHEMA};
 use super::judgement::{Judgement, Sight, judge};
-use super::{Change, DiffReport, FrameKey, MatchedBy, Measure, Shown, Side, Site, SiteKey};
+use super::{
+    Change, DiffReport, FrameKey, MatchedBy, Measure, Shown, Side, Site, SiteKey, began_after,
+};
 
 /// Says what became of each suspect. `before_sites` and `after_sites` hold the suspects of their
 /// trace and those other sites that could be the same as one of the other trace's suspects.
@@ -48,7 +50,13 @@ pub fn compare(
         growth(&change.before).max(growth(&change.after))
     };
     changes.sort_by(|a, b| a.outcome.cmp(&b.outcome).then_with(|| weight(b).total_cmp(&weight(a))));
-    DiffReport { schema: SCHEMA, before: Side::of(before), after: Side::of(after), changes }
+    DiffReport {
+        schema: SCHEMA,
+        reversed: began_after(before, after),
+        before: Side::of(before),
+        after: Side::of(after),
+        changes,
+    }
 }
 
 /// Sites of one key.

@@ -13,11 +13,17 @@ use super::known;
 use serde::{Deserialize, Serialize};
 
 pub use compare::compare;
-pub use key::{FrameKey, SiteKey};
+pub use key::{FrameKey, SiteKey, unversioned};
 pub use sites::sites;
 
 use super::model::{Fault, Kind, Losses, Report, SiteUncertainty, Source, StackFrame, Target};
 use crate::verdict::Verdict;
+
+/// Whether a trace began after another; what does not say when it began did not.
+fn began_after(one: &Report, other: &Report) -> bool {
+    let (one, other) = (one.source.started_unix_s, other.source.started_unix_s);
+    other > 0.0 && one > other
+}
 
 /// What changed between two traces.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +34,8 @@ pub struct DiffReport {
     pub before: Side,
     /// The later one.
     pub after: Side,
+    /// Whether what was given as the earlier trace began after the other, by the clocks of both.
+    pub reversed: bool,
     /// Each suspect of either trace, worst first.
     pub changes: Vec<Change>,
 }

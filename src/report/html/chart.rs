@@ -9,6 +9,8 @@ use crate::report::text::units::{bytes, count, duration};
 
 /// Width and height in pixels of the drawing; the page scales it.
 const SIZE: (u32, u32) = (560, 220);
+/// Beside the last label of an axis, half of which stands beyond its end.
+const LAST_LABEL: i32 = 32;
 const LINE: RGBColor = RGBColor(0xb0, 0x24, 0x18);
 const FILL: RGBColor = RGBColor(0x2b, 0x6c, 0xb0);
 
@@ -25,6 +27,7 @@ pub(super) fn live(spans: &[LiveSpan]) -> Option<String> {
     svg(|area| {
         let mut chart = ChartBuilder::on(&area)
             .margin(8)
+            .margin_right(LAST_LABEL)
             .x_label_area_size(28)
             .y_label_area_size(64)
             .build_cartesian_2d(
@@ -74,6 +77,7 @@ pub(super) fn bars(bars: &[Bar], values: Values) -> Option<String> {
     svg(|area| {
         let mut chart = ChartBuilder::on(&area)
             .margin(8)
+            .margin_right(LAST_LABEL)
             .x_label_area_size(28)
             .y_label_area_size(64)
             .build_cartesian_2d(first as f64..(last + 1) as f64, 0_f64..most as f64)?;

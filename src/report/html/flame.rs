@@ -11,6 +11,9 @@ use crate::report::text::units::bytes;
 /// Stacks in the table beside the drawing.
 const LISTED: usize = 20;
 
+/// What the search, and a bar to scroll by, take of the frame.
+const SEARCH: u32 = 84;
+
 /// The drawing's script keeps what is zoomed in the address, which a frame of this kind has not.
 const BEFORE: &str = "history.replaceState = () => {};";
 
@@ -34,6 +37,7 @@ pub(super) fn section(flame: &Flame) -> Markup {
                      The innermost frames are at the top."
                 }
                 iframe.screen title="Flame graph of live bytes by stack" sandbox="allow-scripts"
+                    loading="lazy" height=[height(&svg)]
                     srcdoc=(document(&svg)) {}
             }
             (table(flame))
@@ -41,11 +45,18 @@ pub(super) fn section(flame: &Flame) -> Markup {
     }
 }
 
+/// How high its frame is to be: as high as the drawing with its search, which is two lines on a phone. A style bounds it.
+fn height(svg: &str) -> Option<u32> {
+    let (_, from) = svg.split_once(" height=\"")?;
+    let (height, _) = from.split_once('"')?;
+    height.parse::<u32>().ok().map(|height| height + SEARCH)
+}
+
 fn document(svg: &str) -> String {
     let svg = svg.find("<svg").map_or(svg, |at| &svg[at..]);
     let page = html! {
         html lang="en" {
-            head { title { "Flame graph" } meta charset="utf-8"; style { "body{margin:0;background:#fff;color:#000;font:15px system-ui,sans-serif}#find{padding:.4rem}svg{display:block;width:100%;height:auto}#search,#matched{display:none}" } }
+            head { title { "Flame graph" } meta charset="utf-8"; style { "body{margin:0;background:#fff;color:#000;font:15px system-ui,sans-serif}#find{padding:.4rem}svg{display:block;width:100%;min-width:60rem;height:auto}#search,#matched{display:none}" } }
             body {
                 script { (PreEscaped(BEFORE)) }
                 div #find role="search" {

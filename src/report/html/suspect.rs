@@ -78,10 +78,15 @@ fn live_table(spans: &[LiveSpan]) -> Markup {
             tbody { @for span in spans { tr {
                 td.number { (duration(span.from_s)) } td.number { (duration(span.to_s)) }
                 td.number { (count(span.low_blocks)) } td.number { (count(span.high_blocks)) }
-                td.number { (count(span.born_blocks)) } td.number { (count(span.alive_blocks)) }
+                td.number { (known(span.born_blocks)) } td.number { (known(span.alive_blocks)) }
             } } }
         }
     }
+}
+
+/// What nobody counted is not zero.
+fn known(blocks: Option<u64>) -> String {
+    blocks.map_or_else(|| "not known".to_owned(), count)
 }
 
 fn bar_table(what: &str, bars: &[Bar], values: Values) -> Markup {

@@ -17,6 +17,10 @@ const COLUMN: usize = 12;
 /// Writes a comparison.
 pub fn write(page: &mut Page, diff: &DiffReport, detail: Detail) {
     headline(page, diff);
+    if diff.reversed {
+        let text = "What was given as the earlier trace began after the other: is the order wrong?";
+        page.paragraph(0, &[words(text).ink(Ink::Alarm)]);
+    }
     page.gap();
     side(page, "Before", &diff.before);
     side(page, "After", &diff.after);
