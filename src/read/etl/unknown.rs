@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::record::{Provider, Record};
 
-/// So many kinds are told apart; the rest is counted together.
+/// So many kinds of providers with a GUID are told apart; the rest is counted together.
 const KINDS: usize = 4096;
 
 /// Which records.
@@ -37,34 +37,58 @@ impl fmt::Display for What {
 }
 
 /// The counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Unknown {
-    counts: FxHashMap<What, u64>,
+    /// Of the kernel's hooks, by group and opcode.
+    hooks: Vec<u64>,
+    /// Of the others, by GUID, and by opcode and id: as numbers, which are hashed fast.
+    guids: FxHashMap<(u128, u32), u64>,
     others: u64,
+}
+
+impl Default for Unknown {
+    fn default() -> Self {
+        Unknown { hooks: vec![0; 1 << 16], guids: FxHashMap::default(), others: 0 }
+    }
 }
 
 impl Unknown {
     /// Counts a record.
+    #[inline]
     pub fn add(&mut self, record: &Record<'_>) {
-        let Record { provider, opcode, id, .. } = *record;
-        let full = self.counts.len() >= KINDS;
-        match self.counts.get_mut(&What { provider, opcode, id }) {
+        let guid = match record.provider {
+            Provider::Group(group) => {
+                self.hooks[usize::from(u16::from_be_bytes([group, record.opcode]))] += 1;
+                return;
+            }
+            Provider::Guid(guid) => u128::from_le_bytes(guid),
+        };
+        let key = (guid, u32::from(record.opcode) << 16 | u32::from(record.id));
+        let full = self.guids.len() >= KINDS;
+        match self.guids.get_mut(&key) {
             Some(count) => *count += 1,
             None if full => self.others += 1,
-            None => {
-                self.counts.insert(What { provider, opcode, id }, 1);
-            }
+            None => drop(self.guids.insert(key, 1)),
         }
     }
 
     /// How many records.
     pub fn total(&self) -> u64 {
-        self.counts.values().sum::<u64>() + self.others
+        self.hooks.iter().chain(self.guids.values()).sum::<u64>() + self.others
     }
 
     /// The kinds, the most frequent first.
     pub fn kinds(&self) -> Vec<(What, u64)> {
-        let mut kinds: Vec<_> = self.counts.iter().map(|(what, count)| (*what, *count)).collect();
+        let hooks = (0..=u16::MAX).zip(&self.hooks).filter(|(_, count)| **count > 0);
+        let hooks = hooks.map(|(hook, count)| {
+            let [group, opcode] = hook.to_be_bytes();
+            (What { provider: Provider::Group(group), opcode, id: 0 }, *count)
+        });
+        let guids = self.guids.iter().map(|((guid, event), count)| {
+            let provider = Provider::Guid(guid.to_le_bytes());
+            (What { provider, opcode: (event >> 16) as u8, id: *event as u16 }, *count)
+        });
+        let mut kinds: Vec<_> = hooks.chain(guids).collect();
         kinds.sort_unstable_by_key(|(what, count)| (std::cmp::Reverse(*count), *what));
         kinds
     }
