@@ -39,8 +39,8 @@ impl fmt::Display for What {
 /// The counts.
 #[derive(Debug)]
 pub struct Unknown {
-    /// Of the kernel's hooks, by group and opcode.
-    hooks: Vec<u64>,
+    /// Of the kernel's hooks, by group and, where there are any of it, by opcode.
+    hooks: [Option<Box<[u64; 256]>>; 256],
     /// Of the others, by GUID, and by opcode and id: as numbers, which are hashed fast.
     guids: FxHashMap<(u128, u32), u64>,
     others: u64,
@@ -48,7 +48,7 @@ pub struct Unknown {
 
 impl Default for Unknown {
     fn default() -> Self {
-        Unknown { hooks: vec![0; 1 << 16], guids: FxHashMap::default(), others: 0 }
+        Unknown { hooks: [const { None }; 256], guids: FxHashMap::default(), others: 0 }
     }
 }
 
@@ -58,7 +58,9 @@ impl Unknown {
     pub fn add(&mut self, record: &Record<'_>) {
         let guid = match record.provider {
             Provider::Group(group) => {
-                self.hooks[usize::from(u16::from_be_bytes([group, record.opcode]))] += 1;
+                let opcodes =
+                    self.hooks[usize::from(group)].get_or_insert_with(|| Box::new([0; 256]));
+                opcodes[usize::from(record.opcode)] += 1;
                 return;
             }
             Provider::Guid(guid) => u128::from_le_bytes(guid),
@@ -74,21 +76,28 @@ impl Unknown {
 
     /// How many records.
     pub fn total(&self) -> u64 {
-        self.hooks.iter().chain(self.guids.values()).sum::<u64>() + self.others
+        self.hooks().map(|(_, count)| count).chain(self.guids.values().copied()).sum::<u64>()
+            + self.others
+    }
+
+    fn hooks(&self) -> impl Iterator<Item = (What, u64)> {
+        let groups = (0..=u8::MAX).zip(&self.hooks);
+        let groups = groups.filter_map(|(group, opcodes)| Some((group, opcodes.as_ref()?)));
+        groups.flat_map(|(group, opcodes)| {
+            let told = (0..=u8::MAX).zip(opcodes.iter()).filter(|(_, count)| **count > 0);
+            told.map(move |(opcode, count)| {
+                (What { provider: Provider::Group(group), opcode, id: 0 }, *count)
+            })
+        })
     }
 
     /// The kinds, the most frequent first.
     pub fn kinds(&self) -> Vec<(What, u64)> {
-        let hooks = (0..=u16::MAX).zip(&self.hooks).filter(|(_, count)| **count > 0);
-        let hooks = hooks.map(|(hook, count)| {
-            let [group, opcode] = hook.to_be_bytes();
-            (What { provider: Provider::Group(group), opcode, id: 0 }, *count)
-        });
         let guids = self.guids.iter().map(|((guid, event), count)| {
             let provider = Provider::Guid(guid.to_le_bytes());
             (What { provider, opcode: (event >> 16) as u8, id: *event as u16 }, *count)
         });
-        let mut kinds: Vec<_> = hooks.chain(guids).collect();
+        let mut kinds: Vec<_> = self.hooks().chain(guids).collect();
         kinds.sort_unstable_by_key(|(what, count)| (std::cmp::Reverse(*count), *what));
         kinds
     }
