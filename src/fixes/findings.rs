@@ -1,7 +1,8 @@
 //! What a check found in one file, placed on its lines. A check names the key it looked at (`lines.0.files.1.fixed`)
 //! and never thinks of lines; this finds them, by reading the document a second time with
-//! positions. Where a key is missing the finding is placed on the table it is missing from.
+//! positions, where there is something to say: of the embedded entries there is not. Where a key is missing the finding is placed on the table it is missing from.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use toml::Spanned;
@@ -13,14 +14,14 @@ use super::problem::Problem;
 pub(super) struct Findings<'a> {
     path: &'a Path,
     text: &'a str,
-    document: Option<Spanned<DeTable<'a>>>,
+    document: OnceCell<Option<Spanned<DeTable<'a>>>>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Findings<'a> {
     /// No findings yet, in the file of this path and text.
     pub(super) fn new(path: &'a Path, text: &'a str) -> Findings<'a> {
-        Findings { path, text, document: DeTable::parse(text).ok(), problems: Vec::new() }
+        Findings { path, text, document: OnceCell::new(), problems: Vec::new() }
     }
 
     /// Something is wrong at a key: names and array indices, separated by dots.
@@ -31,7 +32,7 @@ impl<'a> Findings<'a> {
 
     /// Whether a key of the whole file is there with nothing in it.
     pub(super) fn is_empty_text(&self, key: &str) -> bool {
-        let value = self.document.as_ref().and_then(|document| document.get_ref().get(key));
+        let value = self.document().and_then(|document| document.get(key));
         matches!(value.map(Spanned::get_ref), Some(DeValue::String(text)) if text.trim().is_empty())
     }
 
@@ -44,9 +45,13 @@ impl<'a> Findings<'a> {
 
     /// Looks at every text in the document: a terminal must not be given what could steer it.
     pub(super) fn refuse_control_characters(&mut self) {
+        // Only such a character itself or an escape can become one.
+        if !self.text.chars().any(|c| c == '\\' || c.is_control() && c != '\n') {
+            return;
+        }
         let mut places = Vec::new();
-        if let Some(document) = &self.document {
-            for (key, value) in document.get_ref() {
+        if let Some(document) = self.document() {
+            for (key, value) in document {
                 control_characters(key.get_ref(), key.span().start, &mut places);
                 visit(value, &mut places);
             }
@@ -71,10 +76,15 @@ impl<'a> Findings<'a> {
         self.problems
     }
 
+    fn document(&self) -> Option<&DeTable<'a>> {
+        let document = self.document.get_or_init(|| DeTable::parse(self.text).ok());
+        document.as_ref().map(Spanned::get_ref)
+    }
+
     /// Where a key is, or the innermost table around it that is there.
     fn place(&self, key: &str) -> Option<usize> {
         let mut parts = key.split('.');
-        let document = self.document.as_ref()?.get_ref();
+        let document = self.document()?;
         let mut value = document.get(parts.next()?)?;
         for part in parts {
             let inner = match value.get_ref() {

@@ -133,4 +133,5 @@ def main():
         print(path.name, "walks", walks[0x20], walks[0x25], walks[0x26], strays)
 
 
-main()
+if __name__ == "__main__":
+    main()

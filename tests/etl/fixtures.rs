@@ -14,8 +14,8 @@ use crate::support;
 type Row = (&'static str, u64, &'static [(u8, u64)]);
 
 /// What `tests/etl/oracle.py` counts in them: buffers, and records by kind of header. Written anew with
-/// `python3 tests/etl/oracle.py ../shared/fixtures/etl/*`, with PyPI's dissect.etl installed; where the script has a
-/// count of its own for a file (it says so), both counts agree.
+/// `python3 tests/etl/oracle.py ../shared/fixtures/etl/*`, with PyPI's dissect.etl installed; the script has a count of its own
+/// for each file, too, and both agree.
 pub const TOLD: [Row; 10] = [
     ("diaghub.kernel.1.etl", 59, &[(2, 1035), (17, 15299), (19, 1)]),
     ("image_data_32_v0.etl", 3, &[(1, 1), (10, 26)]),

@@ -164,71 +164,67 @@ pub(super) fn record(bytes: &[u8], lies: Lies) -> Option<(Record<'_>, bool)> {
     let start: [u8; 16] = *bytes.first_chunk()?;
     let kind = HeaderKind::of(start[2], start[3])?;
     let two = |at: usize| u16::from_le_bytes([start[at], start[at + 1]]);
-    let mut record = Record {
-        offset: lies.offset,
-        time: lies.time,
-        processor: lies.processor,
-        process: None,
-        thread: None,
-        width: kind.width(),
-        provider: Provider::Group(start[7]),
-        opcode: start[6],
-        id: 0,
-        version: two(0),
-        payload: &[],
-        extended: &[],
-    };
+    let four =
+        |at: usize| u32::from_le_bytes([start[at], start[at + 1], start[at + 2], start[at + 3]]);
+    let (mut opcode, mut id, mut version) = (start[6], 0, two(0));
     let mut header = kind.length();
-    let mut whole = true;
-    match kind {
+    let (mut whole, mut extended) = (true, &[][..]);
+    let provider = match kind {
         HeaderKind::PerfInfo32 | HeaderKind::PerfInfo64 => {
             // The upper byte says what stands between header and payload.
-            header += 8 * usize::from(record.version >> 15);
-            header += 8 * usize::from((record.version >> 8) & 7);
-            record.version &= 0xff;
+            header += 8 * usize::from(version >> 15);
+            header += 8 * usize::from((version >> 8) & 7);
+            version &= 0xff;
+            Provider::Group(start[7])
         }
         HeaderKind::System32
         | HeaderKind::System64
         | HeaderKind::Compact32
-        | HeaderKind::Compact64 => name_thread(&mut record, &start),
+        | HeaderKind::Compact64 => Provider::Group(start[7]),
         HeaderKind::Full32
         | HeaderKind::Full64
         | HeaderKind::Instance32
         | HeaderKind::Instance64 => {
-            name_thread(&mut record, &start);
-            record.provider = guid(bytes);
-            record.opcode = start[4];
-            record.version = two(6);
+            opcode = start[4];
+            version = two(6);
+            guid(bytes)
         }
         HeaderKind::EventHeader32 | HeaderKind::EventHeader64 => {
-            name_thread(&mut record, &start);
-            record.provider = guid(bytes);
             let descriptor: [u8; 8] = *bytes.get(0x28..)?.first_chunk()?;
-            record.id = u16::from_le_bytes([descriptor[0], descriptor[1]]);
-            record.version = descriptor[2].into();
-            record.opcode = descriptor[5];
+            id = u16::from_le_bytes([descriptor[0], descriptor[1]]);
+            version = descriptor[2].into();
+            opcode = descriptor[5];
             if two(4) & EXTENDED != 0 {
                 let items = items(bytes.get(header..)?);
                 whole = items.is_some();
                 let length = items.unwrap_or(bytes.len());
-                record.extended = bytes.get(header..header.saturating_add(length)).unwrap_or(&[]);
+                extended = bytes.get(header..header.saturating_add(length)).unwrap_or(&[]);
                 header = header.saturating_add(length);
             }
+            guid(bytes)
         }
         HeaderKind::Error | HeaderKind::Message => return None,
-    }
-    match bytes.get(header..) {
-        Some(payload) => record.payload = payload,
-        None => whole = false,
-    }
+    };
+    let payload = bytes.get(header..);
+    whole &= payload.is_some();
+    let threaded = !matches!(kind, HeaderKind::PerfInfo32 | HeaderKind::PerfInfo64);
+    // Put together at once, of what is in registers: one that is read just after its bytes were written singly makes
+    // the processor wait.
+    let record = Record {
+        offset: lies.offset,
+        time: lies.time,
+        processor: lies.processor,
+        process: threaded.then(|| four(12)),
+        thread: threaded.then(|| four(8)),
+        width: kind.width(),
+        provider,
+        opcode,
+        id,
+        version,
+        payload: payload.unwrap_or(&[]),
+        extended,
+    };
     Some((record, whole))
-}
-
-fn name_thread(record: &mut Record<'_>, start: &[u8; 16]) {
-    let four =
-        |at: usize| u32::from_le_bytes([start[at], start[at + 1], start[at + 2], start[at + 3]]);
-    record.thread = Some(four(8));
-    record.process = Some(four(12));
 }
 
 #[inline]

@@ -2,26 +2,24 @@
 
 use super::record::{Provider, Record};
 
-/// A GUID as it lies in a file, from its usual form.
-const fn guid(a: u32, b: u16, c: u16, d: [u8; 8]) -> [u8; 16] {
-    let (a, b, c) = (a.to_le_bytes(), b.to_le_bytes(), c.to_le_bytes());
-    let [d0, d1, d2, d3, d4, d5, d6, d7] = d;
-    [a[0], a[1], a[2], a[3], b[0], b[1], c[0], c[1], d0, d1, d2, d3, d4, d5, d6, d7]
+/// A GUID as it lies in a file, from its usual form; as a number, which is told apart from others fast.
+const fn guid(a: u32, b: u16, c: u16, d: [u8; 8]) -> u128 {
+    a as u128 | (b as u128) << 32 | (c as u128) << 48 | (u64::from_le_bytes(d) as u128) << 64
 }
 
 const KERNEL: [u8; 8] = [0x9d, 0xda, 0x00, 0xc0, 0x4f, 0xd7, 0xba, 0x7c];
-const PROCESS: [u8; 16] = guid(0x3d6f_a8d0, 0xfe05, 0x11d0, KERNEL);
-const THREAD: [u8; 16] = guid(0x3d6f_a8d1, 0xfe05, 0x11d0, KERNEL);
-const PAGE_FAULT: [u8; 16] = guid(0x3d6f_a8d3, 0xfe05, 0x11d0, KERNEL);
-const IMAGE: [u8; 16] =
+const PROCESS: u128 = guid(0x3d6f_a8d0, 0xfe05, 0x11d0, KERNEL);
+const THREAD: u128 = guid(0x3d6f_a8d1, 0xfe05, 0x11d0, KERNEL);
+const PAGE_FAULT: u128 = guid(0x3d6f_a8d3, 0xfe05, 0x11d0, KERNEL);
+const IMAGE: u128 =
     guid(0x2cb1_5d1d, 0x5fc1, 0x11d2, [0xab, 0xe1, 0x00, 0xa0, 0xc9, 0x11, 0xf5, 0x18]);
-const HEADER: [u8; 16] =
+const HEADER: u128 =
     guid(0x68fd_d900, 0x4a3e, 0x11d1, [0x84, 0xf4, 0x00, 0x00, 0xf8, 0x04, 0x64, 0xe3]);
-const HEAP: [u8; 16] =
+const HEAP: u128 =
     guid(0x2229_62ab, 0x6180, 0x4b88, [0xa8, 0x25, 0x34, 0x6b, 0x75, 0xf2, 0xa2, 0x4a]);
-const STACK_WALK: [u8; 16] =
+const STACK_WALK: u128 =
     guid(0xdef2_fe46, 0x7bd6, 0x4b80, [0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3]);
-const SYMBOLS: [u8; 16] =
+const SYMBOLS: u128 =
     guid(0xb3e6_75d7, 0x2554, 0x4f18, [0x83, 0x0b, 0x27, 0x62, 0x73, 0x25, 0x60, 0xde]);
 
 /// What kind of record it is.
@@ -59,12 +57,19 @@ impl Kind {
     /// The kind of a record.
     #[inline]
     pub fn of(record: &Record<'_>) -> Kind {
+        // The group whose records a class's GUID stands for.
         let group = match &record.provider {
             Provider::Group(group) => *group,
-            Provider::Guid(guid) => match group_of(guid) {
-                Some(group) => group,
-                None if *guid == SYMBOLS => return Kind::Symbols,
-                None => return Kind::Unknown,
+            Provider::Guid(guid) => match u128::from_le_bytes(*guid) {
+                HEADER => 0,
+                PAGE_FAULT => 2,
+                PROCESS => 3,
+                THREAD => 5,
+                HEAP => 0x10,
+                IMAGE => 0x14,
+                STACK_WALK => 0x18,
+                SYMBOLS => return Kind::Symbols,
+                _ => return Kind::Unknown,
             },
         };
         match (group, record.opcode) {
@@ -83,18 +88,4 @@ impl Kind {
             _ => Kind::Unknown,
         }
     }
-}
-
-/// The group whose records a class's GUID stands for.
-fn group_of(guid: &[u8; 16]) -> Option<u8> {
-    Some(match *guid {
-        HEADER => 0,
-        PAGE_FAULT => 2,
-        PROCESS => 3,
-        THREAD => 5,
-        HEAP => 0x10,
-        IMAGE => 0x14,
-        STACK_WALK => 0x18,
-        _ => return None,
-    })
 }

@@ -127,11 +127,14 @@ impl<R: Read> Log<R> {
         } else {
             self.last = place.time;
         }
-        let record = header::record(held.record(place), lies);
-        if record.is_none_or(|(_, whole)| !whole) {
-            self.row.faults.add(lies.offset, "a record's header or its extended items leave it");
+        match header::record(held.record(place), lies) {
+            Some((record, true)) => Ok(Some(record)),
+            odd => {
+                let what = "a record's header or its extended items leave it";
+                self.row.faults.add(lies.offset, what);
+                Ok(odd.map(|(record, _)| record))
+            }
         }
-        Ok(record.map(|(record, _)| record))
     }
 
     /// What could not be read so far.
@@ -146,6 +149,11 @@ impl<R: Read> Log<R> {
 
     /// Reads the buffers of which it may be the turn, and makes that with the earliest record the current one.
     fn advance(&mut self) -> Result<bool, ReadError> {
+        let more = !self.ended && self.wanted();
+        if !more && self.merge.swap() {
+            self.limit = self.turns_end();
+            return Ok(true);
+        }
         self.merge.rest();
         while !self.ended && self.wanted() {
             let row = &mut self.row;
@@ -163,12 +171,17 @@ impl<R: Read> Log<R> {
             }
         }
         let picked = self.merge.pick();
-        let waiting = self.merge.earliest().unwrap_or(Ticks(u64::MAX));
-        self.limit = match self.plan.as_ref().and_then(Plan::first) {
+        self.limit = self.turns_end();
+        Ok(picked)
+    }
+
+    /// Up to when it is the current buffer's turn.
+    fn turns_end(&self) -> Ticks {
+        let waiting = self.merge.waiting().unwrap_or(Ticks(u64::MAX));
+        match self.plan.as_ref().and_then(Plan::first) {
             Some(first) => waiting.min(first),
             None => waiting,
-        };
-        Ok(picked)
+        }
     }
 
     /// Whether another buffer is to be read before the next record.

@@ -55,6 +55,24 @@ impl Merge {
         }
     }
 
+    /// Changes the current buffer, if it has another record, for that of those that wait whose record is earlier; `false` if
+    /// it has none, or none waits. Of processors that log at once each has its turn for few records.
+    pub fn swap(&mut self) -> bool {
+        let Some(turn) = self.turn() else { return false };
+        let Some(mut first) = self.waiting.peek_mut() else { return false };
+        if first.0 < turn {
+            self.current = Some(mem::replace(&mut *first, Reverse(turn)).0.slot);
+        }
+        true
+    }
+
+    /// When it is the turn of the current buffer.
+    fn turn(&self) -> Option<Turn> {
+        let slot = self.current?;
+        let held = self.slots.get(slot)?;
+        Some(Turn { time: held.next()?.time, offset: held.offset.0, slot })
+    }
+
     /// Makes that buffer the current one whose next record is the earliest.
     pub fn pick(&mut self) -> bool {
         self.current = self.waiting.pop().map(|Reverse(turn)| turn.slot);
@@ -62,8 +80,14 @@ impl Merge {
     }
 
     /// The time of the earliest record in the buffers that wait.
-    pub fn earliest(&self) -> Option<Ticks> {
+    pub fn waiting(&self) -> Option<Ticks> {
         self.waiting.peek().map(|Reverse(turn)| turn.time)
+    }
+
+    /// The time of the earliest record in all buffers.
+    pub fn earliest(&self) -> Option<Ticks> {
+        let current = self.turn().map(|turn| turn.time);
+        current.into_iter().chain(self.waiting()).min()
     }
 
     /// Memory that is held, in bytes.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::record::{Provider, Record};
 
-/// So many kinds are told apart; the rest is counted together.
+/// So many kinds of providers with a GUID are told apart; the rest is counted together.
 const KINDS: usize = 4096;
 
 /// Which records.
@@ -37,34 +37,67 @@ impl fmt::Display for What {
 }
 
 /// The counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Unknown {
-    counts: FxHashMap<What, u64>,
+    /// Of the kernel's hooks, by group and, where there are any of it, by opcode.
+    hooks: [Option<Box<[u64; 256]>>; 256],
+    /// Of the others, by GUID, and by opcode and id: as numbers, which are hashed fast.
+    guids: FxHashMap<(u128, u32), u64>,
     others: u64,
+}
+
+impl Default for Unknown {
+    fn default() -> Self {
+        Unknown { hooks: [const { None }; 256], guids: FxHashMap::default(), others: 0 }
+    }
 }
 
 impl Unknown {
     /// Counts a record.
+    #[inline]
     pub fn add(&mut self, record: &Record<'_>) {
-        let Record { provider, opcode, id, .. } = *record;
-        let full = self.counts.len() >= KINDS;
-        match self.counts.get_mut(&What { provider, opcode, id }) {
+        let guid = match record.provider {
+            Provider::Group(group) => {
+                let opcodes =
+                    self.hooks[usize::from(group)].get_or_insert_with(|| Box::new([0; 256]));
+                opcodes[usize::from(record.opcode)] += 1;
+                return;
+            }
+            Provider::Guid(guid) => u128::from_le_bytes(guid),
+        };
+        let key = (guid, u32::from(record.opcode) << 16 | u32::from(record.id));
+        let full = self.guids.len() >= KINDS;
+        match self.guids.get_mut(&key) {
             Some(count) => *count += 1,
             None if full => self.others += 1,
-            None => {
-                self.counts.insert(What { provider, opcode, id }, 1);
-            }
+            None => drop(self.guids.insert(key, 1)),
         }
     }
 
     /// How many records.
     pub fn total(&self) -> u64 {
-        self.counts.values().sum::<u64>() + self.others
+        self.hooks().map(|(_, count)| count).chain(self.guids.values().copied()).sum::<u64>()
+            + self.others
+    }
+
+    fn hooks(&self) -> impl Iterator<Item = (What, u64)> {
+        let groups = (0..=u8::MAX).zip(&self.hooks);
+        let groups = groups.filter_map(|(group, opcodes)| Some((group, opcodes.as_ref()?)));
+        groups.flat_map(|(group, opcodes)| {
+            let told = (0..=u8::MAX).zip(opcodes.iter()).filter(|(_, count)| **count > 0);
+            told.map(move |(opcode, count)| {
+                (What { provider: Provider::Group(group), opcode, id: 0 }, *count)
+            })
+        })
     }
 
     /// The kinds, the most frequent first.
     pub fn kinds(&self) -> Vec<(What, u64)> {
-        let mut kinds: Vec<_> = self.counts.iter().map(|(what, count)| (*what, *count)).collect();
+        let guids = self.guids.iter().map(|((guid, event), count)| {
+            let provider = Provider::Guid(guid.to_le_bytes());
+            (What { provider, opcode: (event >> 16) as u8, id: *event as u16 }, *count)
+        });
+        let mut kinds: Vec<_> = self.hooks().chain(guids).collect();
         kinds.sort_unstable_by_key(|(what, count)| (std::cmp::Reverse(*count), *what));
         kinds
     }

@@ -8,18 +8,29 @@ const SHORT: usize = 64;
 /// written over.
 #[inline(always)]
 pub(super) fn again(room: &mut [u8], at: usize, back: usize, length: usize) -> Option<usize> {
-    // Most are like this. Where no more are asked for than lie between, what is copied besides is of no consequence.
-    if length <= 16 && back >= length && stride::<16>(room, at, back).is_some() {
-        return Some(at + length);
-    }
-    if length <= 32
+    // Nearly all are like one of these. Where no more are asked for than lie between, what is copied besides is of no
+    // consequence. Of lengths nobody can foresee only two are told apart: a wrong guess takes longer than a copy.
+    if length <= 16 && back >= length {
+        if let Some(both) = both::<16>(room, at, back) {
+            stride::<16>(both, back, 0)?;
+            return Some(at + length);
+        }
+    } else if length <= SHORT
         && back >= 16
-        && stride::<16>(room, at, back).is_some()
-        && stride::<16>(room, at + 16, back).is_some()
+        && let Some(both) = both::<SHORT>(room, at, back)
     {
+        for to in (0..SHORT).step_by(16) {
+            stride::<16>(both, back, to)?;
+        }
         return Some(at + length);
     }
     others(room, at, back, length)
+}
+
+/// What lies from `back` before `at` to `N` behind it; `None` where it is not all there.
+#[inline(always)]
+fn both<const N: usize>(room: &mut [u8], at: usize, back: usize) -> Option<&mut [u8]> {
+    room.get_mut(at.checked_sub(back)?..at.checked_add(N)?)
 }
 
 /// What `again` does, of any stretch.
@@ -31,10 +42,11 @@ fn others(room: &mut [u8], at: usize, back: usize, length: usize) -> Option<usiz
     let length = length.min(room.len() - at);
     let end = at + length;
     let short = length <= SHORT;
-    if back >= 16 && short && end + 16 <= room.len() {
-        strides::<16>(room, at, back, end)?;
-    } else if back >= 8 && short && end + 8 <= room.len() {
-        strides::<8>(room, at, back, end)?;
+    if back >= 8 && short && end + 8 <= room.len() {
+        let both = room.get_mut(at - back..end + 8)?;
+        for to in (0..length).step_by(8) {
+            stride::<8>(both, back, to)?;
+        }
     } else if back >= length {
         room.copy_within(at - back..at - back + length, at);
     } else if back == 1 {
@@ -52,22 +64,11 @@ fn others(room: &mut [u8], at: usize, back: usize, length: usize) -> Option<usiz
     Some(end)
 }
 
-/// Copies what `again` copies, `N` bytes at once, which must not be more than `back`.
-#[inline]
-fn strides<const N: usize>(room: &mut [u8], at: usize, back: usize, end: usize) -> Option<()> {
-    let mut to = at;
-    while to < end {
-        stride::<N>(room, to, back)?;
-        to += N;
-    }
-    Some(())
-}
-
-/// Copies `N` bytes, all read before any is written; `None` where there are no such. Their number is in the type:
-/// of a range the compiler does not always see it, and then calls a function for them.
+/// Copies `N` bytes from `at` to `back` behind it, all read before any is written; `None` where there are no such. Their
+/// number is in the type: of a range the compiler does not always see it, and then calls a function for them.
 #[inline(always)]
-fn stride<const N: usize>(room: &mut [u8], at: usize, back: usize) -> Option<()> {
-    let bytes: [u8; N] = *room.get(at.checked_sub(back)?..)?.first_chunk()?;
-    *room.get_mut(at..)?.first_chunk_mut()? = bytes;
+fn stride<const N: usize>(both: &mut [u8], back: usize, at: usize) -> Option<()> {
+    let bytes: [u8; N] = *both.get(at..)?.first_chunk()?;
+    *both.get_mut(at + back..)?.first_chunk_mut()? = bytes;
     Some(())
 }
