@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assessment::{GroupSum, Judged, Verdict};
-use super::growth::MIN_SURVIVORS;
+use super::growth::FEW_SURVIVORS;
 use super::observation::Observation;
 use super::{held, site};
 use crate::event::{Frame, ProcessId, StackId};
@@ -96,7 +96,7 @@ fn is_worth_a_look(ledger: &Ledger, group: &[SiteId]) -> bool {
     let live = || group.iter().filter_map(|id| ledger.site(*id)).filter(|s| s.live_blocks > 0);
     let sampled = live().any(|site| site.estimates().is_some());
     let blocks = live().map(|site| site.live_blocks).fold(0, u64::saturating_add);
-    !sampled && live().count() > 1 && blocks as f64 >= MIN_SURVIVORS
+    !sampled && live().count() > 1 && blocks as f64 >= FEW_SURVIVORS
 }
 
 /// All groups that are worth a look, in the ledger's order.

@@ -15,8 +15,10 @@ use crate::ledger::{Cohort, Ledger, Site};
 /// A site with fewer survivors does not accumulate visibly.
 pub(super) const MIN_SURVIVORS: f64 = 20.0;
 
-/// The same where most of the site's blocks are freed, so that those that stay stand out.
-const FEW_SURVIVORS: f64 = 8.0;
+/// The same where more than a quarter of the site's blocks are freed, and where more than half are: those
+/// that stay stand out.
+const SOME_SURVIVORS: f64 = 12.0;
+pub(super) const FEW_SURVIVORS: f64 = 8.0;
 
 /// The factor for the fewest survivors; and where most blocks are freed, all of them far younger.
 const FEWEST: f64 = 0.8;
@@ -62,7 +64,7 @@ impl Growth {
         seen: &Observation,
         sampled: Option<&Sampled>,
     ) -> Self {
-        let frees = site.frees > site.allocations / 2;
+        let frees = frees(site, 2);
         let pace = pace(cohorts, survivors, seen, frees);
         let evenness = evenness(cohorts, survivors);
         let decline = decline_of(cohorts, survivors, seen, frees);
@@ -76,7 +78,7 @@ impl Growth {
             decline: decline.0,
             backlog: None,
         };
-        let stays = growth.stays(cohorts, survivors, seen, frees, [pace.1, evenness.1, decline.1]);
+        let stays = growth.stays(site, cohorts, survivors, seen, [pace.1, evenness.1, decline.1]);
         let backlog = Backlog::of(site, cohorts, seen);
         let waits = backlog.as_ref().map(|backlog| growth.waits(backlog));
         let by_backlog = match (&stays, &waits) {
@@ -102,13 +104,17 @@ impl Growth {
     /// What the survivors say; `None`, and why, where they say that nothing accumulates.
     fn stays(
         &mut self,
+        site: &Site,
         cohorts: &[Cohort],
         survivors: &Survivors,
         seen: &Observation,
-        frees: bool,
         [pace, evenness, decline]: [f64; 3],
     ) -> Option<Scale> {
-        let least = if frees { FEW_SURVIVORS } else { MIN_SURVIVORS };
+        let least = match site {
+            site if frees(site, 2) => FEW_SURVIVORS,
+            site if frees(site, 4) => SOME_SURVIVORS,
+            _ => MIN_SURVIVORS,
+        };
         if survivors.blocks < least || survivors.distinct() < MIN_EPOCHS {
             return None;
         }
@@ -121,7 +127,7 @@ impl Growth {
             return None;
         }
         let mut scale = Scale::new();
-        let fewest = if frees && !survivors.cut { STANDS_OUT } else { FEWEST };
+        let fewest = if frees(site, 2) && !survivors.cut { STANDS_OUT } else { FEWEST };
         scale.few(fewest, survivors.blocks);
         scale.factor(ramp(pace, 0.4, 0.85), Doubt::Slowing);
         scale.factor(1.0 - ramp(decline, 0.15, 0.6), Doubt::Slowing);
@@ -144,4 +150,9 @@ impl Growth {
         scale.factor(ramp(backlog.evidence, 0.0, SURE_OF_CURVE), Doubt::Slowing);
         scale
     }
+}
+
+/// Whether more than one in so many of the site's blocks are freed.
+fn frees(site: &Site, one_in: u64) -> bool {
+    site.frees > site.allocations / one_in
 }
