@@ -58,9 +58,12 @@ pub(super) fn caps(
         let blocks = survivors.blocks / seen.processes as f64;
         scale.cap(never_freed::cap(blocks, seen.duration_s), Doubt::NeverFreed);
     }
-    // A start-up builds what it keeps in an irregular rush; a leak follows the load.
+    // A start-up builds what it keeps in an irregular rush; a leak follows the load. Those of several
+    // processes make an even one.
     if seen.from_start && seen.duration_s < 10.0 {
-        let rough = survivors.steadiness() < 0.85 || variation(&survivors.counts) > 0.6;
+        let rough = survivors.steadiness() < 0.85
+            || variation(&survivors.counts) > 0.6
+            || seen.processes > 1;
         if rough {
             scale.cap(0.6, Doubt::Irregular);
         }

@@ -25,22 +25,23 @@ pub(super) fn explain(
 ) -> Explanation {
     let live = about(site.live_blocks, site.estimated_live_blocks(), site);
     let born = about(site.allocations, site.estimated_allocations(), site);
+    let (part, whole) = match backlog {
+        Some(backlog) => ((backlog.per_call.clamp(0.0, 1.0) * 1e9) as u64, 1_000_000_000),
+        None => (survivors.sum(cohorts, |c| c.alive), survivors.sum(cohorts, |c| c.born)),
+    };
+    let of_every = of_every(part, whole);
     match (verdict, backlog) {
-        (Verdict::Leak | Verdict::Growth, Some(backlog)) => Explanation::around(
-            "Of every 1,000 blocks allocated here since ".to_owned(),
+        (Verdict::Leak | Verdict::Growth, Some(_)) => Explanation::around(
+            format!("Of every {} blocks allocated here since ", of_every.1),
             since,
             format!(
                 ", {} more came than went, from the first to the last at one rate. {} of {born} were \
                  freed, so each is in the end, and {live} wait now.",
-                group((backlog.per_call.clamp(0.0, 1.0) * 1000.0) as u64),
+                of_every.0,
                 about(site.frees, site.estimated_frees(), site),
             ),
         ),
         (Verdict::Leak | Verdict::Growth, None) => {
-            let of = per_thousand(
-                survivors.sum(cohorts, |c| c.alive),
-                survivors.sum(cohorts, |c| c.born),
-            );
             let freed = match site.frees {
                 0 => format!("none of the {born} was ever freed"),
                 frees => {
@@ -50,11 +51,12 @@ pub(super) fn explain(
             };
             let allocated = if site.estimates().is_some() { "recorded" } else { "allocated" };
             Explanation::around(
-                format!("Of every 1,000 blocks {allocated} here since "),
+                format!("Of every {} blocks {allocated} here since ", of_every.1),
                 since,
                 format!(
-                    ", {of} are still there; {freed}. {live} blocks are alive now, and the number still \
-                     grows."
+                    ", {} are still there; {freed}. {live} blocks are alive now, and the number still \
+                     grows.",
+                    of_every.0
                 ),
             )
         }
@@ -210,10 +212,15 @@ fn about(counted: u64, estimate: Estimate, site: &Site) -> String {
     format!("about {} \u{b1} {}", group(estimate.value.round() as u64), group(most.ceil() as u64))
 }
 
-/// Blocks of a thousand, rounded down so that "1,000 of 1,000" means all.
-fn per_thousand(part: u64, whole: u64) -> String {
-    let share = u128::from(part) * 1000 / u128::from(whole.max(1));
-    group(u64::try_from(share).unwrap_or(1000))
+/// So many of every so many, rounded down so that "1,000 of 1,000" means all: of a thousand, or of as many as
+/// it takes to say two digits.
+fn of_every(part: u64, whole: u64) -> (String, String) {
+    let (mut every, whole) = (1000, u128::from(whole.max(1)));
+    while part > 0 && u128::from(part) * every / whole < 10 && every < 1_000_000_000 {
+        every *= 10;
+    }
+    let told = |number: u128| group(u64::try_from(number).unwrap_or(u64::MAX));
+    (told(u128::from(part) * every / whole), told(every))
 }
 
 /// Digits in groups of three.
@@ -238,7 +245,14 @@ mod tests {
         assert_eq!(group(7), "7");
         assert_eq!(group(41_200), "41,200");
         assert_eq!(group(1_000_000), "1,000,000");
-        assert_eq!(per_thousand(999, 1000), "999");
-        assert_eq!(per_thousand(0, 0), "0");
+        let told = |part, whole| {
+            let (part, whole) = of_every(part, whole);
+            format!("{part} of {whole}")
+        };
+        assert_eq!(told(999, 1000), "999 of 1,000");
+        assert_eq!(told(u64::MAX, u64::MAX), "1,000 of 1,000");
+        assert_eq!(told(42, 49_558), "84 of 100,000");
+        assert_eq!(told(1, u64::MAX), "0 of 1,000,000,000");
+        assert_eq!(told(0, 0), "0 of 1,000");
     }
 }

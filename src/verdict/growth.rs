@@ -115,7 +115,9 @@ impl Growth {
             site if frees(site, 4) => SOME_SURVIVORS,
             _ => MIN_SURVIVORS,
         };
-        if survivors.blocks < least || survivors.distinct() < MIN_EPOCHS {
+        // What each of several processes sets up as it begins is not growth, however many begin.
+        let epochs = survivors.distinct().saturating_sub(seen.starts);
+        if survivors.blocks < least || epochs < MIN_EPOCHS {
             return None;
         }
         let load = survivors.from.min(seen.load_end)..seen.load_end;

@@ -2,6 +2,8 @@
 //! much it was asked to do, and how many frees may be missing. Every site of the process is
 //! judged against this, not against the clock alone.
 
+use std::collections::BTreeSet;
+
 use super::statistics::median;
 use crate::event::Time;
 use crate::ledger::{Activity, Image, Ledger, TornDown};
@@ -37,6 +39,8 @@ pub(super) struct Observation {
     pub(super) releases_unseen: bool,
     /// How many processes are looked at as one.
     pub(super) processes: usize,
+    /// In how many epochs after the first any of them began.
+    pub(super) starts: usize,
     /// Whether bytes of the recording are missing, with an unknown number of events in them.
     pub(super) bytes_lost: bool,
 }
@@ -64,6 +68,9 @@ impl Observation {
         let activity = ledger.activity_together(leader, images);
         let mut sum = Self::new(ledger, leader, ledger.end(leader), activity);
         sum.processes = images.len().max(1);
+        let (grid, _) = ledger.grid(leader);
+        let starts: BTreeSet<usize> = images.iter().map(|image| grid.epoch(image.began)).collect();
+        sum.starts = starts.into_iter().filter(|epoch| *epoch > 0).count();
         for image in images.iter().filter(|image| image.id != leader.id) {
             let own = Self::of(ledger, image);
             sum.frees_missed = sum.frees_missed.max(own.frees_missed);
@@ -98,6 +105,7 @@ impl Observation {
             frees_hidden: image.sampling.is_some() && !image.from_start() && !ledger.forked(image),
             releases_unseen: image.releases_unseen,
             processes: 1,
+            starts: 0,
             bytes_lost: lost.bytes > 0,
         }
     }
