@@ -271,6 +271,7 @@ fn target(
         pid: process.pid,
         name: process.name,
         command: process.command,
+        unseen_first_s: image.unseen_first.map(Time::seconds),
         exit: image.exit.unwrap_or(Exit::StillRunning),
         allocations: whole(image.allocations, allocations),
         allocations_uncertainty: allocations.map(Uncertainty::from),

@@ -47,6 +47,8 @@ pub(super) enum Told {
     },
     Executed {
         pid: u32,
+        /// What the kernel calls it from then on.
+        name: String,
     },
     Ended {
         pid: u32,
@@ -143,7 +145,11 @@ fn parse(bytes: &[u8]) -> Option<Record> {
             let pids = word(2)?;
             Told::Forked { parent: (pids >> 32) as u32, child: pids as u32 }
         }
-        kind::EXEC => Told::Executed { pid: word(2)? as u32 },
+        kind::EXEC => {
+            let name = bytes.get(3 * 8..5 * 8)?.split(|byte| *byte == 0).next()?;
+            let name = String::from_utf8_lossy(name).into_owned();
+            Told::Executed { pid: word(2)? as u32, name }
+        }
         kind::EXIT => Told::Ended { pid: word(2)? as u32 },
         kind::FAILED => Told::Kept,
         _ => return None,

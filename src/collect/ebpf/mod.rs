@@ -21,6 +21,7 @@ mod memory;
 mod modules;
 mod obstacle;
 mod place;
+mod seen;
 mod session;
 mod target;
 mod walk;

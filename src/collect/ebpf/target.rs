@@ -22,6 +22,8 @@ use super::load::{Hook, Link, Probe};
 use super::memory::{self, FileId, Mapped, Memory, link_to};
 use super::modules::{Module, Modules};
 use super::place::{Beginning, Place, beginning};
+use super::seen::Sight;
+use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::record::ModuleSeen;
 use crate::event::Function;
 
@@ -51,6 +53,12 @@ pub(super) struct Target {
     guarded: bool,
     /// Whether anything of the allocator was found so far.
     pub(super) has_allocator: bool,
+    /// Since when what its image allocates is seen.
+    pub(super) sight: Sight,
+    /// What its image is called.
+    pub(super) name: String,
+    /// Whether its probes were away for a moment, and not told yet: something was missed then.
+    pub(super) had_gap: bool,
     /// When its memory may be looked at again because a stack led out of what is known of it, and how long that
     /// was put off: what is made while the program runs (JIT) would have it looked at all the time.
     look_after: Instant,
@@ -60,7 +68,8 @@ pub(super) struct Target {
     /// As the probe was told.
     pub(super) mappings: Vec<Mapping>,
     links: Vec<Link>,
-    probed: Vec<FileId>,
+    /// Files with probes, and when they were there.
+    probed: Vec<(FileId, Stamp)>,
     /// Files in which no probe could be set on an `operator new` without standing in an exception's way; not told yet.
     pub(super) unprobed: Vec<PathBuf>,
     /// Where its files are, if they are not seen by their own paths.
@@ -92,6 +101,9 @@ impl Target {
             teardown: HashSet::new(),
             guarded: false,
             has_allocator: false,
+            sight: Sight::default(),
+            name: String::new(),
+            had_gap: false,
             look_after: Instant::now(),
             put_off: LOOK_AGAIN,
             mapped: Vec::new(),
@@ -133,16 +145,26 @@ impl Target {
         let guarded = may_call_each_other(&mapped, &files);
         if guarded && !self.guarded {
             // What is there was set for an allocator that is alone.
+            self.had_gap = self.has_allocator;
             self.detach(probe);
             self.guarded = true;
         }
         for (mapped, module) in mapped.iter().zip(&files) {
-            if !self.probed.contains(&mapped.file) {
+            if self.probed_at(mapped).is_none() {
                 self.set_probes(probe, mapped, module)?;
             }
         }
-        self.has_allocator =
-            mapped.iter().zip(&files).any(|(mapped, module)| !choose(mapped, module).is_empty());
+        let allocators = mapped
+            .iter()
+            .zip(&files)
+            .filter(|(mapped, module)| !choose(mapped, module).is_empty())
+            .map(|(mapped, _)| self.probed_at(mapped).unwrap_or_else(now));
+        if let Some(last) = allocators.max() {
+            self.has_allocator = true;
+            self.sight.probed(last);
+        } else {
+            self.has_allocator = false;
+        }
         self.news =
             mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
         let seen =
@@ -152,6 +174,11 @@ impl Target {
         self.is_new = false;
         self.put_off = LOOK_AGAIN;
         Ok(Some(seen))
+    }
+
+    /// When a file of its memory had got its probes.
+    fn probed_at(&self, mapped: &Mapped) -> Option<Stamp> {
+        self.probed.iter().find(|(file, _)| *file == mapped.file).map(|(_, at)| *at)
     }
 
     /// Whether to look at its memory because a stack led out of what is known of it.
@@ -316,7 +343,7 @@ impl Target {
             self.put(probe, Hook::Left, &link, &left)?;
             self.put(probe, Hook::Allocation, &link, &allocations)?;
         }
-        self.probed.push(mapped.file.clone());
+        self.probed.push((mapped.file.clone(), now()));
         Ok(())
     }
 

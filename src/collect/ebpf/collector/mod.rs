@@ -5,6 +5,7 @@ mod notices;
 mod processes;
 mod records;
 mod scan;
+mod unmet;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use aya::maps::{MapData, RingBuf};
 use rustc_hash::FxHashSet;
 
 use self::notices::MODULES_EVERY;
-use self::processes::Patience;
+use self::processes::{ENDED_BEFORE, Patience};
+use self::unmet::Unmet;
 use super::drain;
 use super::error::AttachError;
 use super::layout::{Counters, SLOTS, Slot};
@@ -53,6 +55,10 @@ pub(super) struct Collector<'a> {
     expected: HashSet<u32>,
     /// Processes that are still to be attached to, as was asked.
     pending: HashSet<u32>,
+    /// Processes that cannot be traced, until they execute something else.
+    refused: HashSet<u32>,
+    /// Those that had ended when their beginning was read: their end says what they were.
+    unmet: BTreeMap<u32, Unmet>,
     records: Vec<drain::Record>,
     out: Vec<Record>,
     look: HashSet<Slot>,
@@ -98,6 +104,8 @@ impl<'a> Collector<'a> {
             threads: FxHashSet::default(),
             expected: HashSet::new(),
             pending: HashSet::new(),
+            refused: HashSet::new(),
+            unmet: BTreeMap::new(),
             records: Vec::new(),
             out: Vec::new(),
             look: HashSet::new(),
@@ -125,9 +133,12 @@ impl<'a> Collector<'a> {
         }
         for pid in pids {
             let patience = if self.wish.wait { Patience::Waits } else { Patience::None };
-            match self.attach(*pid, patience) {
+            match self.attach(*pid, patience, None) {
                 // Of many some may have ended meanwhile.
-                Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {}
+                Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {
+                    self.probe.unfollow(*pid);
+                    self.say_untraced(format!("a program (process {pid})"), ENDED_BEFORE);
+                }
                 Err(error) => {
                     self.let_go();
                     return Err(error);
@@ -240,8 +251,11 @@ impl<'a> Collector<'a> {
             payload: Payload::Epoch,
         });
         for slot in self.targets.keys().copied().collect::<Vec<_>>() {
+            self.say_blind(slot, stamp, false);
             self.forget(slot, Exit::StillRunning);
         }
+        self.say_all_unmet();
+        self.say_more_untraced();
         self.translator.translate(&mut self.out);
         match self.translator.failure() {
             Some(error) => Err(AttachError::Sink(error)),
