@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unfreed::collect::agent::{Session, Stop, Unwatched};
+use unfreed::collect::agent::{Session, Stop, Unwatched, warn_before_end};
 use unfreed::collect::ebpf::{Attach, AttachError, Who, Wish};
 use unfreed::collect::sink::{Coverage, Living, Sink};
 use unfreed::event::{Bytes, Event, Exit, ProcessId, What};
@@ -100,6 +100,14 @@ impl Watch {
     pub fn stdout(mut self, to: File) -> Watch {
         self.source = self.source.with_agent(|session| session.stdout(to));
         self
+    }
+
+    /// Whoever attaches ends the watching with Ctrl-C: one more, while what was found is written, is not to lose it. A
+    /// program that was started is what Ctrl-C is for.
+    pub fn warn_before_end(&self) {
+        if matches!(self.source, Source::Attach(..)) {
+            warn_before_end();
+        }
     }
 
     /// What ends the watching from elsewhere.
