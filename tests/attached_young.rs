@@ -32,8 +32,9 @@ enum Said {
 fn said(report: &Value, pid: u64) -> Said {
     let untraced = report["not_traced"].as_array().unwrap().iter();
     let named = format!("(process {pid})");
-    let is_untraced =
-        untraced.map(|of| &of["program"]).any(|program| program.as_str().unwrap().ends_with(&named));
+    let is_untraced = untraced
+        .map(|of| &of["program"])
+        .any(|program| program.as_str().unwrap().ends_with(&named));
     let images = report["target"].as_array().unwrap().iter().filter(|target| target["pid"] == pid);
     let (mut most, mut late) = (0, false);
     for image in images {
@@ -71,7 +72,13 @@ fn nobody_who_is_born_meanwhile_is_passed_over_in_silence() {
     let count = |what: Said| all.iter().filter(|(_, said)| *said == what).count();
     let [whole, part, untraced] = [Said::Whole, Said::Part, Said::Untraced].map(count);
     println!("whole {whole}, a part {part}, not traced {untraced}");
-    assert_eq!(count(Said::Nothing), 0, "{all:?} {:#} {:#}", report["target"], report["not_traced"]);
+    assert_eq!(
+        count(Said::Nothing),
+        0,
+        "{all:?} {:#} {:#}",
+        report["target"],
+        report["not_traced"]
+    );
     // A child that is gone within a millisecond cannot have been attached to: a report without any of these
     // says nothing true.
     assert!(part + untraced > 0, "{all:?}");

@@ -6,6 +6,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use aya::maps::{HashMap, Map, MapData, RingBuf};
 use aya::programs::trace_point::TracePointLinkId;
@@ -84,6 +85,9 @@ pub(super) struct Probe {
     processes: RawFd,
     followed: HashMap<MapData, u32, u32>,
     _tracepoints: Vec<TracePointLinkId>,
+    /// Links of processes that have ended, to be closed, and who closes such.
+    ended: Vec<OwnedFd>,
+    closing: Option<JoinHandle<()>>,
 }
 
 /// What the probe writes and reads beside.
@@ -152,8 +156,15 @@ impl Probe {
         let Map::Array(losses) = take("LOSSES")? else { return Err(AttachError::NoProbe) };
         let followed = HashMap::try_from(take("FOLLOWED")?).map_err(AttachError::load)?;
         let Map::Array(rows) = take("ROWS")? else { return Err(AttachError::NoProbe) };
-        let probe =
-            Probe { ebpf, multi: probe_multi, processes, followed, _tracepoints: tracepoints };
+        let probe = Probe {
+            ebpf,
+            multi: probe_multi,
+            processes,
+            followed,
+            _tracepoints: tracepoints,
+            ended: Vec::new(),
+            closing: None,
+        };
         Ok((probe, Ends { ring, rows, losses }))
     }
 
@@ -203,6 +214,11 @@ impl Probe {
                 }
             }
         }
+        if let Some(closing) = self.closing.take() {
+            multi.append(&mut self.ended);
+            // It has nothing to say.
+            let _ = closing.join();
+        }
         let share = multi.len().div_ceil(CLOSERS_MOST).max(1);
         std::thread::scope(|scope| {
             while multi.len() > share {
@@ -211,6 +227,24 @@ impl Probe {
             }
             drop(multi);
         });
+    }
+
+    /// Takes the probes of a process away that has ended. Nobody waits for the kernel: others are born meanwhile.
+    pub(super) fn detach_ended(&mut self, links: Vec<Link>) {
+        let mut single = Vec::new();
+        for link in links {
+            match link {
+                Link::Multi { link } => self.ended.push(link),
+                link @ Link::Single(..) => single.push(link),
+            }
+        }
+        if !single.is_empty() {
+            self.detach(single);
+        }
+        if !self.ended.is_empty() && self.closing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let ended = std::mem::take(&mut self.ended);
+            self.closing = Some(std::thread::spawn(move || drop(ended)));
+        }
     }
 
     /// Tells the probe what a process has mapped.

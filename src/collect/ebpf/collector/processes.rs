@@ -64,6 +64,7 @@ impl Collector<'_> {
                 Ok(())
             }
             looked => {
+                self.say_late(slot, Some(now()));
                 self.forget(slot, Exit::Unknown);
                 looked?;
                 let name = procfs::describe(pid, None).name;
@@ -231,7 +232,11 @@ impl Collector<'_> {
     pub(super) fn forget(&mut self, slot: Slot, exit: Exit) {
         let Some(mut target) = self.targets.remove(&slot) else { return };
         let image = std::mem::replace(&mut self.images[slot.0 as usize], NO_IMAGE);
-        target.detach(&mut self.probe);
+        if exit == Exit::Unknown {
+            self.probe.detach_ended(target.take_links());
+        } else {
+            target.detach(&mut self.probe);
+        }
         self.probe.remove_process(slot);
         self.probe.unfollow(target.pid);
         self.slots.remove(&target.pid);
