@@ -316,7 +316,7 @@ fn losses(ledger: &Ledger) -> Losses {
     }
 }
 
-fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
+pub(super) fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
     let kinds = [FactKind::NotTraced, FactKind::FreesUnseen, FactKind::AllocationsUnseen];
     let mut not_traced: Vec<NotTraced> = Vec::new();
     for fact in ledger.facts().filter(|fact| kinds.contains(&fact.kind)) {

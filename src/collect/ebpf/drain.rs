@@ -53,6 +53,18 @@ pub(super) enum Told {
     Ended {
         pid: u32,
     },
+    /// A page was touched.
+    Touched {
+        address: u64,
+        stack: u64,
+        sp: u64,
+    },
+    /// Memory was mapped.
+    Mapped {
+        address: u64,
+        length: u64,
+        stack: u64,
+    },
     /// A resize gave nothing: the block that was told released lives on.
     Kept,
 }
@@ -152,6 +164,10 @@ fn parse(bytes: &[u8]) -> Option<Record> {
         }
         kind::EXIT => Told::Ended { pid: word(2)? as u32 },
         kind::FAILED => Told::Kept,
+        kind::GREW if number == 0 => {
+            Told::Touched { address: word(2)?, stack: word(4)?, sp: word(5)? }
+        }
+        kind::GREW => Told::Mapped { address: word(2)?, length: word(3)?, stack: word(4)? },
         _ => return None,
     };
     Some(Record { stamp, slot, tid: low, told })

@@ -77,6 +77,15 @@ pub(super) enum Links {
     Many,
 }
 
+/// What the probe is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Every allocation.
+    Allocations(Links),
+    /// Only who makes the memory grow: nothing sits in a process.
+    Growth,
+}
+
 /// The loaded probe.
 pub(super) struct Probe {
     ebpf: Ebpf,
@@ -111,7 +120,7 @@ impl Probe {
     pub(super) fn load(
         sizes: Sizes,
         executions: bool,
-        links: Links,
+        purpose: Purpose,
     ) -> Result<(Probe, Ends), AttachError> {
         let fork_child_at = fork_child_at().map_err(AttachError::system(
             "cannot read the layout of sched:sched_process_fork; is tracefs mounted at /sys/kernel/tracing?",
@@ -126,12 +135,34 @@ impl Probe {
             .map_max_entries("EVENTS", sizes.ring)
             .map_max_entries("ROWS", sizes.rows)
             .map_max_entries("THREADS", sizes.threads);
+        let mut places = [8, 8, 32];
+        if purpose == Purpose::Growth {
+            let fields = [
+                ("exceptions/page_fault_user", "address"),
+                ("mmap/vm_unmapped_area", "addr"),
+                ("mmap/vm_unmapped_area", "length"),
+            ];
+            for (place, (event, field)) in places.iter_mut().zip(fields) {
+                *place = field_at(event, field).map_err(AttachError::system(
+                    "this kernel does not tell who makes memory grow (tracepoints exceptions:page_fault_user, mmap:vm_unmapped_area)",
+                ))?;
+            }
+        }
+        loader
+            .override_global("fault_address_at", &places[0], true)
+            .override_global("mapped_address_at", &places[1], true)
+            .override_global("mapped_length_at", &places[2], true);
         let mut ebpf = loader.load(PROBE).map_err(AttachError::load)?;
         let processes = fd(ebpf.map("PROCESSES"))?;
         let mut probe_multi = Vec::new();
-        let few = links == Links::Few && is_loaded(load_multi(&ebpf, &mut probe_multi));
-        let links = if few { Links::Few } else { Links::Many };
-        if links == Links::Many {
+        let links = match purpose {
+            Purpose::Growth => None,
+            Purpose::Allocations(Links::Few) if is_loaded(load_multi(&ebpf, &mut probe_multi)) => {
+                Some(Links::Few)
+            }
+            Purpose::Allocations(_) => Some(Links::Many),
+        };
+        if links == Some(Links::Many) {
             probe_multi.clear();
             for hook in Hook::ALL {
                 uprobe(&mut ebpf, hook)?.load().map_err(AttachError::load)?;
@@ -150,6 +181,9 @@ impl Probe {
                 .map_err(AttachError::load)?;
             tracepoint.load().map_err(AttachError::load)?;
             tracepoints.push(tracepoint.attach("sched", name).map_err(AttachError::load)?);
+        }
+        if purpose == Purpose::Growth {
+            tracepoints.extend(attach_growth(&mut ebpf)?);
         }
         let mut take = |name| ebpf.take_map(name).ok_or(AttachError::NoProbe);
         let ring = RingBuf::try_from(take("EVENTS")?).map_err(AttachError::load)?;
@@ -275,6 +309,31 @@ impl Probe {
     }
 }
 
+/// What sees memory grow: program and tracepoint. The kernel touches what it copies to a process.
+const GROWTH: [(&str, &str, &str); 3] = [
+    ("touched", "exceptions", "page_fault_user"),
+    ("touched", "exceptions", "page_fault_kernel"),
+    ("mapped", "mmap", "vm_unmapped_area"),
+];
+
+/// Puts the programs in their places that see memory grow.
+fn attach_growth(ebpf: &mut Ebpf) -> Result<Vec<TracePointLinkId>, AttachError> {
+    let mut loaded = HashSet::new();
+    let mut links = Vec::new();
+    for (name, category, event) in GROWTH {
+        let program: &mut TracePoint = ebpf
+            .program_mut(name)
+            .ok_or(AttachError::NoProbe)?
+            .try_into()
+            .map_err(AttachError::load)?;
+        if loaded.insert(name) {
+            program.load().map_err(AttachError::load)?;
+        }
+        links.push(program.attach(category, event).map_err(AttachError::load)?);
+    }
+    Ok(links)
+}
+
 fn is_loaded(loaded: Result<(), AttachError>) -> bool {
     loaded.inspect_err(|error| tracing::debug!("one link for many places: {error}")).is_ok()
 }
@@ -336,13 +395,18 @@ fn fd(map: Option<&Map>) -> Result<RawFd, AttachError> {
 
 /// Where the child's pid lies in the kernel's record of a fork.
 fn fork_child_at() -> io::Result<u32> {
-    let format =
-        std::fs::read_to_string("/sys/kernel/tracing/events/sched/sched_process_fork/format")?;
-    let line = format.lines().find(|line| line.contains(" child_pid;"));
+    field_at("sched/sched_process_fork", "child_pid")
+}
+
+/// Where a field lies in the kernel's record of an event.
+fn field_at(event: &str, field: &str) -> io::Result<u32> {
+    let path = format!("/sys/kernel/tracing/events/{event}/format");
+    let format = std::fs::read_to_string(path)?;
+    let line = format.lines().find(|line| line.contains(&format!(" {field};")));
     let offset = line.and_then(|line| line.split("offset:").nth(1)?.split(';').next());
     offset
         .and_then(|offset| offset.parse().ok())
-        .ok_or_else(|| io::Error::other("the format says nothing of child_pid"))
+        .ok_or_else(|| io::Error::other(format!("the format of {event} says nothing of {field}")))
 }
 
 #[cfg(test)]
@@ -358,7 +422,7 @@ mod tests {
             return;
         }
         let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
-        let (mut probe, _) = Probe::load(sizes, false, Links::Many).unwrap();
+        let (mut probe, _) = Probe::load(sizes, false, Purpose::Allocations(Links::Many)).unwrap();
         assert!(!probe.is_multi());
         let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         // The beginning of its code: never come to, for it sleeps.

@@ -43,6 +43,10 @@ pub(super) struct Target {
     pub(super) is_new: bool,
     /// The code of its C library, if that is glibc.
     own: Range<u64>,
+    /// Whether only its growth is watched: it gets no probes.
+    pub(super) watches_growth: bool,
+    /// Where functions are that allocate, and in which module.
+    allocators: Vec<(Range<u64>, Arc<str>)>,
     /// Where C++'s `operator new` is that calls malloc.
     news: Vec<(Range<u64>, Function)>,
     /// Stacks of malloc that such a one called: which.
@@ -96,6 +100,8 @@ impl Target {
             told: Counters::default(),
             is_new: true,
             own: 0..0,
+            watches_growth: false,
+            allocators: Vec::new(),
             news: Vec::new(),
             renamed: FxHashMap::default(),
             teardown: HashSet::new(),
@@ -142,21 +148,57 @@ impl Target {
         probe
             .set_process(self.slot, &table)
             .map_err(AttachError::system("cannot tell the probe of a process"))?;
-        let guarded = may_call_each_other(&mapped, &files);
+        if self.watches_growth {
+            self.allocators = mapped
+                .iter()
+                .zip(&files)
+                .flat_map(|(mapped, module)| allocators(mapped, module))
+                .collect();
+            self.has_allocator = true;
+            self.sight.probed(now());
+        } else {
+            self.probe_all(&mapped, &files, probe)?;
+        }
+        let seen =
+            mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
+        let seen = seen.collect();
+        self.mapped = mapped;
+        self.is_new = false;
+        self.put_off = LOOK_AGAIN;
+        Ok(Some(seen))
+    }
+
+    /// The module of the allocator whose function is on a stack: the one that the program called.
+    pub(super) fn allocator_on(&self, frames: &[u64]) -> Option<Arc<str>> {
+        let of = |word: &u64| {
+            let address = split_frame_word(*word).0;
+            self.allocators.iter().find(|(code, _)| code.contains(&address))
+        };
+        frames.iter().rev().find_map(of).map(|(_, module)| module.clone())
+    }
+
+    /// Sets probes on the allocators that came.
+    fn probe_all(
+        &mut self,
+        mapped: &[Mapped],
+        files: &[Arc<Module>],
+        probe: &mut Probe,
+    ) -> Result<(), AttachError> {
+        let guarded = may_call_each_other(mapped, files);
         if guarded && !self.guarded {
             // What is there was set for an allocator that is alone.
             self.had_gap = self.has_allocator;
             self.detach(probe);
             self.guarded = true;
         }
-        for (mapped, module) in mapped.iter().zip(&files) {
+        for (mapped, module) in mapped.iter().zip(files) {
             if self.probed_at(mapped).is_none() {
                 self.set_probes(probe, mapped, module)?;
             }
         }
         let allocators = mapped
             .iter()
-            .zip(&files)
+            .zip(files)
             .filter(|(mapped, module)| !choose(mapped, module).is_empty())
             .map(|(mapped, _)| self.probed_at(mapped).unwrap_or_else(now));
         if let Some(last) = allocators.max() {
@@ -166,14 +208,8 @@ impl Target {
             self.has_allocator = false;
         }
         self.news =
-            mapped.iter().zip(&files).flat_map(|(mapped, module)| news(mapped, module)).collect();
-        let seen =
-            mapped.iter().zip(&files).filter_map(|(mapped, module)| self.seen(mapped, module));
-        let seen = seen.collect();
-        self.mapped = mapped;
-        self.is_new = false;
-        self.put_off = LOOK_AGAIN;
-        Ok(Some(seen))
+            mapped.iter().zip(files).flat_map(|(mapped, module)| news(mapped, module)).collect();
+        Ok(())
     }
 
     /// When a file of its memory had got its probes.
@@ -432,6 +468,19 @@ fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
 /// Whether no probe can see this function return without standing in the way of an exception.
 fn has_no_place(module: &Module, entry: &Entry) -> bool {
     !module.made_of_malloc && may_throw(entry.name) && !module.exits.contains_key(&entry.address)
+}
+
+/// Where a file's functions are that allocate.
+fn allocators(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, Arc<str>)> {
+    let bias = mapped.code.first().and_then(|code| module.bias(code.start, code.offset));
+    let name = mapped.path.file_name().map(|name| Arc::<str>::from(name.to_string_lossy()));
+    let (Some(bias), Some(name)) = (bias, name) else { return Vec::new() };
+    let gives = |entry: &&Entry| known(entry.name).is_some_and(|of| of.role != Role::Releases);
+    let functions = module.functions.iter().filter(gives).map(|entry| {
+        let start = bias.wrapping_add(entry.address);
+        (start..start + entry.size.max(1) + 1, name.clone())
+    });
+    functions.collect()
 }
 
 /// Where a C++ library's functions are that call malloc.

@@ -1,6 +1,7 @@
 //! The collector: reads the ring, follows processes as they fork, execute and end, and hands on events in the order of
 //! the ring. That is the order in which things happened: an allocation is told after it, a release before.
 
+mod growing;
 mod notices;
 mod processes;
 mod records;
@@ -18,6 +19,7 @@ use self::processes::{ENDED_BEFORE, Patience};
 use self::unmet::Unmet;
 use super::drain;
 use super::error::AttachError;
+use super::growth::{Grown, Growth};
 use super::layout::{Counters, SLOTS, Slot};
 use super::load::Probe;
 use super::losses::Losses;
@@ -45,6 +47,8 @@ pub(super) struct Collector<'a> {
     losses: Losses,
     marks: Option<MarkListener>,
     wish: Wish,
+    growth: Growth,
+    grown: Vec<Grown>,
     targets: BTreeMap<Slot, Target>,
     slots: HashMap<u32, Slot>,
     /// What each slot's records belong to: the translator's number of its image.
@@ -97,6 +101,8 @@ impl<'a> Collector<'a> {
             losses,
             marks,
             wish,
+            growth: Growth::default(),
+            grown: Vec::new(),
             targets: BTreeMap::new(),
             slots: HashMap::new(),
             images: vec![NO_IMAGE; SLOTS as usize],
@@ -244,6 +250,9 @@ impl<'a> Collector<'a> {
         }
         self.let_go();
         while self.pass() > 0 {}
+        if self.wish.triage {
+            self.tell_growth();
+        }
         let stamp = now();
         self.out.push(Record {
             stamp,

@@ -10,6 +10,7 @@ use crate::collect::ebpf::error::AttachError;
 use crate::collect::ebpf::layout::{SLOTS, Slot};
 use crate::collect::ebpf::obstacle;
 use crate::collect::ebpf::seen::Sight;
+use crate::collect::ebpf::sizes::sizes;
 use crate::collect::ebpf::target::Target;
 use crate::event::{Exit, Fact, FactKind, Lost};
 
@@ -48,12 +49,17 @@ impl Collector<'_> {
         let free = (1..SLOTS).map(Slot).find(|slot| !self.targets.contains_key(slot));
         let slot = free.ok_or_else(|| AttachError::Unable("too many processes".to_owned()))?;
         let mut target = Target::new(pid, slot);
+        target.watches_growth = self.wish.triage;
         target.told = self.losses.of(slot);
         self.probe.follow(pid, slot).map_err(AttachError::system("cannot follow a process"))?;
         self.targets.insert(slot, target);
         self.slots.insert(pid, slot);
         self.begin_image(now(), slot, began, None);
         let looked = self.look(slot);
+        if self.wish.triage {
+            // From here on it is seen.
+            self.growth.begin(self.image(slot), sizes(pid));
+        }
         let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
         match looked {
             Ok(()) if found || patience == Patience::Waits => Ok(()),
@@ -94,6 +100,9 @@ impl Collector<'_> {
         let image = self.image_count;
         self.image_count += 1;
         self.images[slot.0 as usize] = image;
+        if self.wish.triage {
+            self.growth.begin(image, sizes(target.pid));
+        }
         let origin = Origin { process: image, tid: 0 };
         self.out.push(Record { stamp, origin, payload: Payload::ProcessBegan(Box::new(began)) });
         if !self.facts_said {
@@ -199,6 +208,7 @@ impl Collector<'_> {
                 target.is_new = true;
                 target.has_allocator = false;
             }
+            self.growth.end(self.image(slot));
             self.begin_image(stamp, slot, Some(stamp), Some(name));
             self.look_at(slot);
         } else if (expected || self.is_awaited(pid)) && self.attach_child(stamp, pid).is_err() {
@@ -240,6 +250,7 @@ impl Collector<'_> {
         self.probe.remove_process(slot);
         self.probe.unfollow(target.pid);
         self.slots.remove(&target.pid);
+        self.growth.end(image);
         self.threads.retain(|(of, _)| *of != image);
         let origin = Origin { process: image, tid: 0 };
         self.out.push(Record { stamp: now(), origin, payload: Payload::ProcessEnded(exit) });

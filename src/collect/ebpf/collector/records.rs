@@ -51,6 +51,12 @@ impl Collector<'_> {
                 }
                 Payload::Free { address, function }
             }
+            Told::Touched { address, stack, sp } => {
+                return self.growth.touched(image, address, stack, sp);
+            }
+            Told::Mapped { address, length, stack } => {
+                return self.growth.mapped(image, address, length, stack);
+            }
             // The block lives on and is not known any more: nothing will be said of it.
             Told::Kept => Payload::Lost { what: Lost::Allocations, count: 1 },
         };
@@ -62,6 +68,7 @@ impl Collector<'_> {
             self.look.insert(slot);
         }
         if let Some(target) = self.targets.get_mut(&slot) {
+            self.growth.define(walked.name, || target.allocator_on(&walked.frames));
             target.note_teardown(&walked);
             target.name_by_caller(&mut walked);
         }

@@ -10,6 +10,8 @@ use crate::event::{Fact, FactKind};
 /// Processes that could not be traced and are told by name.
 const UNTRACED_MOST: usize = 64;
 
+const ENDED_MEANWHILE: &str = "it ended while it was watched, and what it had is gone";
+
 /// The part of a thread's number that records have.
 const TID: u32 = 0xff_ffff;
 
@@ -71,6 +73,10 @@ impl Collector<'_> {
     /// Of a process nothing of whose image was seen, that this is so; `ended`: the process has.
     pub(super) fn say_blind(&mut self, slot: Slot, stamp: Stamp, ended: bool) {
         self.say_late(slot, Some(stamp));
+        if let Some(target) = self.targets.get(&slot).filter(|_| ended && self.wish.triage) {
+            let subject = format!("{} (process {})", target.name, target.pid);
+            return self.say_untraced(subject, ENDED_MEANWHILE);
+        }
         let Some(target) = self.targets.get(&slot).filter(|target| target.sight.is_blind()) else {
             return;
         };
