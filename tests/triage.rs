@@ -88,10 +88,7 @@ fn who_is_worth_a_trace_comes_first() {
     let style = Style { width: 100, color: false, detail: Detail::Normal };
     let text = text::render(&sample(), style);
     let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what:?} is not in {text}"));
-    assert!(
-        place("smtpd (process 812): 54 MiB, grew by 4 MiB.") < place("process 813"),
-        "{text}"
-    );
+    assert!(place("smtpd (process 812): 54 MiB, grew by 4 MiB.") < place("process 813"), "{text}");
     place("Next: unfreed attach 812 --duration 5m");
     place("4 MiB of the heap of the allocator in libc.so.6, first touched by:");
     place("3 records found no room.");

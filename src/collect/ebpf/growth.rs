@@ -149,7 +149,7 @@ impl Growth {
             .into_iter()
             .map(|((stack, kind, whose), bytes)| (stack, Part { kind, whose, bytes }))
             .collect();
-        parts.sort_by(|one, other| other.1.bytes.cmp(&one.1.bytes));
+        parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.bytes));
         parts
     }
 
