@@ -354,7 +354,9 @@ fn who_was_attached_to_late_stands_beside_the_conclusion() {
         ..report.target[0].clone()
     };
     let late = [late(7, 0.25), late(8, 1.5)];
-    assert!(!render(&report, Style { width: 400, ..Style::default() }).contains("late"));
+    assert!(
+        !render(&report, Style { width: 400, ..Style::default() }).contains("Attached to late")
+    );
     report.target.extend(late);
     let text = render(&report, Style { width: 400, ..Style::default() });
     let says = "Attached to late: 2 processes; what it did first was not seen (at most 1.5 s of mosquitto, process 8).";

@@ -25,6 +25,7 @@ use super::load::Probe;
 use super::losses::Losses;
 use super::modules::Modules;
 use super::session::Wish;
+use super::sizes::Area;
 use super::target::Target;
 use crate::collect::agent::Stop;
 use crate::collect::agent::clock::{Stamp, now};
@@ -49,6 +50,8 @@ pub(super) struct Collector<'a> {
     wish: Wish,
     growth: Growth,
     grown: Vec<Grown>,
+    /// What processes whose growth was watched had as the watching ended.
+    last: HashMap<Slot, Vec<Area>>,
     targets: BTreeMap<Slot, Target>,
     slots: HashMap<u32, Slot>,
     /// What each slot's records belong to: the translator's number of its image.
@@ -103,6 +106,7 @@ impl<'a> Collector<'a> {
             wish,
             growth: Growth::default(),
             grown: Vec::new(),
+            last: HashMap::new(),
             targets: BTreeMap::new(),
             slots: HashMap::new(),
             images: vec![NO_IMAGE; SLOTS as usize],
@@ -244,6 +248,9 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(&mut self) -> Result<(), AttachError> {
+        if self.wish.triage {
+            self.measure_last();
+        }
         // Once the first probe is gone only half of what happens is seen.
         if self.until == Stamp(u64::MAX) {
             self.end_at(now());
