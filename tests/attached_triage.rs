@@ -33,6 +33,7 @@ fn triaged(way: &str) -> Value {
     assert_eq!(processes.len(), 1, "{triage:#}");
     assert_eq!(processes[0]["pid"].to_string(), pid);
     assert_eq!(processes[0]["lost"], 0, "{triage:#}");
+    println!("{way}: watched for {} s", triage["duration_s"]);
     processes[0].clone()
 }
 
