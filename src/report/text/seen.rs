@@ -212,7 +212,7 @@ fn late(page: &mut Page, targets: &[Target]) {
     let spans = [
         words(format!(
             "Attached to late: {}; what it did first was not seen",
-            processes(late.len())
+            counted(late.len() as u64, "process", "processes")
         ))
         .ink(Ink::Warning),
         words(format!(" (at most {} of ", duration(*longest))).ink(Ink::Warning),
