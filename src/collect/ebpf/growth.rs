@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::sizes::{Area, Kind, Sizes};
+use crate::collect::agent::clock::Stamp;
 
 const PAGE: u64 = 4096;
 const HUGE: u64 = 2 << 20;
@@ -70,24 +72,41 @@ pub(super) struct Growth {
     /// Pages for which there was no room.
     pub(super) without_room: u64,
     ranges: FxHashMap<u32, BTreeMap<u64, (u64, u64)>>,
+    /// How large each was at first.
     first: FxHashMap<u32, Sizes>,
+    /// Between its two measurements: what was touched before was there at first, and what is touched after is not there in
+    /// the end, as far as is told.
+    between: FxHashMap<u32, Range<Stamp>>,
     /// Stacks on which an allocator is.
     allocators: FxHashMap<u64, Arc<str>>,
 }
 
 impl Growth {
-    pub(super) fn begin(&mut self, image: u32, sizes: Sizes) {
+    /// It was so large from this moment on.
+    pub(super) fn begin(&mut self, image: u32, at: Stamp, sizes: Sizes) {
         self.first.insert(image, sizes);
+        self.between.insert(image, at..Stamp(u64::MAX));
+    }
+
+    /// Its last measurement begins.
+    pub(super) fn measured_last(&mut self, image: u32, at: Stamp) {
+        if let Some(between) = self.between.get_mut(&image) {
+            between.end = at;
+        }
     }
 
     /// Its memory is gone.
     pub(super) fn end(&mut self, image: u32) {
         self.first.remove(&image);
+        self.between.remove(&image);
         self.ranges.remove(&image);
         self.kept -= self.pages.remove(&image).map_or(0, |pages| pages.len());
     }
 
-    pub(super) fn touched(&mut self, image: u32, address: u64, stack: u64, sp: u64) {
+    pub(super) fn touched(&mut self, image: u32, at: Stamp, address: u64, stack: u64, sp: u64) {
+        if !self.between.get(&image).is_some_and(|between| between.contains(&at)) {
+            return;
+        }
         if self.kept >= PAGES_MOST {
             self.without_room += 1;
             return;
@@ -205,5 +224,23 @@ mod tests {
         // Touched by the allocator itself.
         let own = growth.whose(1, 0x24000, Kind::Anonymous, 7);
         assert_eq!(own, Whose::Allocator(Arc::from("libc.so.6")));
+    }
+
+    #[test]
+    fn only_what_is_touched_between_the_measurements_counts() {
+        let mut growth = Growth::default();
+        growth.begin(1, Stamp(100), Sizes::default());
+        for (address, at) in [(0x1000, 99), (0x2000, 100), (0x3000, 150)] {
+            growth.touched(1, Stamp(at), address, 7, 0);
+        }
+        growth.measured_last(1, Stamp(200));
+        for (address, at) in [(0x4000, 199), (0x5000, 200)] {
+            growth.touched(1, Stamp(at), address, 7, 0);
+        }
+        growth.touched(2, Stamp(150), 0x6000, 7, 0);
+        let mut touched: Vec<u64> = growth.pages[&1].keys().copied().collect();
+        touched.sort_unstable();
+        assert_eq!(touched, [0x2000, 0x3000, 0x4000]);
+        assert_eq!((growth.kept, growth.pages.len()), (3, 1));
     }
 }

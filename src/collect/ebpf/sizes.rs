@@ -109,6 +109,11 @@ fn parse(text: &str) -> Vec<Area> {
         });
         let Some(at) = bounds else { continue };
         let kind = Kind::of(words.nth(4).unwrap_or_default());
+        // The kernel gives the text piece by piece, and a process runs on in between: an area that has grown past its end,
+        // or into which its neighbours went, comes once more, as a whole.
+        while areas.last().is_some_and(|before| before.at.end > at.start) {
+            areas.pop();
+        }
         areas.push(Area { at, kind, private: 0, is_huge: false });
     }
     areas
@@ -131,5 +136,21 @@ mod tests {
         let kib = Kind::ALL.map(|kind| sizes.of(kind) >> 10);
         assert_eq!(kib, [12, 4, 16, 4, 12]);
         assert_eq!((areas[1].at.clone(), areas[1].is_huge), (0x5000..0x6000, true));
+    }
+
+    #[test]
+    fn what_grows_while_it_is_read_counts_once() {
+        let heap = |end, kib| {
+            format!("1000-{end} rw-p 00000000 00:00 0    [heap]\nPrivate_Dirty: {kib} kB\n")
+        };
+        let areas = parse(&format!("{}{}", heap("3000", 8), heap("4000", 12)));
+        assert_eq!(areas.len(), 1);
+        assert_eq!((areas[0].at.clone(), areas[0].private >> 10), (0x1000..0x4000, 12));
+        // Two that became one.
+        let both = "1000-2000 rw-p 00000000 00:00 0\nPrivate_Dirty: 4 kB\n\
+            2000-3000 r--p 00000000 00:00 0\nPrivate_Dirty: 4 kB\n\
+            1000-4000 rw-p 00000000 00:00 0\nPrivate_Dirty: 12 kB\n\
+            4000-5000 rw-p 00000000 00:00 0\nPrivate_Dirty: 4 kB\n";
+        assert_eq!(sum(&parse(both)).of(Kind::Anonymous) >> 10, 16);
     }
 }

@@ -16,10 +16,14 @@ const PARTS_MOST: usize = 64;
 const NO_STACK: u64 = 0;
 
 impl Collector<'_> {
-    /// Measures the processes at the moment up to which is told what they touch: they may grow on at any pace.
+    /// Measures each process at the moment up to which is told what it touches: it may grow on at any pace.
     pub(super) fn measure_last(&mut self) {
-        let measured = self.targets.iter().map(|(slot, target)| (*slot, areas(target.pid)));
-        self.last = measured.collect();
+        for (slot, target) in &self.targets {
+            if let Some(image) = self.images.get(slot.0 as usize) {
+                self.growth.measured_last(*image, now());
+            }
+            self.last.insert(*slot, areas(target.pid));
+        }
     }
 
     /// Looks at every process that still runs, and tells each part as one block.

@@ -58,7 +58,7 @@ impl Collector<'_> {
         let looked = self.look(slot);
         if self.wish.triage {
             // From here on it is seen.
-            self.growth.begin(self.image(slot), sizes(pid));
+            self.growth.begin(self.image(slot), now(), sizes(pid));
         }
         let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
         match looked {
@@ -101,7 +101,7 @@ impl Collector<'_> {
         self.image_count += 1;
         self.images[slot.0 as usize] = image;
         if self.wish.triage {
-            self.growth.begin(image, sizes(target.pid));
+            self.growth.begin(image, now(), sizes(target.pid));
         }
         let origin = Origin { process: image, tid: 0 };
         self.out.push(Record { stamp, origin, payload: Payload::ProcessBegan(Box::new(began)) });

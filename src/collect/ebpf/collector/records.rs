@@ -52,7 +52,7 @@ impl Collector<'_> {
                 Payload::Free { address, function }
             }
             Told::Touched { address, stack, sp } => {
-                return self.growth.touched(image, address, stack, sp);
+                return self.growth.touched(image, stamp, address, stack, sp);
             }
             Told::Mapped { address, length, stack } => {
                 return self.growth.mapped(image, address, length, stack);
