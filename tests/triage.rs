@@ -96,6 +96,20 @@ fn who_is_worth_a_trace_comes_first() {
     assert!(!text.contains('\u{202e}'), "a name reached the terminal as it is");
 }
 
+#[test]
+fn what_nobody_was_seen_to_touch_is_told() {
+    let render = |touched| {
+        let grown = grown(&[(Kind::Heap, 4 * MIB)], &[(Kind::Heap, libc(), touched)]);
+        let process = judged(&grown);
+        assert_eq!(process.worth, Worth::Allocations);
+        let triage = Triage { processes: vec![process], not_traced: Vec::new(), ..sample() };
+        text::render(&triage, Style { width: 100, color: false, detail: Detail::Normal })
+    };
+    let text = render(2 * MIB);
+    assert!(text.contains("Nobody was seen to touch 2 MiB of that"), "{text}");
+    assert!(!render(4 * MIB).contains("Nobody was seen"));
+}
+
 /// The paths of all fields, but for those of frames, which are documented with a report's.
 fn paths(value: &Value, at: &str, all: &mut BTreeSet<String>) {
     match value {

@@ -8,6 +8,7 @@
 //! It differs from the agent in what it cannot see: blocks older than the attach, and, of a child that
 //! is forked, those of its first moments.
 
+mod chosen;
 mod collector;
 mod drain;
 mod error;

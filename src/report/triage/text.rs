@@ -1,6 +1,6 @@
 //! A triage for people.
 
-use super::{Owner, PartShown, Triage, Triaged, Worth};
+use super::{LEAST, Owner, PartShown, Triage, Triaged, Worth};
 use crate::collect::ebpf::Kind;
 use crate::report::text::page::{Ink, Page, name, words};
 use crate::report::text::stack;
@@ -80,6 +80,14 @@ fn write(page: &mut Page, process: &Triaged, detail: Detail) {
     if process.lost > 0 {
         let lost = counted(process.lost, "record", "records");
         page.paragraph(2, &[words(format!("{lost} found no room.")).ink(Ink::Warning)]);
+    }
+    let unseen = process.growth_bytes.saturating_sub_unsigned(process.touched_bytes);
+    if unseen >= LEAST && unseen > process.growth_bytes / 4 {
+        let text = format!(
+            "Nobody was seen to touch {} of that: one touch may bring several pages.",
+            bytes(unseen.unsigned_abs())
+        );
+        page.paragraph(2, &[words(text).ink(Ink::Warning)]);
     }
     let grown = process.kinds.iter().filter(|kind| kind.growth_bytes > 0);
     for kind in grown {

@@ -1,30 +1,29 @@
 //! The probe in the kernel: its maps, its programs, and what this kernel makes possible. All of it goes when the
 //! descriptors are closed, which the kernel does for whoever dies.
 
-use std::collections::HashSet;
-use std::ffi::CString;
+mod links;
+mod multi;
+mod tracepoints;
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::Path;
 use std::thread::JoinHandle;
 
 use aya::maps::{HashMap, Map, MapData, RingBuf};
 use aya::programs::trace_point::TracePointLinkId;
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 use aya::programs::{Program, TracePoint, UProbe};
 use aya::{Ebpf, EbpfLoader};
-use aya_obj::Object;
 
+pub(super) use self::links::Link;
+use self::multi::load_multi;
+use self::tracepoints::{attach_growth, field_at, fork_child_at};
 use super::error::AttachError;
-use super::kernel::{self, Places};
+use super::kernel;
 use super::layout::{ProcessTable, Slot};
 
 /// Aligned as the loader wants it.
 static PROBE: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/probe/unfreed.bpf.o"));
-
-/// Threads that take probes away.
-const CLOSERS_MOST: usize = 32;
 
 /// A program of the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,15 +103,6 @@ pub(super) struct Ends {
     pub(super) ring: RingBuf<MapData>,
     pub(super) rows: MapData,
     pub(super) losses: MapData,
-}
-
-/// What keeps a probe in its place.
-pub(super) enum Link {
-    /// Closed, it is gone.
-    Multi {
-        link: OwnedFd,
-    },
-    Single(Hook, aya::programs::uprobe::UProbeLinkId),
 }
 
 impl Probe {
@@ -207,80 +197,6 @@ impl Probe {
         !self.multi.is_empty()
     }
 
-    /// Puts a program on places of a file, for one process.
-    pub(super) fn attach(
-        &mut self,
-        hook: Hook,
-        file: &Path,
-        pid: u32,
-        places: &Places,
-    ) -> io::Result<Vec<Link>> {
-        if let Some(program) = self.multi.get(hook as usize) {
-            let link = kernel::link(program.as_fd(), file, pid, places, hook.is_return())?;
-            return Ok(vec![Link::Multi { link }]);
-        }
-        let program = uprobe(&mut self.ebpf, hook).map_err(io::Error::other)?;
-        let mut links = Vec::new();
-        let scope = std::num::NonZeroU32::new(pid).map(UProbeScope::OneProcess);
-        let scope = scope.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        for (&offset, &cookie) in places.offsets.iter().zip(&places.cookies) {
-            let location = UProbeAttachLocation::AbsoluteOffset(offset);
-            let point = UProbeAttachPoint { location, cookie: Some(cookie) };
-            let link = program.attach(point, file, scope).map_err(io::Error::other)?;
-            links.push(Link::Single(hook, link));
-        }
-        Ok(links)
-    }
-
-    /// Takes probes away. For each link the kernel waits until no processor can be in its probes any more, some tens
-    /// of milliseconds: for many at once it is one wait.
-    pub(super) fn detach(&mut self, links: Vec<Link>) {
-        let mut multi = Vec::new();
-        for link in links {
-            match link {
-                Link::Multi { link } => multi.push(link),
-                Link::Single(hook, id) => {
-                    if let Ok(program) = uprobe(&mut self.ebpf, hook)
-                        && let Err(error) = program.detach(id)
-                    {
-                        tracing::warn!("a probe could not be taken away: {error}");
-                    }
-                }
-            }
-        }
-        if let Some(closing) = self.closing.take() {
-            multi.append(&mut self.ended);
-            // It has nothing to say.
-            let _ = closing.join();
-        }
-        let share = multi.len().div_ceil(CLOSERS_MOST).max(1);
-        std::thread::scope(|scope| {
-            while multi.len() > share {
-                let part = multi.split_off(multi.len() - share);
-                scope.spawn(move || drop(part));
-            }
-            drop(multi);
-        });
-    }
-
-    /// Takes the probes of a process away that has ended. Nobody waits for the kernel: others are born meanwhile.
-    pub(super) fn detach_ended(&mut self, links: Vec<Link>) {
-        let mut single = Vec::new();
-        for link in links {
-            match link {
-                Link::Multi { link } => self.ended.push(link),
-                link @ Link::Single(..) => single.push(link),
-            }
-        }
-        if !single.is_empty() {
-            self.detach(single);
-        }
-        if !self.ended.is_empty() && self.closing.as_ref().is_none_or(JoinHandle::is_finished) {
-            let ended = std::mem::take(&mut self.ended);
-            self.closing = Some(std::thread::spawn(move || drop(ended)));
-        }
-    }
-
     /// Tells the probe what a process has mapped.
     pub(super) fn set_process(&self, slot: Slot, table: &ProcessTable) -> io::Result<()> {
         kernel::replace_inner(self.processes(), slot.0, table)
@@ -309,31 +225,6 @@ impl Probe {
     }
 }
 
-/// What sees memory grow: program and tracepoint. The kernel touches what it copies to a process.
-const GROWTH: [(&str, &str, &str); 3] = [
-    ("touched", "exceptions", "page_fault_user"),
-    ("touched", "exceptions", "page_fault_kernel"),
-    ("mapped", "mmap", "vm_unmapped_area"),
-];
-
-/// Puts the programs in their places that see memory grow.
-fn attach_growth(ebpf: &mut Ebpf) -> Result<Vec<TracePointLinkId>, AttachError> {
-    let mut loaded = HashSet::new();
-    let mut links = Vec::new();
-    for (name, category, event) in GROWTH {
-        let program: &mut TracePoint = ebpf
-            .program_mut(name)
-            .ok_or(AttachError::NoProbe)?
-            .try_into()
-            .map_err(AttachError::load)?;
-        if loaded.insert(name) {
-            program.load().map_err(AttachError::load)?;
-        }
-        links.push(program.attach(category, event).map_err(AttachError::load)?);
-    }
-    Ok(links)
-}
-
 fn is_loaded(loaded: Result<(), AttachError>) -> bool {
     loaded.inspect_err(|error| tracing::debug!("one link for many places: {error}")).is_ok()
 }
@@ -341,43 +232,6 @@ fn is_loaded(loaded: Result<(), AttachError>) -> bool {
 fn uprobe(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut UProbe, AttachError> {
     let program: &mut Program = ebpf.program_mut(hook.name()).ok_or(AttachError::NoProbe)?;
     program.try_into().map_err(AttachError::load)
-}
-
-/// The same programs once more, for links that hold many places.
-fn load_multi(ebpf: &Ebpf, into: &mut Vec<OwnedFd>) -> Result<(), AttachError> {
-    let mut object = Object::parse(PROBE).map_err(AttachError::load)?;
-    let types = match aya::features().btf() {
-        Some(features) => object
-            .fixup_and_sanitize_btf(features)
-            .map_err(AttachError::load)?
-            .map(|t| t.to_bytes()),
-        None => None,
-    };
-    let types = types
-        .map(|types| kernel::load_types(&types))
-        .transpose()
-        .map_err(AttachError::system("cannot load the probe's types"))?;
-    let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
-    let maps = std::mem::take(&mut object.maps);
-    let mut placed = Vec::new();
-    for (name, map) in &maps {
-        placed.push((name.as_str(), fd(ebpf.map(name))?, map));
-    }
-    object.relocate_maps(placed.into_iter(), &sections).map_err(AttachError::load)?;
-    object.relocate_calls(&sections).map_err(AttachError::load)?;
-    object.sanitize_functions(aya::features());
-    let license: CString = object.license.clone();
-    for hook in Hook::ALL {
-        let program = object.programs.get(hook.name()).ok_or(AttachError::NoProbe)?;
-        let function = object
-            .functions
-            .get(&(program.section_index, program.address))
-            .ok_or(AttachError::NoProbe)?;
-        let program = kernel::load_program(function, &license, types.as_ref().map(AsFd::as_fd))
-            .map_err(AttachError::system("the kernel does not take the probe"))?;
-        into.push(program);
-    }
-    Ok(())
 }
 
 fn fd(map: Option<&Map>) -> Result<RawFd, AttachError> {
@@ -393,26 +247,13 @@ fn fd(map: Option<&Map>) -> Result<RawFd, AttachError> {
     }
 }
 
-/// Where the child's pid lies in the kernel's record of a fork.
-fn fork_child_at() -> io::Result<u32> {
-    field_at("sched/sched_process_fork", "child_pid")
-}
-
-/// Where a field lies in the kernel's record of an event.
-fn field_at(event: &str, field: &str) -> io::Result<u32> {
-    let path = format!("/sys/kernel/tracing/events/{event}/format");
-    let format = std::fs::read_to_string(path)?;
-    let line = format.lines().find(|line| line.contains(&format!(" {field};")));
-    let offset = line.and_then(|line| line.split("offset:").nth(1)?.split(';').next());
-    offset
-        .and_then(|offset| offset.parse().ok())
-        .ok_or_else(|| io::Error::other(format!("the format of {event} says nothing of {field}")))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::collect::ebpf::kernel::Places;
 
     /// What kernels before 6.6 have: not tried on one, but this one takes it.
     #[test]
