@@ -81,8 +81,11 @@ enum kind {
     KIND_EXIT = 7,      // time, pid
     KIND_FAILED = 8,    // time, address: a resize gave nothing, so that this block lives on
     KIND_OWN_FREE = 10, // time, address, stack
+    KIND_GREW = 11,     // time, address, length, stack, stack pointer; its function: what happened
     KIND_COPY = 9,      // name, sp, rbp, caller, where the copy begins, its length; then the copy
 };
+
+enum grew { GREW_TOUCHED = 0, GREW_MAPPED = 1 };
 
 enum end { END_COMPLETE = 0, END_NO_MAPPING = 1, END_NO_ROW = 2, END_UNREADABLE = 3, END_DEPTH = 4 };
 

@@ -11,6 +11,9 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 // Where the child's pid lies in sched:sched_process_fork, which moved between versions.
 const volatile __u32 fork_child_at = 44;
+// Where the address lies in exceptions:page_fault_user and its like, and what is told in mmap:vm_unmapped_area.
+const volatile __u32 fault_address_at = 8;
+const volatile __u32 mapped_address_at = 8, mapped_length_at = 32;
 // Whether every execution on the machine is told, for who waits for a program of some name.
 const volatile __u32 tell_executions = 0;
 
@@ -284,3 +287,4 @@ int map_changed(struct pt_regs *context)
 }
 
 #include "processes.h"
+#include "growth.h"

@@ -205,25 +205,27 @@ INLINE __u64 copy_stack(struct thread *thread, struct process *process, __u32 sl
     return name;
 }
 
-// Walks the stack of a function at its entry, tells it unless it was told, and gives its name; 0 where it could not be
-// told.
-INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 slot, __u64 sp, __u64 bp, __u64 caller)
+INLINE void begin_walk(struct thread *thread, struct process *process, __u32 slot, __u64 pc, __u64 sp, __u64 bp)
 {
-    thread->pc = caller;
-    thread->walked_sp = sp + 8;
+    thread->pc = pc;
+    thread->walked_sp = sp;
     thread->bp = bp;
     thread->hash = ((__u64)process->generation << 32 | slot) * HASH_FACTOR + 1;
     thread->depth = 0;
     thread->guess = 0;
     thread->exact = 0;
     thread->end = END_DEPTH;
-    note(thread, TRUST_TABLE);
+}
+
+INLINE void walk_on(struct thread *thread, struct process *process)
+{
     struct walk walk = {.thread = thread, .process = process};
     bpf_loop(DEPTH_MOST - 1, each_frame, &walk, 0);
-    if (thread->end == END_NO_MAPPING) {
-        __u64 copied = copy_stack(thread, process, slot, sp, bp, caller);
-        if (copied) return copied;
-    }
+}
+
+// Tells what was walked unless it was told, and gives its name; 0 where it could not be told.
+INLINE __u64 tell_walk(struct thread *thread, struct process *process, __u32 slot)
+{
     __u64 name = thread->hash ^ thread->end;
     if (!name) name = 1;
     if (bpf_map_lookup_elem(&TOLD, &name)) return name;
@@ -237,4 +239,18 @@ INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 sl
     __u32 told = 1;
     bpf_map_update_elem(&TOLD, &name, &told, BPF_ANY);
     return name;
+}
+
+// Walks the stack of a function at its entry, tells it unless it was told, and gives its name; 0 where it could not be
+// told.
+INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 slot, __u64 sp, __u64 bp, __u64 caller)
+{
+    begin_walk(thread, process, slot, caller, sp + 8, bp);
+    note(thread, TRUST_TABLE);
+    walk_on(thread, process);
+    if (thread->end == END_NO_MAPPING) {
+        __u64 copied = copy_stack(thread, process, slot, sp, bp, caller);
+        if (copied) return copied;
+    }
+    return tell_walk(thread, process, slot);
 }

@@ -581,6 +581,9 @@ pub enum FactKind {
     /// The snapshots of the event's process list some of its stacks only: what one does not list is unknown then,
     /// neither empty nor freed. Of which source, and the value says what it lists.
     ListsSome = 8,
+    /// Of the beginning of the event's process, which began while others were traced, nothing was seen: its name and
+    /// pid; the value is for how many nanoseconds.
+    SeenLate = 9,
 }
 
 /// A reachability scan: which live blocks something in their process still refers to. Each of these is in

@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 use attached::{attach, require_attach, span};
 use serde_json::Value;
 use support::delivery::{assert_quiet, deliver};
+use support::imap::Inbox;
 use support::mail::{MailServers, Setup, missing};
 use support::process::{Finished, LIMIT, Running};
 use support::signal::Signal;
 
+const HURRIED: usize = 5;
 const PAUSE: Duration = Duration::from_millis(25);
 /// What every message passes, of both servers; most of them begin only then. (Who allocates a dozen times and has
 /// done so before it can be attached to, as imap-login, is not demanded.)
@@ -38,11 +40,16 @@ fn mail_passes_while_both_servers_are_attached_to() {
     let mut verb: Vec<OsString> = ["attach", "--json", "--output"].map(OsString::from).into();
     verb.push(report.clone().into());
     verb.extend(servers.daemons().iter().map(|(pid, _)| pid.to_string().into()));
+    let older: Vec<u64> = servers.daemons().iter().map(|(pid, _)| u64::from(*pid)).collect();
     let unfreed = attach(&verb);
     let messages = span().as_millis() / PAUSE.as_millis();
     let began = Instant::now();
     deliver(&servers, messages as usize, PAUSE);
     println!("{messages} messages in {:?}", began.elapsed());
+    // Clients that come late and go at once: what serves them may not live long enough to be attached to.
+    for _ in 0..HURRIED {
+        Inbox::open(servers.imap(), "bob@example", "secret").unwrap().logout().unwrap();
+    }
     let finished = end(unfreed);
     assert_quiet(&servers.stop());
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
@@ -52,6 +59,12 @@ fn mail_passes_while_both_servers_are_attached_to() {
     assert_eq!(finished.code(), Some(0), "{}", finished.err());
     assert_eq!(report["losses"]["frees"], 0, "{:#}", report["losses"]);
     let targets = report["target"].as_array().unwrap().iter();
+    let silent: Vec<_> = targets
+        .clone()
+        .filter(|target| target["allocations"] == 0 && target["unseen_first_s"].is_null())
+        .filter(|target| !older.contains(&target["pid"].as_u64().unwrap()))
+        .collect();
+    assert!(silent.is_empty(), "nothing is said of {silent:#?}");
     let seen: BTreeSet<&str> = targets
         .filter(|target| target["allocations"].as_u64() > Some(0))
         .filter_map(|target| target["name"].as_str())

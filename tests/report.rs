@@ -349,6 +349,24 @@ fn what_was_not_traced_stands_beside_the_conclusion() {
 }
 
 #[test]
+fn who_was_attached_to_late_stands_beside_the_conclusion() {
+    let mut report = nothing();
+    let late = |pid: u32, unseen: f64| Target {
+        pid,
+        unseen_first_s: Some(unseen),
+        ..report.target[0].clone()
+    };
+    let late = [late(7, 0.25), late(8, 1.5)];
+    assert!(
+        !render(&report, Style { width: 400, ..Style::default() }).contains("Attached to late")
+    );
+    report.target.extend(late);
+    let text = render(&report, Style { width: 400, ..Style::default() });
+    let says = "Attached to late: 2 processes; what it did first was not seen (at most 1.5";
+    assert!(text.contains(says), "{text}");
+}
+
+#[test]
 fn each_lack_says_what_would_decide() {
     for (lack, says) in [
         (Lack::Pace, "a leak of its old pace"),

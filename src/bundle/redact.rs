@@ -132,7 +132,10 @@ impl Redactor {
         match fact.kind {
             FactKind::Package | FactKind::Product => return,
             // The file's name is that of a program or a module.
-            FactKind::NotTraced | FactKind::FreesUnseen | FactKind::AllocationsUnseen => {
+            FactKind::NotTraced
+            | FactKind::FreesUnseen
+            | FactKind::AllocationsUnseen
+            | FactKind::SeenLate => {
                 fact.subject = self.text_keeping(&fact.subject, true);
             }
             _ => fact.subject = self.text(&fact.subject),

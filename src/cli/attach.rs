@@ -13,6 +13,7 @@ use super::output::Io;
 use super::quantity;
 use super::reporting::ReportOptions;
 use super::run::{Asked, watch_and_report};
+use super::triage;
 use super::watch::Watch;
 
 /// What the verb is given.
@@ -31,6 +32,9 @@ pub struct Args {
     /// Wait for processes of these names, those that come later too; until TIME is over or Ctrl-C
     #[arg(long)]
     wait: bool,
+    /// Only say who makes their memory grow, at no cost to speak of, and whether a full trace is worth it
+    #[arg(long, conflicts_with_all = ["scan", "wait"])]
+    triage: bool,
     /// Stop watching after TIME (30s, 5m, 1h30m); the processes run on
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
@@ -53,7 +57,7 @@ impl Args {
         let who = self.who.iter().map(|text| Who::of(text));
         let units = self.unit.iter().cloned().map(Who::Unit);
         let groups = self.cgroup.iter().cloned().map(Who::Cgroup);
-        Wish { who: who.chain(units).chain(groups).collect(), wait: self.wait }
+        Wish { who: who.chain(units).chain(groups).collect(), wait: self.wait, triage: self.triage }
     }
 }
 
@@ -61,6 +65,9 @@ impl Args {
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
     args.report.check()?;
+    if args.triage {
+        return triage::run(args.wish(), args.duration, &args.analysis, &args.form, io);
+    }
     let analyst = Analyst::prepare(&args.analysis)?;
     let watch = Watch::attach(args.wish(), (!args.form.quiet).then_some(*io))?;
     let asked = Asked {

@@ -29,6 +29,7 @@ mod reporting;
 mod run;
 mod service;
 mod top;
+mod triage;
 mod watch;
 
 use clap::{Parser, Subcommand};

@@ -46,6 +46,7 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let mut frames = args.embed_symbols.then(Frames::default);
     // A scan asks which blocks live.
     let mut ledger = args.capture.scan.then(Ledger::default);
+    watch.warn_before_end();
     let watched = watch.run(args.capture.duration, ledger.as_mut(), &mut |event| {
         if let Some(frames) = &mut frames {
             frames.note(event);

@@ -73,6 +73,7 @@ pub fn watch_and_report(
     let header = watch.header();
     let mut reporting = asked.report.begin(&header)?;
     let mut ledger = Ledger::default();
+    watch.warn_before_end();
     let watched = watch.run(asked.duration, Some(&mut ledger), &mut |event| {
         if let Some(reporting) = &mut reporting {
             reporting.event(event);

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use unfreed::collect::agent::{Session, Stop, Unwatched};
+use unfreed::collect::agent::{Session, Stop, Unwatched, warn_before_end};
 use unfreed::collect::ebpf::{Attach, AttachError, Who, Wish};
 use unfreed::collect::sink::{Coverage, Living, Sink};
 use unfreed::event::{Bytes, Event, Exit, ProcessId, What};
@@ -43,7 +43,7 @@ impl Watch {
     pub fn of(capture: &Capture, io: &Io) -> Result<Option<Watch>, Failure> {
         if !capture.attach.is_empty() {
             let who = capture.attach.iter().map(|text| Who::of(text)).collect();
-            let watch = Watch::attach(Wish { who, wait: false }, Some(*io))?;
+            let watch = Watch::attach(Wish { who, wait: false, triage: false }, Some(*io))?;
             return Ok(Some(watch.scan(capture.scan.then_some(capture.scan_limit))));
         }
         let Some(unit) = &capture.service.unit else {
@@ -100,6 +100,14 @@ impl Watch {
     pub fn stdout(mut self, to: File) -> Watch {
         self.source = self.source.with_agent(|session| session.stdout(to));
         self
+    }
+
+    /// Whoever attaches ends the watching with Ctrl-C: one more, while what was found is written, is not to lose it. A
+    /// program that was started is what Ctrl-C is for.
+    pub fn warn_before_end(&self) {
+        if matches!(self.source, Source::Attach(..)) {
+            warn_before_end();
+        }
     }
 
     /// What ends the watching from elsewhere.
@@ -171,7 +179,7 @@ impl Source {
 /// Processes that are told by name as they are attached to.
 const TOLD_MOST: usize = 8;
 
-fn tell_attached(event: &Event, tell: Option<Io>, told: &mut usize) {
+pub fn tell_attached(event: &Event, tell: Option<Io>, told: &mut usize) {
     let (Some(io), What::Process(process)) = (tell, &event.what) else { return };
     *told += 1;
     if *told <= TOLD_MOST {
@@ -182,7 +190,7 @@ fn tell_attached(event: &Event, tell: Option<Io>, told: &mut usize) {
     }
 }
 
-fn cannot_attach(error: AttachError) -> Failure {
+pub fn cannot_attach(error: AttachError) -> Failure {
     let advice = error.advice();
     let failure = Failure::new(format!("cannot attach: {error}"));
     match advice {
@@ -252,7 +260,7 @@ impl Watched {
     }
 }
 
-fn packages() -> PackageIndex {
+pub fn packages() -> PackageIndex {
     let packages = PackageIndex::load(Path::new("/"));
     // Read before the program runs, so that nothing waits for it later.
     packages.owner(Path::new("/bin/sh"));

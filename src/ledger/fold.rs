@@ -79,6 +79,10 @@ impl Ledger {
                     FactKind::AllocationsUnseen => {
                         self.image_mut(event.process).allocates_unseen = true;
                     }
+                    FactKind::SeenLate => {
+                        let unseen = fact.value.as_deref().and_then(|value| value.parse().ok());
+                        self.image_mut(event.process).unseen_first = unseen.map(Time);
+                    }
                     FactKind::ListsSome => self.image_mut(event.process).lists_some = true,
                     _ => {}
                 }

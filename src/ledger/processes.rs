@@ -155,6 +155,8 @@ pub struct Image {
     pub allocates_unseen: bool,
     /// Whether its snapshots list some of its stacks only.
     pub lists_some: bool,
+    /// For how long of its beginning nothing was seen; `None`: nothing was missed, or it ran before the trace.
+    pub unseen_first: Option<Time>,
     /// The latest reachability scan of it.
     pub scan: Option<Scan>,
     /// The sites of whose blocks it told.
@@ -213,6 +215,7 @@ impl Image {
             releases_unseen: false,
             allocates_unseen: false,
             lists_some: false,
+            unseen_first: None,
             scan: None,
             reached: Vec::new(),
             grid,

@@ -271,6 +271,7 @@ fn target(
         pid: process.pid,
         name: process.name,
         command: process.command,
+        unseen_first_s: image.unseen_first.map(Time::seconds),
         exit: image.exit.unwrap_or(Exit::StillRunning),
         allocations: whole(image.allocations, allocations),
         allocations_uncertainty: allocations.map(Uncertainty::from),
@@ -315,7 +316,7 @@ fn losses(ledger: &Ledger) -> Losses {
     }
 }
 
-fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
+pub(super) fn not_traced(ledger: &Ledger) -> Vec<NotTraced> {
     let kinds = [FactKind::NotTraced, FactKind::FreesUnseen, FactKind::AllocationsUnseen];
     let mut not_traced: Vec<NotTraced> = Vec::new();
     for fact in ledger.facts().filter(|fact| kinds.contains(&fact.kind)) {

@@ -22,6 +22,8 @@ mod source;
 pub(crate) mod stacks;
 pub mod text;
 mod time_of_day;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod triage;
 pub mod uncertain;
 mod witness;
 

@@ -127,6 +127,10 @@ pub struct Target {
     pub command: Vec<String>,
     /// Since when it was watched.
     pub seen_from: SeenFrom,
+    /// For how many seconds of its beginning nothing was seen: it began while others were traced, and had to be
+    /// attached to. `None` where nothing was missed, or it ran before.
+    #[serde(default)]
+    pub unseen_first_s: Option<f64>,
     /// How it ended.
     pub exit: Exit,
     /// Blocks it allocated.

@@ -27,6 +27,7 @@ pub fn nothing() -> Report {
             name: "mosquitto".to_owned(),
             command: vec!["mosquitto".to_owned(), "-c".to_owned(), "broker.conf".to_owned()],
             seen_from: SeenFrom::Start,
+            unseen_first_s: None,
             exit: Exit::Status(0),
             allocations: 1_234_567,
             allocations_uncertainty: None,

@@ -282,6 +282,7 @@ fn measure() -> impl Strategy<Value = What> {
         FactKind::FreesUnseen,
         FactKind::AllocationsUnseen,
         FactKind::ListsSome,
+        FactKind::SeenLate,
     ]);
     prop_oneof![
         (lost, number()).prop_map(|(what, count)| What::Loss(Loss { what, count })),

@@ -132,7 +132,7 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
         // Who is attached to is on the screen.
         false => {
             let who = args.attach.iter().map(|text| Who::of(text)).collect();
-            Some(Watch::attach(Wish { who, wait: false }, None)?)
+            Some(Watch::attach(Wish { who, wait: false, triage: false }, None)?)
         }
     };
     let Some(watch) = watch else { return Ok(Outcome::Clear) };

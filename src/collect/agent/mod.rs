@@ -42,6 +42,6 @@ pub use obstacle::{Obstacle, obstacle};
 pub use place::{ProgramDirectory, program_directory};
 pub use rehearsal::Rehearsal;
 pub use session::{Session, Stop, Unwatched};
-pub use signals::{asked_to_end, survive_hangup};
+pub use signals::{asked_to_end, survive_hangup, warn_before_end};
 pub use target::Elsewhere;
 pub use translate::Identify;

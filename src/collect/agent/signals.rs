@@ -23,6 +23,36 @@ pub fn survive_hangup() {
     unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
 }
 
+/// What is said to whoever asks us to end while a result is being made.
+static LAST_WORD: &[u8] =
+    b"\nunfreed: the watching has ended and the result is being made; asked once more, it ends without one\n";
+
+extern "C" fn say_last_word(_: libc::c_int) {
+    // SAFETY: a system call that may be made in a handler, of bytes that are always there. A standard error
+    // that takes nothing changes nothing.
+    unsafe { libc::write(libc::STDERR_FILENO, LAST_WORD.as_ptr().cast(), LAST_WORD.len()) };
+}
+
+/// From now on, where nobody else takes them, the first of the signals that ask us to end only says what would be lost;
+/// the next one of its kind ends us. Those that are ignored stay so.
+pub fn warn_before_end() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: both structures are valid; the handler only writes.
+        unsafe {
+            let mut before = std::mem::zeroed::<libc::sigaction>();
+            if libc::sigaction(signal, std::ptr::null(), &mut before) != 0
+                || before.sa_sigaction == libc::SIG_IGN
+            {
+                continue;
+            }
+            let mut ours = std::mem::zeroed::<libc::sigaction>();
+            ours.sa_sigaction = say_last_word as *const () as usize;
+            ours.sa_flags = libc::SA_RESTART | libc::SA_RESETHAND;
+            libc::sigaction(signal, &ours, std::ptr::null_mut());
+        }
+    }
+}
+
 /// Whether we were started with SIGPIPE ignored, as services often are.
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 

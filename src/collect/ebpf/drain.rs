@@ -47,9 +47,23 @@ pub(super) enum Told {
     },
     Executed {
         pid: u32,
+        /// What the kernel calls it from then on.
+        name: String,
     },
     Ended {
         pid: u32,
+    },
+    /// A page was touched.
+    Touched {
+        address: u64,
+        stack: u64,
+        sp: u64,
+    },
+    /// Memory was mapped.
+    Mapped {
+        address: u64,
+        length: u64,
+        stack: u64,
     },
     /// A resize gave nothing: the block that was told released lives on.
     Kept,
@@ -143,9 +157,17 @@ fn parse(bytes: &[u8]) -> Option<Record> {
             let pids = word(2)?;
             Told::Forked { parent: (pids >> 32) as u32, child: pids as u32 }
         }
-        kind::EXEC => Told::Executed { pid: word(2)? as u32 },
+        kind::EXEC => {
+            let name = bytes.get(3 * 8..5 * 8)?.split(|byte| *byte == 0).next()?;
+            let name = String::from_utf8_lossy(name).into_owned();
+            Told::Executed { pid: word(2)? as u32, name }
+        }
         kind::EXIT => Told::Ended { pid: word(2)? as u32 },
         kind::FAILED => Told::Kept,
+        kind::GREW if number == 0 => {
+            Told::Touched { address: word(2)?, stack: word(4)?, sp: word(5)? }
+        }
+        kind::GREW => Told::Mapped { address: word(2)?, length: word(3)?, stack: word(4)? },
         _ => return None,
     };
     Some(Record { stamp, slot, tid: low, told })

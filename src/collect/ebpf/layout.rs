@@ -123,6 +123,7 @@ pub(super) mod kind {
     pub(in crate::collect::ebpf) const FAILED: u8 = 8;
     pub(in crate::collect::ebpf) const COPY: u8 = 9;
     pub(in crate::collect::ebpf) const OWN_FREE: u8 = 10;
+    pub(in crate::collect::ebpf) const GREW: u8 = 11;
 }
 
 /// How a stack ends.

@@ -8,11 +8,13 @@
 //! It differs from the agent in what it cannot see: blocks older than the attach, and, of a child that
 //! is forked, those of its first moments.
 
+mod chosen;
 mod collector;
 mod drain;
 mod error;
 mod exits;
 mod functions;
+mod growth;
 mod kernel;
 mod layout;
 mod load;
@@ -21,11 +23,15 @@ mod memory;
 mod modules;
 mod obstacle;
 mod place;
+mod seen;
 mod session;
+mod sizes;
 mod target;
 mod walk;
 mod who;
 
 pub use error::AttachError;
+pub use growth::{Grown, Part, Whose};
 pub use session::{Attach, Rehearsed, Wish, rehearse};
+pub use sizes::{Kind, Sizes};
 pub use who::Who;

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use super::collector::Collector;
 use super::error::AttachError;
+use super::growth::Grown;
 use super::layout::SLOTS;
-use super::load::{Links, Probe, Sizes};
+use super::load::{Links, Probe, Purpose, Sizes};
 use super::losses::Losses;
 use super::modules::Modules;
 use super::obstacle;
@@ -31,6 +32,8 @@ pub struct Wish {
     pub who: Vec<Who>,
     /// Whether to wait for processes of these names that are not there yet.
     pub wait: bool,
+    /// Whether only to see who makes their memory grow: [`Attach::triage`].
+    pub triage: bool,
 }
 
 /// Processes about to be attached to.
@@ -59,7 +62,8 @@ pub struct Rehearsed {
 pub fn rehearse() -> Result<Rehearsed, AttachError> {
     obstacle::everywhere()?;
     let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
-    Probe::load(sizes, false, Links::Few).map(|(probe, _)| Rehearsed { multi: probe.is_multi() })
+    let purpose = Purpose::Allocations(Links::Few);
+    Probe::load(sizes, false, purpose).map(|(probe, _)| Rehearsed { multi: probe.is_multi() })
 }
 
 struct Parts {
@@ -94,7 +98,11 @@ impl Attach {
             obstacle::of(*pid)?;
         }
         let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS };
-        let (probe, ends) = Probe::load(sizes, wish.wait, Links::Few)?;
+        let purpose = match wish.triage {
+            true => Purpose::Growth,
+            false => Purpose::Allocations(Links::Few),
+        };
+        let (probe, ends) = Probe::load(sizes, wish.wait, purpose)?;
         if wish.wait {
             // Whoever began while the probe was loaded.
             pids.extend(wish.who.iter().flat_map(running));
@@ -152,6 +160,29 @@ impl Attach {
         identify: Identify<'_>,
         sink: &mut dyn Sink,
     ) -> Result<(), AttachError> {
+        self.go(duration, identify, sink).map(drop)
+    }
+
+    /// The same for who makes the memory of the processes grow. Each part that grew is told to the sink as one block, in the
+    /// order in which the result has the parts: so they get their stacks.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn triage(
+        self,
+        duration: Option<Duration>,
+        identify: Identify<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<Grown>, AttachError> {
+        self.go(duration, identify, sink)
+    }
+
+    fn go(
+        self,
+        duration: Option<Duration>,
+        identify: Identify<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Vec<Grown>, AttachError> {
         let Attach {
             wish, pids, collector: Parts { probe, ends }, marks, clock, stop, scan, ..
         } = self;
@@ -162,6 +193,7 @@ impl Attach {
         let mut collector =
             Collector::new(translator, probe, ends.ring, modules, losses, marks, wish);
         collector.attach_first(&pids)?;
-        collector.run(&signals, &stop, duration, scan)
+        collector.run(&signals, &stop, duration, scan)?;
+        Ok(collector.grown())
     }
 }

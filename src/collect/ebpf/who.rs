@@ -35,7 +35,8 @@ impl Who {
                 groups(pid).iter().any(|group| group.split('/').any(|part| part == unit))
             }
             Who::Cgroup(path) => {
-                let path = path.trim_start_matches("/sys/fs/cgroup").trim_end_matches('/');
+                let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+                let path = below_mount(path, &mounts).trim_end_matches('/');
                 groups(pid).iter().any(|group| is_below(group, path))
             }
         }
@@ -92,6 +93,18 @@ fn groups(pid: u32) -> Vec<String> {
     text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).map(str::to_owned).collect()
 }
 
+/// The path of a group by its own hierarchy, if it was given as the directory that it is.
+fn below_mount<'p>(path: &'p str, mounts: &str) -> &'p str {
+    let hierarchies = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let (point, kind) = (words.next()?, words.next()?);
+        let rest = path.strip_prefix(point).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        rest.filter(|_| kind.starts_with("cgroup"))
+    });
+    // Of several above it the nearest.
+    hierarchies.min_by_key(|rest| rest.len()).unwrap_or(path)
+}
+
 fn is_below(group: &str, path: &str) -> bool {
     group.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -105,6 +118,17 @@ mod tests {
         assert_eq!(Who::of("812"), Who::Pid(812));
         assert_eq!(Who::of("mosquitto"), Who::Name("mosquitto".to_owned()));
         assert_eq!(Who::of("7z"), Who::Name("7z".to_owned()));
+    }
+
+    #[test]
+    fn a_group_may_be_given_as_its_directory() {
+        let mounts = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\nx /sys/fs/cgroup/unified cgroup2 rw 0 0\n\
+            tmpfs /system.slice tmpfs rw 0 0\n";
+        let below = |path| below_mount(path, mounts);
+        assert_eq!(below("/sys/fs/cgroup/system.slice"), "/system.slice");
+        assert_eq!(below("/sys/fs/cgroup/unified/a"), "/a");
+        assert_eq!(below("/sys/fs/cgroup"), "");
+        assert_eq!(below("/system.slice/a.service"), "/system.slice/a.service");
     }
 
     #[test]

@@ -201,7 +201,7 @@ pub(super) const METRICS: [Metric; 8] = [
 ];
 
 /// Kinds of fact by code.
-pub(super) const FACT_KINDS: [FactKind; 9] = [
+pub(super) const FACT_KINDS: [FactKind; 10] = [
     FactKind::Setting,
     FactKind::Package,
     FactKind::Product,
@@ -211,6 +211,7 @@ pub(super) const FACT_KINDS: [FactKind; 9] = [
     FactKind::FreesUnseen,
     FactKind::AllocationsUnseen,
     FactKind::ListsSome,
+    FactKind::SeenLate,
 ];
 
 /// Kinds of root by code, counting from 1: 0 says that there is none.

@@ -16,7 +16,7 @@ pub mod page;
 mod recordings;
 pub mod safe;
 mod seen;
-mod stack;
+pub(super) mod stack;
 pub mod style;
 mod suspect;
 pub mod units;

@@ -203,7 +203,27 @@ fn last_seen(report: &Report, target: &Target) -> &'static str {
     }
 }
 
+/// Processes that began while others were traced, and were attached to only then.
+fn late(page: &mut Page, targets: &[Target]) {
+    let mut late: Vec<(f64, &Target)> =
+        targets.iter().filter_map(|target| Some((target.unseen_first_s?, target))).collect();
+    late.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let Some((longest, of)) = late.first() else { return };
+    let spans = [
+        words(format!(
+            "Attached to late: {}; what it did first was not seen",
+            counted(late.len() as u64, "process", "processes")
+        ))
+        .ink(Ink::Warning),
+        words(format!(" (at most {} of ", duration(*longest))).ink(Ink::Warning),
+        name(format!("{}, process {}", of.name, of.pid)),
+        words(").").ink(Ink::Warning),
+    ];
+    page.hanging(0, 2, &spans);
+}
+
 fn losses(page: &mut Page, report: &Report) {
+    late(page, &report.target);
     for process in report.not_traced.iter().take(FAULTS_SHOWN) {
         let spans = [
             words("Not traced: ").ink(Ink::Warning),

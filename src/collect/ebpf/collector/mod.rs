@@ -1,10 +1,12 @@
 //! The collector: reads the ring, follows processes as they fork, execute and end, and hands on events in the order of
 //! the ring. That is the order in which things happened: an allocation is told after it, a release before.
 
+mod growing;
 mod notices;
 mod processes;
 mod records;
 mod scan;
+mod unmet;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -13,14 +15,17 @@ use aya::maps::{MapData, RingBuf};
 use rustc_hash::FxHashSet;
 
 use self::notices::MODULES_EVERY;
-use self::processes::Patience;
+use self::processes::{ENDED_BEFORE, Patience};
+use self::unmet::Unmet;
 use super::drain;
 use super::error::AttachError;
+use super::growth::{Grown, Growth};
 use super::layout::{Counters, SLOTS, Slot};
 use super::load::Probe;
 use super::losses::Losses;
 use super::modules::Modules;
 use super::session::Wish;
+use super::sizes::Area;
 use super::target::Target;
 use crate::collect::agent::Stop;
 use crate::collect::agent::clock::{Stamp, now};
@@ -43,6 +48,10 @@ pub(super) struct Collector<'a> {
     losses: Losses,
     marks: Option<MarkListener>,
     wish: Wish,
+    growth: Growth,
+    grown: Vec<Grown>,
+    /// What processes whose growth was watched had as the watching ended.
+    last: HashMap<Slot, Vec<Area>>,
     targets: BTreeMap<Slot, Target>,
     slots: HashMap<u32, Slot>,
     /// What each slot's records belong to: the translator's number of its image.
@@ -53,6 +62,10 @@ pub(super) struct Collector<'a> {
     expected: HashSet<u32>,
     /// Processes that are still to be attached to, as was asked.
     pending: HashSet<u32>,
+    /// Processes that cannot be traced, until they execute something else.
+    refused: HashSet<u32>,
+    /// Those that had ended when their beginning was read: their end says what they were.
+    unmet: BTreeMap<u32, Unmet>,
     records: Vec<drain::Record>,
     out: Vec<Record>,
     look: HashSet<Slot>,
@@ -91,6 +104,9 @@ impl<'a> Collector<'a> {
             losses,
             marks,
             wish,
+            growth: Growth::default(),
+            grown: Vec::new(),
+            last: HashMap::new(),
             targets: BTreeMap::new(),
             slots: HashMap::new(),
             images: vec![NO_IMAGE; SLOTS as usize],
@@ -98,6 +114,8 @@ impl<'a> Collector<'a> {
             threads: FxHashSet::default(),
             expected: HashSet::new(),
             pending: HashSet::new(),
+            refused: HashSet::new(),
+            unmet: BTreeMap::new(),
             records: Vec::new(),
             out: Vec::new(),
             look: HashSet::new(),
@@ -125,9 +143,12 @@ impl<'a> Collector<'a> {
         }
         for pid in pids {
             let patience = if self.wish.wait { Patience::Waits } else { Patience::None };
-            match self.attach(*pid, patience) {
+            match self.attach(*pid, patience, None) {
                 // Of many some may have ended meanwhile.
-                Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {}
+                Err(AttachError::NoSuch(_)) if pids.len() > 1 || self.wish.wait => {
+                    self.probe.unfollow(*pid);
+                    self.say_untraced(format!("a program (process {pid})"), ENDED_BEFORE);
+                }
                 Err(error) => {
                     self.let_go();
                     return Err(error);
@@ -227,12 +248,18 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(&mut self) -> Result<(), AttachError> {
+        if self.wish.triage {
+            self.measure_last();
+        }
         // Once the first probe is gone only half of what happens is seen.
         if self.until == Stamp(u64::MAX) {
             self.end_at(now());
         }
         self.let_go();
         while self.pass() > 0 {}
+        if self.wish.triage {
+            self.tell_growth();
+        }
         let stamp = now();
         self.out.push(Record {
             stamp,
@@ -240,8 +267,11 @@ impl<'a> Collector<'a> {
             payload: Payload::Epoch,
         });
         for slot in self.targets.keys().copied().collect::<Vec<_>>() {
+            self.say_blind(slot, stamp, false);
             self.forget(slot, Exit::StillRunning);
         }
+        self.say_all_unmet();
+        self.say_more_untraced();
         self.translator.translate(&mut self.out);
         match self.translator.failure() {
             Some(error) => Err(AttachError::Sink(error)),

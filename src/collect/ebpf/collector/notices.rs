@@ -5,34 +5,17 @@ use std::time::Duration;
 
 use super::Collector;
 use crate::collect::agent::clock::{Stamp, now};
-use crate::collect::agent::procfs;
 use crate::collect::agent::record::{Origin, Payload, Record};
 use crate::collect::ebpf::layout::Slot;
-use crate::event::{Fact, FactKind, Lost, Metric};
+use crate::event::{Lost, Metric};
 
 /// Shortest time between two epochs. It grows with the trace, so that there are never too many.
 const EPOCH: Duration = Duration::from_millis(100);
 const EPOCHS: u32 = 2048;
 pub(super) const MODULES_EVERY: Duration = Duration::from_secs(1);
 const ALIVE_EVERY: Duration = Duration::from_millis(20);
-/// Processes that could not be traced and are told by name.
-const UNTRACED_MOST: usize = 64;
 
 impl Collector<'_> {
-    pub(super) fn say_untraced(&mut self, pid: u32, why: &str) {
-        self.probe.unfollow(pid);
-        self.untraced += 1;
-        if self.untraced > UNTRACED_MOST {
-            return;
-        }
-        let program = procfs::program(pid).map(|path| path.display().to_string());
-        let subject =
-            format!("{} (process {pid})", program.unwrap_or_else(|| "a program".to_owned()));
-        let fact = Fact { kind: FactKind::NotTraced, subject, value: Some(why.to_owned()) };
-        let payload = Payload::Fact(Box::new(fact));
-        self.out.push(Record { stamp: now(), origin: Origin { process: 0, tid: 0 }, payload });
-    }
-
     pub(super) fn say_losses(&mut self, damaged: u64) {
         let slots: Vec<Slot> = self.targets.keys().copied().collect();
         for slot in slots {
@@ -60,7 +43,7 @@ impl Collector<'_> {
         self.say_lost(origin, Lost::Events, lost.others - before.others);
     }
 
-    fn say_lost(&mut self, origin: Origin, what: Lost, count: u64) {
+    pub(super) fn say_lost(&mut self, origin: Origin, what: Lost, count: u64) {
         if count > 0 {
             self.out.push(Record {
                 stamp: Stamp(0),
@@ -82,7 +65,8 @@ impl Collector<'_> {
         }
         if elapsed >= self.alive_due {
             self.alive_due = elapsed + ALIVE_EVERY;
-            let pids: Vec<u32> = self.slots.keys().chain(&self.expected).copied().collect();
+            let known = self.slots.keys().chain(&self.expected).chain(&self.refused);
+            let pids: Vec<u32> = known.copied().collect();
             for pid in pids {
                 self.ended(pid);
             }

@@ -9,15 +9,17 @@ use crate::collect::agent::record::{Generation, Origin, Payload, Record};
 use crate::collect::ebpf::error::AttachError;
 use crate::collect::ebpf::layout::{SLOTS, Slot};
 use crate::collect::ebpf::obstacle;
+use crate::collect::ebpf::seen::Sight;
+use crate::collect::ebpf::sizes::sizes;
 use crate::collect::ebpf::target::Target;
-use crate::event::{Exit, Fact, FactKind};
+use crate::event::{Exit, Fact, FactKind, Lost};
 
 /// Why an `operator new` is not traced.
 const UNPROBED: &str = "its operator new may throw, and no way out of it was found on which a probe could sit \
     without standing in the way of an exception";
 
-const ENDED_BEFORE: &str = "it ended before unfreed could attach to it";
-const NO_ALLOCATOR: &str =
+pub(super) const ENDED_BEFORE: &str = "it ended before unfreed could attach to it";
+pub(super) const NO_ALLOCATOR: &str =
     "no allocator was found in it: it may be linked statically and have no symbols";
 
 /// Whether a process is given time to map its allocator.
@@ -27,10 +29,18 @@ pub(super) enum Patience {
     Waits,
 }
 
+/// A process that has ended before it could be attached to.
+struct Ended;
+
 impl Collector<'_> {
     /// Attaches to a process. With patience, one in which no allocator is found yet, or whose map changes under our
-    /// hands, is looked at again.
-    pub(super) fn attach(&mut self, pid: u32, patience: Patience) -> Result<(), AttachError> {
+    /// hands, is looked at again. `began`: when what it executes did; `None` where that is older than the watching.
+    pub(super) fn attach(
+        &mut self,
+        pid: u32,
+        patience: Patience,
+        began: Option<Stamp>,
+    ) -> Result<(), AttachError> {
         if self.slots.contains_key(&pid) {
             return Ok(());
         }
@@ -39,12 +49,17 @@ impl Collector<'_> {
         let free = (1..SLOTS).map(Slot).find(|slot| !self.targets.contains_key(slot));
         let slot = free.ok_or_else(|| AttachError::Unable("too many processes".to_owned()))?;
         let mut target = Target::new(pid, slot);
+        target.watches_growth = self.wish.triage;
         target.told = self.losses.of(slot);
         self.probe.follow(pid, slot).map_err(AttachError::system("cannot follow a process"))?;
         self.targets.insert(slot, target);
         self.slots.insert(pid, slot);
-        self.begin_image(now(), slot);
+        self.begin_image(now(), slot, began, None);
         let looked = self.look(slot);
+        if self.wish.triage {
+            // From here on it is seen.
+            self.growth.begin(self.image(slot), now(), sizes(pid));
+        }
         let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
         match looked {
             Ok(()) if found || patience == Patience::Waits => Ok(()),
@@ -55,6 +70,7 @@ impl Collector<'_> {
                 Ok(())
             }
             looked => {
+                self.say_late(slot, Some(now()));
                 self.forget(slot, Exit::Unknown);
                 looked?;
                 let name = procfs::describe(pid, None).name;
@@ -66,10 +82,16 @@ impl Collector<'_> {
         }
     }
 
-    /// Says that a slot's process is from now on this image.
-    fn begin_image(&mut self, stamp: Stamp, slot: Slot) {
-        let Some(target) = self.targets.get(&slot) else { return };
+    /// Says that a slot's process is from now on this image, which may have begun before. `name`: the kernel's, for
+    /// one that has gone.
+    fn begin_image(&mut self, stamp: Stamp, slot: Slot, since: Option<Stamp>, name: Option<&str>) {
+        let Some(target) = self.targets.get_mut(&slot) else { return };
         let mut began = procfs::describe(target.pid, None);
+        if let Some(name) = name.filter(|_| began.name.is_empty()) {
+            began.name = name.to_owned();
+        }
+        target.sight = Sight::of(since);
+        target.name.clone_from(&began.name);
         // Its parent may be traced, too, and has left it no block that was seen.
         began.parent = 0;
         began.attached = true;
@@ -78,6 +100,9 @@ impl Collector<'_> {
         let image = self.image_count;
         self.image_count += 1;
         self.images[slot.0 as usize] = image;
+        if self.wish.triage {
+            self.growth.begin(image, now(), sizes(target.pid));
+        }
         let origin = Origin { process: image, tid: 0 };
         self.out.push(Record { stamp, origin, payload: Payload::ProcessBegan(Box::new(began)) });
         if !self.facts_said {
@@ -101,6 +126,7 @@ impl Collector<'_> {
         let Some(modules) = target.look(&mut self.probe, &mut self.modules)? else { return Ok(()) };
         let generation = Generation(target.generation);
         let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
+        let had_gap = std::mem::take(&mut target.had_gap);
         for path in std::mem::take(&mut target.unprobed) {
             let fact = Fact {
                 kind: FactKind::AllocationsUnseen,
@@ -113,6 +139,12 @@ impl Collector<'_> {
             let payload = Payload::Module(Box::new(seen), generation);
             self.out.push(Record { stamp: Stamp(0), origin, payload });
         }
+        self.say_late(slot, None);
+        if had_gap {
+            // How much cannot be known.
+            self.say_lost(origin, Lost::Allocations, 1);
+            self.say_lost(origin, Lost::Frees, 1);
+        }
         let without_room = self.modules.without_room();
         if without_room > self.without_room {
             self.without_room = without_room;
@@ -123,42 +155,51 @@ impl Collector<'_> {
         Ok(())
     }
 
-    pub(super) fn forked(&mut self, parent: u32, child: u32) {
-        let is_ours = self.slots.contains_key(&parent)
-            || self.expected.contains(&parent)
-            || self.pending.contains(&parent);
-        if !is_ours {
-            return self.probe.unfollow(child);
-        }
+    /// Only those are told whose parents are followed, and so all are to be traced; a parent may be gone by now.
+    pub(super) fn forked(&mut self, stamp: Stamp, parent: u32, child: u32) {
         let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
         let group = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
         match group.map(|group| group.trim().parse() == Ok(child)) {
             // A thread.
             Some(false) => {}
-            None => self.say_untraced(child, ENDED_BEFORE),
+            None => self.expect_end(parent, child, stamp),
             // A vforked child is its parent until it executes something, and is seen as that.
-            Some(true) if shares_memory(parent, child) => {
+            // (Two that have ended have both no memory.)
+            Some(true) if shares_memory(parent, child) && procfs::is_alive(child) => {
                 self.expected.insert(child);
             }
-            Some(true) => self.attach_child(child),
+            Some(true) => {
+                if self.attach_child(stamp, child).is_err() {
+                    self.expect_end(parent, child, stamp);
+                }
+            }
         }
     }
 
-    fn attach_child(&mut self, pid: u32) {
-        if let Err(error) = self.attach(pid, Patience::Waits) {
-            let why = match error {
-                _ if !procfs::is_alive(pid) => ENDED_BEFORE.to_owned(),
-                AttachError::NoSuch(_) => ENDED_BEFORE.to_owned(),
-                AttachError::Refused(_, why) => why,
-                other => other.to_string(),
-            };
-            self.say_untraced(pid, &why);
+    /// Attaches to a process that began while others were watched. An error: it has ended, and was not told.
+    fn attach_child(&mut self, began: Stamp, pid: u32) -> Result<(), Ended> {
+        let Err(error) = self.attach(pid, Patience::Waits, Some(began)) else { return Ok(()) };
+        if !procfs::is_alive(pid) || matches!(error, AttachError::NoSuch(_)) {
+            return Err(Ended);
         }
+        let why = match error {
+            AttachError::Refused(_, why) => why,
+            other => other.to_string(),
+        };
+        // What it starts and what else it executes may be traced.
+        self.refused.insert(pid);
+        if let Err(error) = self.probe.follow(pid, Slot(0)) {
+            tracing::warn!("process {pid} cannot be followed: {error}");
+        }
+        self.say_untraced(described(pid), &why);
+        Ok(())
     }
 
-    pub(super) fn executed(&mut self, stamp: Stamp, pid: u32) {
-        let expected = self.expected.remove(&pid);
+    pub(super) fn executed(&mut self, stamp: Stamp, pid: u32, name: &str) {
+        let expected = self.expected.remove(&pid) | self.refused.remove(&pid);
+        self.met_execution(pid, name);
         if let Some(&slot) = self.slots.get(&pid) {
+            self.say_late(slot, Some(stamp));
             let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
             let payload = Payload::ProcessEnded(Exit::Replaced);
             self.out.push(Record { stamp, origin, payload });
@@ -167,10 +208,12 @@ impl Collector<'_> {
                 target.is_new = true;
                 target.has_allocator = false;
             }
-            self.begin_image(stamp, slot);
+            self.growth.end(self.image(slot));
+            self.begin_image(stamp, slot, Some(stamp), Some(name));
             self.look_at(slot);
-        } else if expected || self.is_awaited(pid) {
-            self.attach_child(pid);
+        } else if (expected || self.is_awaited(pid)) && self.attach_child(stamp, pid).is_err() {
+            self.probe.unfollow(pid);
+            self.say_untraced(format!("{name} (process {pid})"), ENDED_BEFORE);
         }
     }
 
@@ -186,12 +229,11 @@ impl Collector<'_> {
 
     pub(super) fn bury(&mut self, pid: u32) {
         self.expected.remove(&pid);
+        self.refused.remove(&pid);
         self.probe.unfollow(pid);
         if let Some(&slot) = self.slots.get(&pid) {
             self.say_losses_of(slot);
-            if self.targets.get(&slot).is_some_and(|target| !target.has_allocator) {
-                self.say_untraced(pid, NO_ALLOCATOR);
-            }
+            self.say_blind(slot, now(), true);
             self.forget(slot, Exit::Unknown);
         }
     }
@@ -200,10 +242,15 @@ impl Collector<'_> {
     pub(super) fn forget(&mut self, slot: Slot, exit: Exit) {
         let Some(mut target) = self.targets.remove(&slot) else { return };
         let image = std::mem::replace(&mut self.images[slot.0 as usize], NO_IMAGE);
-        target.detach(&mut self.probe);
+        if exit == Exit::Unknown {
+            self.probe.detach_ended(target.take_links());
+        } else {
+            target.detach(&mut self.probe);
+        }
         self.probe.remove_process(slot);
         self.probe.unfollow(target.pid);
         self.slots.remove(&target.pid);
+        self.growth.end(image);
         self.threads.retain(|(of, _)| *of != image);
         let origin = Origin { process: image, tid: 0 };
         self.out.push(Record { stamp: now(), origin, payload: Payload::ProcessEnded(exit) });
@@ -219,6 +266,11 @@ impl Collector<'_> {
             self.look_at(slot);
         }
     }
+}
+
+/// What a process is, for who reads of it.
+fn described(pid: u32) -> String {
+    format!("{} (process {pid})", procfs::describe(pid, None).name)
 }
 
 /// Whether two processes have one memory, as after vfork.

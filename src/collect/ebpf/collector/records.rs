@@ -21,9 +21,12 @@ impl Collector<'_> {
         let image = self.image(slot);
         let origin = Origin { process: image, tid };
         let payload = match told {
-            Told::Forked { parent, child } => return self.forked(parent, child),
-            Told::Executed { pid } => return self.executed(stamp, pid),
-            Told::Ended { pid } => return self.ended(pid),
+            Told::Forked { parent, child } => return self.forked(stamp, parent, child),
+            Told::Executed { pid, name } => return self.executed(stamp, pid, &name),
+            Told::Ended { pid } => {
+                self.met_end(stamp, pid, tid);
+                return self.ended(pid);
+            }
             // What a process still told when its end was seen already.
             _ if image == NO_IMAGE => return,
             Told::MapChanged => return self.look_at(slot),
@@ -32,6 +35,9 @@ impl Collector<'_> {
             Told::Alloc { address, size, stack, function } => {
                 if self.threads.insert((image, tid)) {
                     self.name_thread(stamp, origin, slot);
+                    if let Some(target) = self.targets.get_mut(&slot) {
+                        target.sight.told = true;
+                    }
                 }
                 let renamed = self.targets.get(&slot).and_then(|target| target.renamed.get(&stack));
                 let function = renamed.copied().unwrap_or(function);
@@ -45,6 +51,12 @@ impl Collector<'_> {
                 }
                 Payload::Free { address, function }
             }
+            Told::Touched { address, stack, sp } => {
+                return self.growth.touched(image, stamp, address, stack, sp);
+            }
+            Told::Mapped { address, length, stack } => {
+                return self.growth.mapped(image, address, length, stack);
+            }
             // The block lives on and is not known any more: nothing will be said of it.
             Told::Kept => Payload::Lost { what: Lost::Allocations, count: 1 },
         };
@@ -56,6 +68,7 @@ impl Collector<'_> {
             self.look.insert(slot);
         }
         if let Some(target) = self.targets.get_mut(&slot) {
+            self.growth.define(walked.name, || target.allocator_on(&walked.frames));
             target.note_teardown(&walked);
             target.name_by_caller(&mut walked);
         }
