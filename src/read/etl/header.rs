@@ -229,8 +229,8 @@ pub(super) fn record(bytes: &[u8], lies: Lies) -> Option<(Record<'_>, bool)> {
 
 #[inline]
 fn guid(bytes: &[u8]) -> Provider {
-    let guid = bytes.get(0x18..).and_then(|rest| rest.first_chunk());
-    Provider::Guid(guid.copied().unwrap_or_default())
+    let (low, high) = (eight(bytes, 0x18), eight(bytes, 0x20));
+    Provider::Guid((u128::from(high) << 64 | u128::from(low)).to_le_bytes())
 }
 
 #[inline]

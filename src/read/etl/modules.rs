@@ -2,7 +2,7 @@
 //! map has one id. What it is comes mostly at the end of the log, in records of three kinds that are joined
 //! by size and time stamp; nothing is taken where two files claim the same.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use unfreed_symbols::{ModuleIdentity, PdbId, PeFacts};
 
 use super::image::Image;
@@ -32,11 +32,12 @@ pub struct Modules {
     by_file: FxHashMap<(String, u32), Vec<ModuleId>>,
     files: FxHashMap<Stamp, Vec<File>>,
     versions: FxHashMap<Stamp, Vec<VersionFacts>>,
-    /// The file that was said last to be at a place, and program databases whose file was not said yet.
-    places: FxHashMap<Place, (Stamp, String)>,
+    /// The file that was said last to be at a place, by its stamp and number among those of it, and program databases whose
+    /// file was not said yet.
+    places: FxHashMap<Place, (Stamp, usize)>,
     pdbs: FxHashMap<Place, PdbId>,
-    /// The time stamps of files of a name and size.
-    stamps: FxHashMap<(String, u32), FxHashSet<u32>>,
+    /// The time stamp of all files of a name and size; `None` where they have several.
+    stamps: FxHashMap<(String, u32), Option<u32>>,
 }
 
 impl Modules {
@@ -72,27 +73,25 @@ impl Modules {
         match record {
             SymbolRecord::File { place, stamp, name } => {
                 let pdb = self.pdbs.remove(&place);
-                self.stamps
-                    .entry((name.to_lowercase(), stamp.size))
-                    .or_default()
-                    .insert(stamp.timestamp);
+                let same = (name.to_lowercase(), stamp.size);
+                let only = self.stamps.entry(same).or_insert(Some(stamp.timestamp));
+                *only = only.filter(|only| *only == stamp.timestamp);
                 let files = self.files.entry(stamp).or_default();
-                let room = files.len() < MOST_ALIKE;
-                match files.iter_mut().find(|file| file.name.eq_ignore_ascii_case(&name)) {
+                let known = files.iter().position(|file| file.name.eq_ignore_ascii_case(&name));
+                let number = known.unwrap_or(files.len());
+                match files.get_mut(number) {
                     Some(file) => file.pdb = file.pdb.take().or(pdb),
-                    None if room => files.push(File { name: name.clone(), pdb }),
+                    None if number < MOST_ALIKE => files.push(File { name, pdb }),
                     None => {}
                 }
-                self.places.insert(place, (stamp, name));
+                self.places.insert(place, (stamp, number));
             }
             SymbolRecord::Pdb { place, pdb } => {
-                let Some((stamp, name)) = self.places.get(&place) else {
+                let Some((stamp, number)) = self.places.get(&place) else {
                     self.pdbs.insert(place, pdb);
                     return;
                 };
-                let files = self.files.get_mut(stamp).into_iter().flatten();
-                let of = |file: &&mut File| file.name.eq_ignore_ascii_case(name);
-                if let Some(file) = files.into_iter().find(of) {
+                if let Some(file) = self.files.get_mut(stamp).and_then(|all| all.get_mut(*number)) {
                     file.pdb = Some(pdb);
                 }
             }
@@ -113,10 +112,8 @@ impl Modules {
         let mut stamp = known.stamp;
         if stamp.timestamp == 0 {
             // Told without: the one file of this name and size, if it is one.
-            let stamps = self.stamps.get(&(identity.name.to_lowercase(), stamp.size));
-            if let Some([only]) = stamps.map(|all| all.iter().collect::<Vec<_>>()).as_deref() {
-                stamp.timestamp = **only;
-            }
+            let only = self.stamps.get(&(identity.name.to_lowercase(), stamp.size));
+            stamp.timestamp = only.copied().flatten().unwrap_or_default();
         }
         let mut pe =
             PeFacts { timestamp: stamp.timestamp, image_size: stamp.size, ..PeFacts::default() };

@@ -55,18 +55,23 @@ impl<'a> Payload<'a> {
 
     /// A GUID, as 32 hexadecimal digits, upper-case, without dashes.
     pub fn guid(&mut self) -> Option<String> {
-        let (a, b, c) = (self.u32()?, self.array().map(u16::from_le_bytes)?, self.array()?);
-        let rest = u64::from_be_bytes(self.array()?);
-        Some(format!("{a:08X}{b:04X}{:04X}{rest:016X}", u16::from_le_bytes(c)))
+        let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..]: [u8; 16] = self.array()?;
+        let [d0, d1, d2, d3, d4, d5, d6, d7] = rest;
+        let bytes = [a3, a2, a1, a0, b1, b0, c1, c0, d0, d1, d2, d3, d4, d5, d6, d7];
+        // A log names thousands of program databases, and `format!` takes several times as long.
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        Some(digits.map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])).collect())
+    }
+
+    /// Passes over a UTF-16 string and its NUL.
+    pub fn skip_utf16(&mut self) {
+        self.units();
     }
 
     /// A UTF-16 string up to its NUL, or to the end where there is none. Halves of surrogate pairs become
     /// replacement characters.
     pub fn utf16(&mut self) -> String {
-        let (units, _) = self.bytes.as_chunks::<2>();
-        let len = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
-        let units = units.get(..len).unwrap_or(units);
-        self.bytes = self.bytes.get(len * 2 + 2..).unwrap_or_default();
+        let units = self.units();
         // Nearly all are names of files in ASCII, of which each unit is a byte.
         if units.iter().fold(0, |all, [low, high]| all | low & 0x80 | high) == 0
             && let Ok(text) = String::from_utf8(units.iter().map(|[low, _]| *low).collect())
@@ -75,6 +80,13 @@ impl<'a> Payload<'a> {
         }
         let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
         String::from_utf16_lossy(&units)
+    }
+
+    fn units(&mut self) -> &'a [[u8; 2]] {
+        let (units, _) = self.bytes.as_chunks::<2>();
+        let len = units.iter().position(|unit| *unit == [0, 0]).unwrap_or(units.len());
+        self.bytes = self.bytes.get(len * 2 + 2..).unwrap_or_default();
+        units.get(..len).unwrap_or(units)
     }
 
     /// A string of bytes up to its NUL, or to the end where there is none; what is no UTF-8 becomes
@@ -104,6 +116,24 @@ mod tests {
         assert_eq!(read(b"a\0b"), ("a".to_owned(), &b""[..]), "half a unit is none");
         assert_eq!(read(b"\0\0a\0"), (String::new(), &b"a\0"[..]));
         assert_eq!(read(b""), (String::new(), &b""[..]));
+    }
+
+    #[test]
+    fn a_string_that_is_passed_over_is_as_long_as_one_that_is_read() {
+        for bytes in [&b"a\0b\0\0\0c\0"[..], b"a\0b\0", b"a\0b", b"\0\0a\0", b""] {
+            let mut from = Payload { bytes, width: Width::Bits64 };
+            from.skip_utf16();
+            assert_eq!(from.rest(), read(bytes).1);
+        }
+    }
+
+    #[test]
+    fn a_guid_has_three_little_endian_fields_and_eight_bytes() {
+        let bytes: Vec<u8> = (0..17).map(|n| n * 15).collect();
+        let mut from = Payload { bytes: &bytes, width: Width::Bits64 };
+        assert_eq!(from.guid().as_deref(), Some("2D1E0F004B3C695A788796A5B4C3D2E1"));
+        assert_eq!(from.rest(), [240]);
+        assert_eq!(from.guid(), None, "a byte is none");
     }
 
     #[test]

@@ -8,7 +8,11 @@ use crate::read::Offset;
 pub struct Ticks(pub u64);
 
 /// Who logged a record.
+///
+/// A GUID lies on a multiple of eight bytes: behind one byte it is copied in pieces, and to read it at once the processor
+/// waits for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u64)]
 pub enum Provider {
     /// The kernel's own records: the upper byte of the hook id.
     Group(u8),

@@ -94,8 +94,12 @@ impl SymbolRecord {
             }
             64 => {
                 let stamp = Stamp { size: from.u32()?, timestamp: from.u32()? };
-                let [original_name, _, file, binary, _, _, company, product, ..] =
-                    std::array::from_fn::<_, 10, _>(|_| from.utf16());
+                let original_name = from.utf16();
+                from.skip_utf16();
+                let [file, binary] = [from.utf16(), from.utf16()];
+                from.skip_utf16();
+                from.skip_utf16();
+                let [company, product] = [from.utf16(), from.utf16()];
                 let some = |text: String| (!text.trim().is_empty()).then_some(text);
                 let version = VersionFacts {
                     original_name,
