@@ -6,6 +6,7 @@
 mod sample;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -13,8 +14,8 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 use sample::{growth, hostile, nothing, over_release, sampled};
 use unfreed::dashboard::{
-    Effect, Input, Key, Leave, MarkShown, MemoryCurve, Phase, Played, Setting, Snapshot, State,
-    View, draw,
+    Effect, Input, Key, Leave, MarkShown, MemoryCurve, OwnCost, Phase, Played, Progress, Redraws,
+    Setting, Snapshot, State, View, draw,
 };
 use unfreed::event::{Mark, Metric};
 use unfreed::report::flame::{Flame, Weighed};
@@ -59,6 +60,7 @@ fn snapshot(mut report: Report) -> Snapshot {
         flame: Some(flame()),
         phase: Phase::Running,
         judged_in_s: 0.012,
+        own: Some(OwnCost { all: 0.214, judging: 0.0087 }),
         report,
     }
 }
@@ -251,6 +253,36 @@ fn without_colour_nothing_is_coloured_and_nothing_is_missing() {
     }
 }
 
+#[test]
+fn colours_are_the_terminals_own_on_its_own_ground() {
+    let own = [
+        Color::Reset,
+        Color::Black,
+        Color::Red,
+        Color::Green,
+        Color::Yellow,
+        Color::Blue,
+        Color::Magenta,
+        Color::Cyan,
+        Color::Gray,
+        Color::DarkGray,
+        Color::LightRed,
+        Color::LightGreen,
+        Color::LightYellow,
+        Color::LightBlue,
+        Color::LightMagenta,
+        Color::LightCyan,
+        Color::White,
+    ];
+    for (_, keys) in VIEWS {
+        let state = told(Played::Live, (120, 40), snapshot(growth()), keys);
+        for cell in drawn(&state, (120, 40)).content {
+            // A ground of ours would be wrong on a light terminal or on a dark one.
+            assert!(own.contains(&cell.fg) && cell.bg == Color::Reset, "{cell:?}");
+        }
+    }
+}
+
 /// A report with suspects at these addresses.
 fn suspects(all: &[(u64, f64)]) -> Report {
     let mut report = growth();
@@ -342,6 +374,43 @@ fn a_frozen_screen_waits() {
     assert_eq!(text(&state, (80, 24)), before);
     state.apply(Input::Key(Key::Char('f')));
     assert!(text(&state, (80, 24)).contains("2 Suspects (1)"));
+}
+
+#[test]
+fn an_old_judgement_says_how_old_it_is() {
+    let mut state = told(Played::Live, (100, 24), snapshot(growth()), &[]);
+    state.apply(Input::Progress(Progress { events: 2_470_000, at_s: 201.0 }));
+    let top = |state: &State| text(state, (100, 24)).lines().nth(1).unwrap().to_owned();
+    assert!(top(&state).contains("| 3 m 21 s | 1,000 events/s |"), "{}", top(&state));
+    state.apply(Input::Progress(Progress { events: 2_481_000, at_s: 212.0 }));
+    let old = "| 3 m 32 s, judged at 3 m 20 s | 1,000 events/s |";
+    assert!(top(&state).contains(old), "{}", top(&state));
+    // A frozen screen stands still.
+    state.apply(Input::Key(Key::Char('f')));
+    state.apply(Input::Progress(Progress { events: 9_000_000, at_s: 290.0 }));
+    assert!(top(&state).contains(old), "{}", top(&state));
+    state.apply(Input::Key(Key::Char('f')));
+    state.apply(at(300.0, growth()));
+    assert!(top(&state).contains("| 5 m |"), "{}", top(&state));
+}
+
+#[test]
+fn the_screen_is_drawn_ten_times_a_second_at_most_and_after_the_last_change() {
+    let (mut redraws, mut drawn) = (Redraws::default(), Vec::new());
+    // A thousand changes a second for ten seconds; nothing for another ten.
+    for ms in 0..20_000 {
+        let now = Duration::from_millis(ms);
+        if ms < 10_000 {
+            redraws.change();
+        }
+        assert!(redraws.rest(now) <= Duration::from_millis(100), "keys are heard soon");
+        if redraws.is_due(now) {
+            drawn.push(ms);
+        }
+    }
+    assert!(drawn.windows(2).all(|two| two[1] - two[0] >= 100), "{drawn:?}");
+    assert_eq!((drawn.len(), drawn[0]), (101, 0));
+    assert_eq!(drawn.last(), Some(&10_000), "what changed at 9,999 ms is drawn, and nothing after");
 }
 
 #[test]

@@ -31,10 +31,16 @@ struct Tmux {
 impl Tmux {
     /// Runs `unfreed` with arguments; then the shell says how it ended, and what the terminal is like.
     fn start(tmux: PathBuf, arguments: &str) -> Tmux {
+        Tmux::start_in("", tmux, arguments)
+    }
+
+    /// With variables of the shell before the command.
+    fn start_in(variables: &str, tmux: PathBuf, arguments: &str) -> Tmux {
         let terminal = Tmux { directory: tempfile::tempdir().unwrap(), tmux };
         let unfreed = env!("CARGO_BIN_EXE_unfreed");
-        let line =
-            format!("{unfreed} {arguments}; echo exit=$?; stty -a | grep -o -- ' -\\?icanon'; cat");
+        let line = format!(
+            "{variables} {unfreed} {arguments}; echo exit=$?; stty -a | grep -o -- ' -\\?icanon'; cat"
+        );
         let output = terminal.ask(&["new-session", "-d", "-x", "110", "-y", "32", &line]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         terminal
@@ -272,6 +278,90 @@ fn what_cannot_be_read_again_becomes_a_report() {
     terminal.shows("Wrote unfreed-report-1.html.");
     let page = fs::read_to_string(terminal.path("unfreed-report-1.html")).unwrap();
     assert!(page.contains("keep_message"));
+}
+
+/// What a draw begins with, whatever changed: the cursor is hidden.
+const DRAWN: &[u8] = b"\x1b[?25l";
+/// The whole screen is emptied, which is seen as a flicker.
+const EMPTIED: &[u8] = b"\x1b[2J";
+
+fn count(bytes: &[u8], what: &[u8]) -> usize {
+    bytes.windows(what.len()).filter(|window| *window == what).count()
+}
+
+#[test]
+fn however_much_happens_the_screen_is_calm() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    terminal.shows("2 Suspects (1)");
+    let written = terminal.path("written");
+    let began = Instant::now();
+    terminal.ask(&["pipe-pane", "-O", &format!("cat > {}", written.display())]);
+    // Each key changes the view, and so most of the screen.
+    while began.elapsed() < Duration::from_secs(3) {
+        terminal.keys(&["Tab"; 20]);
+    }
+    terminal.keys(&["2"]);
+    terminal.shows("by importance");
+    terminal.ask(&["pipe-pane"]);
+    let lasted = began.elapsed().as_secs_f64();
+    let written = fs::read(written).unwrap();
+    let drawn = count(&written, DRAWN);
+    assert!(drawn >= 3, "nothing was counted: {drawn}");
+    assert!(drawn as f64 <= lasted * 10.0 + 1.0, "drawn {drawn} times in {lasted} s");
+    assert_eq!(count(&written, EMPTIED), 0, "it flickers");
+}
+
+#[test]
+fn the_mouse_is_heard() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    terminal.shows("2 Suspects (1)");
+    // As terminals say it: the left button, column, row, from 1.
+    terminal.keys(&["-l", "\x1b[<0;18;1M"]);
+    terminal.shows("by importance");
+    terminal.keys(&["-l", "\x1b[<0;8;5M"]);
+    terminal.shows("Suspect 1 of 1");
+    // The wheel, down.
+    let before = terminal.screen();
+    terminal.keys(&["-l", "\x1b[<65;8;5M"]);
+    terminal.until("other lines", |screen| screen.lines().nth(2) != before.lines().nth(2));
+}
+
+#[test]
+fn no_colour_where_none_is_wanted_and_the_terminals_own_elsewhere() {
+    let tmux = support::require!("tmux");
+    let leaks = programs::c("leaks");
+    for (variables, arguments, colored) in
+        [("", "", true), ("", "--no-color", false), ("NO_COLOR=1", "", false)]
+    {
+        let arguments = format!("top {arguments} -- {} 100000", leaks.display());
+        let terminal = Tmux::start_in(variables, tmux.clone(), &arguments);
+        terminal.shows("2 Suspects (1)");
+        let screen = terminal.ask(&["capture-pane", "-p", "-e"]).stdout;
+        let screen = String::from_utf8_lossy(&screen);
+        let codes = screen.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m'));
+        // 39 and 49 give back what the terminal has by itself.
+        let colors: Vec<&str> = codes
+            .map(|(codes, _)| codes)
+            .filter(|codes| {
+                codes
+                    .split(';')
+                    .any(|code| matches!(code.parse(), Ok(30..=38 | 40..=48 | 90..=107)))
+            })
+            .collect();
+        assert_eq!(!colors.is_empty(), colored, "{variables} {arguments}: {colors:?}");
+        // The terminal's own sixteen, as ink on its own ground.
+        let own = |codes: &&str| match codes.rsplit_once("38;5;") {
+            Some((_, color)) => color.parse().is_ok_and(|color: u8| color < 16),
+            None => {
+                codes.split(';').all(|code| !matches!(code.parse(), Ok(38 | 40..=48 | 100..=107)))
+            }
+        };
+        assert!(colors.iter().all(own), "{colors:?}");
+    }
 }
 
 #[test]

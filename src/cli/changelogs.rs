@@ -28,8 +28,9 @@ pub fn given(files: &[PathBuf]) -> Result<Changelogs, Failure> {
     Ok(all)
 }
 
-/// Adds those that are installed here, of packages that own what a fix of the catalogue is about.
-pub fn add_installed(all: &mut Changelogs, ledger: &Ledger, catalogue: &Catalogue) {
+/// Adds those that are installed here, of packages that own what a fix of the catalogue is about; whether there were any.
+pub fn add_installed(all: &mut Changelogs, ledger: &Ledger, catalogue: &Catalogue) -> bool {
+    let mut added = false;
     for (_, identity) in ledger.modules().iter() {
         let Some(package) = &identity.package else { continue };
         if all.of(package).is_some() || !is_judged(catalogue, identity) {
@@ -38,8 +39,10 @@ pub fn add_installed(all: &mut Changelogs, ledger: &Ledger, catalogue: &Catalogu
         let text = changelog(Path::new("/"), package);
         if let Some(found) = text.as_deref().and_then(Changelog::parse) {
             all.insert(&package.name, found);
+            added = true;
         }
     }
+    added
 }
 
 /// `PACKAGE=FILE`, or a file that says itself which package it is of.

@@ -25,7 +25,7 @@ use super::output::{Io, deliver};
 /// wrong with it is told before anything is lost.
 pub struct Analyst {
     catalogue: Catalogue,
-    /// As the user gave them.
+    /// As the user gave them, and those read here since.
     changelogs: Changelogs,
     /// The least confidence of a suspect.
     pub min_confidence: f64,
@@ -36,9 +36,12 @@ pub struct Analyst {
 impl Analyst {
     /// An analyst with the catalogue, bound and symbols that the user wants.
     pub fn prepare(analysis: &Analysis) -> Result<Analyst, Failure> {
+        let mut catalogue = catalogue::open(&analysis.fixes)?;
+        let changelogs = changelogs::given(&analysis.changelog)?;
+        catalogue.set_changelogs(changelogs.clone());
         Ok(Analyst {
-            catalogue: catalogue::open(&analysis.fixes)?,
-            changelogs: changelogs::given(&analysis.changelog)?,
+            catalogue,
+            changelogs,
             min_confidence: min_confidence(analysis),
             namer: namer(analysis),
         })
@@ -53,9 +56,10 @@ impl Analyst {
         parts: &[PartSeen],
     ) -> (Report, Assessment) {
         let Analyst { catalogue, changelogs, min_confidence, namer } = self;
-        let mut known = changelogs.clone();
-        changelogs::add_installed(&mut known, ledger, catalogue);
-        catalogue.set_changelogs(known);
+        // The dashboard judges again and again: a file is read once.
+        if changelogs::add_installed(changelogs, ledger, catalogue) {
+            catalogue.set_changelogs(changelogs.clone());
+        }
         let assessment = judge(ledger);
         let material = Material {
             header,

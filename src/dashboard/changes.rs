@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Snapshot;
-use super::snapshot::SuspectKey;
+use super::Progress;
+use super::snapshot::{Shown, SuspectKey};
 use crate::report::model::Suspect;
 
 /// For how long a suspect is called new, and over how long its growth is compared, in seconds.
@@ -29,8 +29,8 @@ pub(super) struct Changes {
     seen: BTreeMap<SuspectKey, Seen>,
     began: bool,
     marks: usize,
-    before: Option<(f64, u64)>,
-    /// Events per second of the trace's time; `None` before there are two snapshots.
+    before: Option<Progress>,
+    /// Events per second of the trace's time; `None` before it was seen to go on.
     pub(super) events_per_s: Option<f64>,
 }
 
@@ -45,22 +45,29 @@ struct Seen {
 }
 
 impl Changes {
-    /// Notes the next snapshot.
-    pub(super) fn note(&mut self, snapshot: &Snapshot) {
-        let at = snapshot.at_s;
-        if let Some((then, events)) = self.before
-            && at > then
+    /// Notes how far the trace is.
+    pub(super) fn go_on(&mut self, progress: Progress) {
+        let Progress { events, at_s } = progress;
+        if let Some(before) = self.before
+            && at_s > before.at_s
         {
-            self.events_per_s = Some(snapshot.events.saturating_sub(events) as f64 / (at - then));
+            let more = events.saturating_sub(before.events) as f64;
+            self.events_per_s = Some(more / (at_s - before.at_s));
         }
-        if self.before.is_none_or(|(then, _)| at > then) {
-            self.before = Some((at, snapshot.events));
+        if self.before.is_none_or(|before| at_s > before.at_s) {
+            self.before = Some(progress);
         }
+    }
+
+    /// Notes the next snapshot.
+    pub(super) fn note(&mut self, snapshot: &Shown) {
+        let at = snapshot.at_s;
+        self.go_on(snapshot.progress());
         let marked = snapshot.marks.len() > self.marks;
         self.marks = snapshot.marks.len();
         let mut seen = BTreeMap::new();
-        for suspect in &snapshot.report.suspects {
-            let (key, weight) = (SuspectKey::of(suspect), weight(suspect));
+        for (key, suspect) in snapshot.suspects() {
+            let weight = weight(suspect);
             let mut of = self.seen.remove(&key).unwrap_or(Seen {
                 since: self.began.then_some(at),
                 compared: at,

@@ -6,7 +6,7 @@ use ratatui::crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use super::Snapshot;
+use super::{Progress, Snapshot};
 use crate::event::Mark;
 
 /// What the dashboard is told.
@@ -22,6 +22,8 @@ pub enum Input {
     Resize(u16, u16),
     /// What is known now.
     Snapshot(Arc<Snapshot>),
+    /// The trace has gone on since that was judged.
+    Progress(Progress),
     /// Something to tell the user.
     Notice(String),
 }

@@ -6,11 +6,13 @@ mod changes;
 mod draw;
 mod flame;
 mod input;
+mod redraws;
 mod snapshot;
 mod state;
 mod table;
 
 pub use draw::draw;
 pub use input::{Effect, Input, Key, Leave};
-pub use snapshot::{MarkShown, MemoryCurve, Phase, Snapshot};
+pub use redraws::Redraws;
+pub use snapshot::{MarkShown, MemoryCurve, OwnCost, Phase, Progress, Snapshot};
 pub use state::{Played, Setting, State, View};

@@ -1,6 +1,8 @@
 //! What the dashboard shows at one moment: the report that `analyze` would give, and what is only of interest while it is made.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
@@ -28,6 +30,26 @@ pub struct Snapshot {
     pub phase: Phase,
     /// Seconds that it took to judge and to name.
     pub judged_in_s: f64,
+    /// What unfreed itself takes; `None` where that is not measured.
+    pub own: Option<OwnCost>,
+}
+
+/// What unfreed itself has taken of a processor since it began, the agent inside the program apart: shares, 1 is all of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OwnCost {
+    /// All of unfreed's threads.
+    pub all: f64,
+    /// Of that, judging and naming.
+    pub judging: f64,
+}
+
+/// How far the trace is while nothing new is judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Events folded so far.
+    pub events: u64,
+    /// Seconds from the first event to the latest.
+    pub at_s: f64,
 }
 
 /// Whether more is to come.
@@ -59,6 +81,14 @@ pub struct MarkShown {
     pub count: Option<u64>,
 }
 
+impl Progress {
+    /// How far a ledger is that has folded so many events.
+    pub fn of(ledger: &Ledger, events: u64) -> Progress {
+        let began = ledger.began().unwrap_or_default().0;
+        Progress { events, at_s: ledger.now().0.saturating_sub(began) as f64 / 1e9 }
+    }
+}
+
 impl Snapshot {
     /// The snapshot of a ledger, and the report made of it.
     pub fn of(ledger: &Ledger, report: Report, events: u64) -> Snapshot {
@@ -84,13 +114,54 @@ impl Snapshot {
             flame: None,
             phase: Phase::Running,
             judged_in_s: 0.0,
+            own: None,
             report,
         }
     }
 
-    /// The suspect of this identity.
+    /// How far the trace was.
+    pub(super) fn progress(&self) -> Progress {
+        Progress { events: self.events, at_s: self.at_s }
+    }
+}
+
+/// A snapshot on the screen, and who is who in it: to make thousands of keys anew for each drawing would take a good part
+/// of a processor.
+#[derive(Debug)]
+pub(super) struct Shown {
+    snapshot: Arc<Snapshot>,
+    /// One for each suspect of the report.
+    keys: Vec<SuspectKey>,
+}
+
+impl Shown {
+    pub(super) fn new(snapshot: Arc<Snapshot>) -> Shown {
+        let keys = snapshot.report.suspects.iter().map(SuspectKey::of).collect();
+        Shown { snapshot, keys }
+    }
+
+    /// All suspects, as the report has them.
+    pub(super) fn suspects(&self) -> impl Iterator<Item = (SuspectKey, &Suspect)> {
+        self.keys.iter().copied().zip(&self.report.suspects)
+    }
+
+    /// Who is at a place of the report.
+    pub(super) fn key(&self, at: usize) -> Option<SuspectKey> {
+        self.keys.get(at).copied()
+    }
+
+    /// The suspect of this identity, and its place in the report.
     pub(super) fn find(&self, key: SuspectKey) -> Option<(usize, &Suspect)> {
-        self.report.suspects.iter().enumerate().find(|(_, suspect)| SuspectKey::of(suspect) == key)
+        let at = self.keys.iter().position(|other| *other == key)?;
+        Some((at, self.report.suspects.get(at)?))
+    }
+}
+
+impl Deref for Shown {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
     }
 }
 

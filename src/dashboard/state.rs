@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use super::flame::{Node, Way};
-use super::snapshot::SuspectKey;
+use super::snapshot::{Shown, SuspectKey};
 use super::table::Table;
-use super::{Effect, Input, Key, Leave, Phase, Snapshot};
+use super::{Effect, Input, Key, Leave, Phase, Progress, Snapshot};
 use crate::event::Mark;
 use crate::report::model::Suspect;
 use crate::report::text::safe::escape;
@@ -80,7 +80,9 @@ pub struct State {
     pub(super) setting: Setting,
     pub(super) view: View,
     /// What is shown; nothing before the first came.
-    pub(super) shown: Option<Arc<Snapshot>>,
+    pub(super) shown: Option<Shown>,
+    /// How far the trace has gone on since that was judged.
+    progress: Option<Progress>,
     /// What came while the screen was frozen.
     waiting: Option<Arc<Snapshot>>,
     pub(super) frozen: bool,
@@ -106,6 +108,7 @@ impl State {
             setting,
             view: View::Overview,
             shown: None,
+            progress: None,
             waiting: None,
             frozen: false,
             paused: false,
@@ -135,6 +138,13 @@ impl State {
                     self.waiting = Some(snapshot);
                 } else {
                     self.show(snapshot);
+                }
+                None
+            }
+            Input::Progress(progress) => {
+                if !self.frozen {
+                    self.changes.go_on(progress);
+                    self.progress = Some(progress);
                 }
                 None
             }
@@ -174,14 +184,21 @@ impl State {
         self.shown.as_ref()?.find(self.table.selected?)
     }
 
+    /// Seconds from the first event to the latest that is known of.
+    pub(super) fn now_s(&self) -> f64 {
+        let judged = self.shown.as_ref().map_or(0.0, |shown| shown.at_s);
+        self.progress.map_or(judged, |progress| judged.max(progress.at_s))
+    }
+
     fn show(&mut self, snapshot: Arc<Snapshot>) {
-        self.changes.note(&snapshot);
-        if let Some(flame) = &snapshot.flame {
+        let shown = Shown::new(snapshot);
+        self.changes.note(&shown);
+        if let Some(flame) = &shown.flame {
             self.tree = Node::of(flame, self.by_module);
         }
-        let before = self.shown.replace(snapshot.clone());
         let height = self.table_height();
-        self.table.arrange(before.as_ref().unwrap_or(&snapshot), &snapshot, height);
+        self.table.arrange(self.shown.as_ref().unwrap_or(&shown), &shown, height);
+        self.shown = Some(shown);
     }
 
     /// After the filter, the order or the size changed.
@@ -336,7 +353,7 @@ impl State {
 
     /// The last snapshot says so, be it shown or not.
     pub(super) fn is_running(&self) -> bool {
-        let last = self.waiting.as_ref().or(self.shown.as_ref());
+        let last = self.waiting.as_deref().or(self.shown.as_deref());
         last.is_none_or(|snapshot| snapshot.phase == Phase::Running)
     }
 

@@ -3,8 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::Snapshot;
-use super::snapshot::SuspectKey;
+use super::snapshot::{Shown, SuspectKey};
 use crate::report::model::Suspect;
 
 /// By what the table is sorted.
@@ -80,7 +79,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Sorts and filters anew. `height` is how many rows fit on the screen. `before` is the snapshot that the rows are of.
-    pub(super) fn arrange(&mut self, before: &Snapshot, now: &Snapshot, height: usize) {
+    pub(super) fn arrange(&mut self, before: &Shown, now: &Shown, height: usize) {
         let line = self.place(before).map(|place| place.saturating_sub(self.top));
         let suspects = &now.report.suspects;
         let mut rows: Vec<usize> =
@@ -100,20 +99,19 @@ impl Table {
     }
 
     /// The selected row.
-    pub(super) fn place(&self, snapshot: &Snapshot) -> Option<usize> {
+    pub(super) fn place(&self, snapshot: &Shown) -> Option<usize> {
         let (at, _) = snapshot.find(self.selected?)?;
         self.rows.iter().position(|row| *row == at)
     }
 
     /// Selects a row, or the last.
-    pub(super) fn select(&mut self, snapshot: &Snapshot, row: usize) {
+    pub(super) fn select(&mut self, snapshot: &Shown, row: usize) {
         let row = self.rows.get(row).or(self.rows.last());
-        let suspect = row.and_then(|at| snapshot.report.suspects.get(*at));
-        self.selected = suspect.map(SuspectKey::of);
+        self.selected = row.and_then(|at| snapshot.key(*at));
     }
 
     /// Moves the selection.
-    pub(super) fn step(&mut self, snapshot: &Snapshot, by: isize, height: usize) {
+    pub(super) fn step(&mut self, snapshot: &Shown, by: isize, height: usize) {
         let at = self.place(snapshot).unwrap_or(0);
         self.select(snapshot, at.saturating_add_signed(by));
         self.show(snapshot, height);
@@ -125,7 +123,7 @@ impl Table {
     }
 
     /// Brings the selected row onto the screen.
-    fn show(&mut self, snapshot: &Snapshot, height: usize) {
+    fn show(&mut self, snapshot: &Shown, height: usize) {
         let last = self.rows.len().saturating_sub(height.max(1));
         let place = self.place(snapshot).unwrap_or(0);
         let least = (place + 1).saturating_sub(height.max(1));

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use unfreed::event::{Event, What};
 use unfreed::read::Fault;
@@ -14,6 +15,9 @@ use unfreed::read::trace::Header;
 const BATCH: usize = 4096;
 /// Batches on their way.
 const BATCHES: usize = 256;
+
+/// Emptied batches that are kept to be filled again.
+const SPARE: usize = 4;
 
 /// What the folding thread is told.
 pub enum Told {
@@ -34,18 +38,48 @@ pub enum Told {
     Broken,
 }
 
+/// Batches that were folded. Memory of a megabyte that is asked of the system for each batch costs more than filling it.
+#[derive(Clone, Default)]
+pub struct Spare(Arc<Mutex<Vec<Vec<Event>>>>);
+
+impl Spare {
+    /// Takes a batch back.
+    pub fn give_back(&self, mut batch: Vec<Event>) {
+        batch.clear();
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.push(batch);
+        }
+    }
+
+    fn get(&self) -> Vec<Event> {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(BATCH))
+    }
+}
+
 /// The near end.
 #[derive(Clone)]
 pub struct Feed {
     batch: Vec<Event>,
+    spare: Spare,
     sender: SyncSender<Told>,
+}
+
+/// The far end.
+pub struct Fed {
+    /// What is told.
+    pub told: Receiver<Told>,
+    /// Where folded batches go.
+    pub spare: Spare,
 }
 
 impl Feed {
     /// Both ends.
-    pub fn new() -> (Feed, Receiver<Told>) {
-        let (sender, receiver) = sync_channel(BATCHES);
-        (Feed { batch: Vec::new(), sender }, receiver)
+    pub fn new() -> (Feed, Fed) {
+        let (sender, told) = sync_channel(BATCHES);
+        let spare = Spare::default();
+        (Feed { batch: Vec::new(), spare: spare.clone(), sender }, Fed { told, spare })
     }
 
     /// Sends the next event; what does not fill a batch goes with the next epoch.
@@ -70,7 +104,8 @@ impl Feed {
 
     fn flush(&mut self) {
         if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
+            let empty = self.spare.get();
+            let batch = std::mem::replace(&mut self.batch, empty);
             self.send(batch);
         }
     }

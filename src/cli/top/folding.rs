@@ -1,12 +1,14 @@
-//! The thread that folds and judges. It judges at epoch marks only, at most once a second and for at most a fifth of the time;
-//! after the last event it judges once more, and what it says then is what `analyze` says.
+//! The thread that folds and judges. It judges at epoch marks only, at most once a second and for at most half a hundredth
+//! of a processor's time; how far the trace is it says once a second all the same, so that the screen shows how old a judgement is.
+//! After the last event it judges once more, and what it says then is what `analyze` says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use unfreed::dashboard::{Input, Phase, Snapshot};
+use rustix::time::{ClockId, clock_gettime};
+use unfreed::dashboard::{Input, OwnCost, Phase, Progress, Snapshot};
 use unfreed::event::{Event, What};
 use unfreed::ledger::Ledger;
 use unfreed::read::Fault;
@@ -22,12 +24,12 @@ use super::super::conclusion::Analyst;
 use super::super::fail::Failure;
 use super::super::options::Analysis;
 use super::super::output::{Io, deliver};
-use super::feed::Told;
+use super::feed::{Fed, Told};
 
 /// At least so long between two judgements.
 const PAUSE: Duration = Duration::from_secs(1);
-/// And so many times as long as the last one took.
-const SHARE: u32 = 4;
+/// And so many times as long as the last one took of a processor.
+const SHARE: u32 = 199;
 /// How soon a command is seen while nothing is told.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -66,6 +68,11 @@ pub struct Folding {
     phase: Phase,
     stacks: bool,
     due: Instant,
+    /// When to say how far the trace is, if nothing is judged before.
+    saying: Instant,
+    began: Instant,
+    /// Processor time that judging took so far.
+    judging_took: Duration,
     screen: Sender<Input>,
     /// Whether anybody looks.
     watched: bool,
@@ -84,16 +91,22 @@ impl Folding {
             phase: Phase::Running,
             stacks: false,
             due: Instant::now(),
+            saying: Instant::now(),
+            began: Instant::now(),
+            judging_took: Duration::ZERO,
             screen,
             watched: true,
         }
     }
 
     /// Folds to the end, then serves the screen for as long as it is there; gives the report of all.
-    pub fn run(mut self, told: &Receiver<Told>, commands: &Receiver<Command>) -> (Analyst, Report) {
+    pub fn run(mut self, fed: &Fed, commands: &Receiver<Command>) -> (Analyst, Report) {
         while self.phase == Phase::Running {
-            match told.recv_timeout(LOOK) {
-                Ok(Told::Events(events)) => self.fold(&events),
+            match fed.told.recv_timeout(LOOK) {
+                Ok(Told::Events(events)) => {
+                    self.fold(&events);
+                    fed.spare.give_back(events);
+                }
                 Ok(Told::Ended { header, faults, parts, files }) => {
                     (self.judging.header, self.faults) = (*header, faults);
                     (self.parts, self.files) = (parts, files);
@@ -125,9 +138,18 @@ impl Folding {
         for event in events {
             self.ledger.apply(event);
             self.events += 1;
-            if event.what == What::Epoch && self.watched && Instant::now() >= self.due {
-                self.judge();
+            if event.what == What::Epoch && self.watched {
+                self.epoch(Instant::now());
             }
+        }
+    }
+
+    fn epoch(&mut self, now: Instant) {
+        if now >= self.due {
+            self.judge();
+        } else if now >= self.saying {
+            self.saying = now + PAUSE;
+            self.show(Input::Progress(Progress::of(&self.ledger, self.events)));
         }
     }
 
@@ -144,14 +166,27 @@ impl Folding {
 
     /// Judges, and shows it.
     fn judge(&mut self) {
-        let began = Instant::now();
+        let (began, took) = (Instant::now(), taken(ClockId::ThreadCPUTime));
         let (report, assessment) = self.report();
         let mut snapshot = Snapshot::of(&self.ledger, report, self.events);
         snapshot.flame = self.stacks.then(|| self.flame(&assessment));
-        let cost = began.elapsed();
-        (snapshot.phase, snapshot.judged_in_s) = (self.phase, cost.as_secs_f64());
-        self.due = Instant::now() + PAUSE.max(cost * SHARE);
+        let cost = taken(ClockId::ThreadCPUTime).saturating_sub(took);
+        self.judging_took += cost;
+        (snapshot.phase, snapshot.judged_in_s) = (self.phase, began.elapsed().as_secs_f64());
+        snapshot.own = self.own_cost();
+        let now = Instant::now();
+        (self.due, self.saying) = (now + PAUSE.max(cost * SHARE), now + PAUSE);
         self.show(Input::Snapshot(Arc::new(snapshot)));
+    }
+
+    /// Of what began too lately nothing can be said.
+    fn own_cost(&self) -> Option<OwnCost> {
+        let lasted = self.began.elapsed();
+        let share = |took: Duration| took.as_secs_f64() / lasted.as_secs_f64();
+        (lasted >= PAUSE).then(|| OwnCost {
+            all: share(taken(ClockId::ProcessCPUTime)),
+            judging: share(self.judging_took),
+        })
     }
 
     fn obey(&mut self, command: Command) {
@@ -207,6 +242,11 @@ impl Folding {
     fn show(&mut self, input: Input) {
         self.watched = self.watched && self.screen.send(input).is_ok();
     }
+}
+
+/// Processor time that a thread or the process has taken.
+fn taken(clock: ClockId) -> Duration {
+    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 /// The first name that no file has yet.

@@ -11,15 +11,12 @@ use ratatui::crossterm::event;
 use rustix::process::{Signal, getpid, kill_process};
 use unfreed::collect::agent::Stop;
 use unfreed::collect::mark::send;
-use unfreed::dashboard::{Effect, Input, Leave, Setting, State, draw};
+use unfreed::dashboard::{Effect, Input, Leave, Redraws, Setting, State, draw};
 use unfreed::event::Mark;
 
 use super::folding::Command;
 use super::replay::Flow;
 use super::terminal::{Heard, Taken, Window};
-
-/// The least time between two drawings, and the longest between two looks at what came.
-const TICK: Duration = Duration::from_millis(100);
 
 /// What the thread works with.
 pub struct Screen {
@@ -52,30 +49,27 @@ impl Screen {
         let mut window = taken.window()?;
         let size = window.size()?;
         let mut state = State::new(self.setting.clone(), size.0, size.1);
-        let (mut changed, mut drawn) = (true, None::<Instant>);
+        let (began, mut redraws) = (Instant::now(), Redraws::default());
         while !asked() && !self.flow.is_left() {
             loop {
                 match self.input.try_recv() {
                     Ok(input) => {
-                        changed = true;
+                        redraws.change();
                         state.apply(input);
                     }
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Disconnected) => return Ok(()),
                 }
             }
-            let since = drawn.map_or(TICK, |drawn| drawn.elapsed());
-            if changed && since >= TICK {
+            if redraws.is_due(began.elapsed()) {
                 window.terminal.draw(|frame| draw(&state, frame))?;
-                (changed, drawn) = (false, Some(Instant::now()));
             }
-            let pause = if changed { TICK.saturating_sub(since) } else { TICK };
-            if window.hear(pause)? == Heard::Gone {
+            if window.hear(redraws.rest(began.elapsed()))? == Heard::Gone {
                 return Ok(());
             }
             while event::poll(Duration::ZERO)? {
                 let Some(input) = Input::of(&event::read()?) else { continue };
-                changed = true;
+                redraws.change();
                 if let Some(effect) = state.apply(input)
                     && self.does(effect, &mut window)?
                 {
@@ -119,12 +113,16 @@ impl Screen {
     /// The mark goes the way that those of `unfreed mark` go, which may take a while.
     fn mark(&self, mark: Mark) {
         let inputs = self.inputs.clone();
-        thread::spawn(move || {
+        let sending = thread::Builder::new().name("mark".to_owned()).spawn(move || {
             let told = match send(&mark, Some(std::process::id())) {
                 Ok(()) => "Marked.".to_owned(),
                 Err(error) => error.to_string(),
             };
             let _ = inputs.send(Input::Notice(told));
         });
+        // A system that has no thread left for it is no reason to end the screen.
+        if let Err(error) = sending {
+            let _ = self.inputs.send(Input::Notice(format!("Not marked: {error}.")));
+        }
     }
 }

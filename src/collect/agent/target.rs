@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use super::embedded::AGENT_NAME;
 use super::error::CollectError;
 use super::signals::{as_without_us, blocked};
 use crate::event::Exit;
@@ -32,6 +33,17 @@ pub(super) enum Target {
     Elsewhere(Box<dyn Elsewhere>),
 }
 
+/// What the program is to preload: the agent, then what the user preloads, so that an allocator among that is what we call,
+/// and is traced. Where we are traced ourselves there is another agent: it would find our session in the program's
+/// environment, and tell each allocation there a second time.
+fn preloaded(agent: &Path, others: &OsStr) -> OsString {
+    let separator = |byte: &u8| matches!(byte, b':' | b' ');
+    let others = others.as_bytes().split(separator).map(|path| Path::new(OsStr::from_bytes(path)));
+    let others = others.filter(|path| path.file_name().is_some_and(|name| name != AGENT_NAME));
+    let paths = std::iter::once(agent).chain(others).map(Path::as_os_str);
+    paths.collect::<Vec<_>>().join(OsStr::new(":"))
+}
+
 impl Target {
     /// Starts `command`, its standard input and error ours, in our process group.
     pub(super) fn start(
@@ -45,12 +57,7 @@ impl Target {
             command: String::from("no command"),
             cause: io::Error::from(io::ErrorKind::InvalidInput),
         })?;
-        // First: an allocator that the user preloads is then what we call, and is traced.
-        let mut preload = OsString::from(agent);
-        if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|value| !value.is_empty()) {
-            preload.push(":");
-            preload.push(others);
-        }
+        let preload = preloaded(agent, &std::env::var_os("LD_PRELOAD").unwrap_or_default());
         let mut command = Command::new(program);
         command
             .arg0(name)

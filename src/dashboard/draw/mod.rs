@@ -22,6 +22,9 @@ use crate::report::text::units::{bytes, count, counted, duration, number};
 /// Smaller windows show nothing but that they are too small.
 const LEAST: (u16, u16) = (40, 8);
 
+/// A judgement that is older, by the trace's time, says so.
+const OLD_S: f64 = 2.0;
+
 /// Draws everything.
 pub fn draw(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -48,7 +51,7 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
 /// The lines of the view, from its first.
 pub(super) fn lines(state: &State) -> Vec<Line<'static>> {
     let theme = Theme::new(state.setting.color);
-    let Some(shown) = state.shown.as_deref().filter(|_| !state.help) else {
+    let Some(shown) = state.shown.as_ref().filter(|_| !state.help) else {
         return if state.help { help::lines(theme) } else { vec![Line::from(" Nothing yet.")] };
     };
     match state.view {
@@ -125,8 +128,13 @@ fn standing(state: &State, theme: Theme, columns: usize) -> Line<'static> {
         .changes
         .events_per_s
         .map_or("? events/s".to_owned(), |rate| format!("{} events/s", number(rate)));
-    let text =
-        format!(" | {} | {} | {phase}{frozen}", duration(shown.at_s), rate).replace('\u{a0}', " ");
+    // What is on the screen may be of an earlier moment.
+    let judged = match state.now_s() - shown.at_s >= OLD_S {
+        true => format!(", judged at {}", duration(shown.at_s)),
+        false => String::new(),
+    };
+    let text = format!(" | {}{judged} | {rate} | {phase}{frozen}", duration(state.now_s()))
+        .replace('\u{a0}', " ");
     let lost = format!(" | {}", lost.replace('\u{a0}', " "));
     let room = columns.saturating_sub(width(&text) + width(&lost) + 1);
     let title = escape(&state.setting.title);

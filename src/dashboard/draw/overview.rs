@@ -44,6 +44,14 @@ pub(super) fn lines(state: &State, shown: &Snapshot, theme: Theme) -> Vec<Line<'
     lines.push(cut(&text, columns));
     let text = format!("Judged and named in {}.", duration(shown.judged_in_s));
     lines.push(cut(&text, columns).style(theme.faint()));
+    if let Some(own) = shown.own {
+        let text = format!(
+            "unfreed itself has taken {} of a processor, {} to judge and to name.",
+            share(own.all),
+            share(own.judging)
+        );
+        lines.push(cut(&text, columns).style(theme.faint()));
+    }
     lines.push(Line::default());
     for (target, curve) in report.target.iter().zip(&shown.memory).take(PROCESSES) {
         lines.extend(process(target, curve, columns, theme));
@@ -69,6 +77,11 @@ pub(super) fn lines(state: &State, shown: &Snapshot, theme: Theme) -> Vec<Line<'
         lines.push(cut(&line, columns));
     }
     lines
+}
+
+/// A share, to the tenth of a hundredth: most are small.
+fn share(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
 }
 
 /// A process: its memory as a curve, and how much of the growth is explained.

@@ -4,9 +4,9 @@ use ratatui::text::{Line, Span};
 
 use super::theme::Theme;
 use super::{cell, cut, size};
+use crate::dashboard::State;
 use crate::dashboard::changes::Change;
-use crate::dashboard::snapshot::SuspectKey;
-use crate::dashboard::{Snapshot, State};
+use crate::dashboard::snapshot::Shown;
 use crate::fixes::Status;
 use crate::report::model::{Kind, Suspect};
 use crate::report::text::units::{duration, percent};
@@ -14,7 +14,7 @@ use crate::report::text::units::{duration, percent};
 /// From this width on a fix is named.
 const WIDE: usize = 100;
 
-pub(super) fn lines(state: &State, shown: &Snapshot, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn lines(state: &State, shown: &Shown, theme: Theme) -> Vec<Line<'static>> {
     let columns = usize::from(state.size.0);
     let table = &state.table;
     let place = table.place(shown).map_or(0, |at| at + 1);
@@ -47,8 +47,9 @@ pub(super) fn lines(state: &State, shown: &Snapshot, theme: Theme) -> Vec<Line<'
     }
     let room = state.height().saturating_sub(lines.len());
     for at in table.rows.iter().skip(table.top).take(room) {
-        let Some(suspect) = shown.report.suspects.get(*at) else { continue };
-        let key = SuspectKey::of(suspect);
+        let (Some(suspect), Some(key)) = (shown.report.suspects.get(*at), shown.key(*at)) else {
+            continue;
+        };
         let change = state.changes.of(key, shown.at_s);
         lines.push(row(suspect, change, table.selected == Some(key), &widths, shown.at_s, theme));
     }
