@@ -21,6 +21,7 @@ INLINE __u64 user_stack(struct pt_regs *user, __u64 key, __u32 slot)
     begin_walk(thread, process, slot, user->rip, user->rsp, user->rbp);
     thread->exact = 1;
     note(thread, TRUST_CONTEXT);
+    read_window(thread, user->rsp);
     walk_on(thread, process);
     return tell_walk(thread, process, slot);
 }

@@ -21,6 +21,11 @@ enum shape {
     SHAPE_OUT = 3,           // (out, alignment, size)
     SHAPE_RESIZE = 4,        // (block, size)
     SHAPE_RESIZE_ARRAY = 5,  // (block, count, size)
+    // As Windows passes arguments: rcx, rdx, r8, r9.
+    SHAPE_HEAP = 6,         // (heap, flags, size)
+    SHAPE_HEAP_RESIZE = 7,  // (heap, flags, block, size)
+    SHAPE_HEAP_FREE = 8,    // (heap, flags, block)
+    SHAPE_WHOLE_HEAP = 9,   // what is made or unmade is a heap: (heap)
 };
 
 // One range of addresses of a module in which one rule holds: up to the next row.
@@ -35,7 +40,8 @@ struct row {
 };
 
 enum next { NEXT_UNKNOWN = 0, NEXT_FRAME = 1, NEXT_OUTERMOST = 2, NEXT_SIGNAL = 3 };
-enum base { BASE_RSP = 0, BASE_RBP = 1, BASE_AT_RBP = 2 };
+// BASE_MACHINE: of NEXT_SIGNAL, that it was the processor, in a program of Windows.
+enum base { BASE_RSP = 0, BASE_RBP = 1, BASE_AT_RBP = 2, BASE_MACHINE = 3 };
 enum saved_base { SAVED_UNCHANGED = 0, SAVED_AT_CFA = 1, SAVED_AT_RBP = 2 };
 
 // Executable memory of a process. `rows` may be 0: then nothing says how to leave it.
@@ -82,6 +88,8 @@ enum kind {
     KIND_FAILED = 8,    // time, address: a resize gave nothing, so that this block lives on
     KIND_OWN_FREE = 10, // time, address, stack
     KIND_GREW = 11,     // time, address, length, stack, stack pointer; its function: what happened
+    KIND_HEAP_ALLOC = 12, // time, address, size, stack, heap
+    KIND_HEAP_FREE = 13,  // time, address, heap
     KIND_COPY = 9,      // name, sp, rbp, caller, where the copy begins, its length; then the copy
 };
 

@@ -1,6 +1,10 @@
 // What the probe keeps, and what it is told.
 #pragma once
 
+// Bytes of a stack that are read at once, and how far below the end of a frame what it saved usually lies.
+#define WINDOW 1024
+#define SAVED_MOST 64
+
 // A call under way on one thread, and room for its stack.
 struct thread {
     __u64 sp;      // of the outermost call; 0: none is under way
@@ -10,15 +14,24 @@ struct thread {
     __u64 resized;  // what realloc was given
     __u64 stack;
     __u64 function;
+    __u64 heap;  // of Windows' heaps: which
+    __u64 left;    // bytes up to the next sampling point; 0: none was drawn
+    __u64 passed;  // the call under way allocates a block that is not told
     // The walk of its stack.
-    __u64 pc, walked_sp, bp, hash;
+    __u64 pc, walked_sp, bp, seed, hash;
     __u32 depth, end, guess;
     __u32 exact;  // the pc is where a signal struck, no return address
+    // A part of the stack, as it was read at once.
+    __u64 window_from, window_length;
+    __u64 window[WINDOW / 8];
     // A stack's record, as it goes into the ring.
     __u64 record[2 + DEPTH_MOST];
 };
 
 static const struct thread NEW_THREAD SEC(".rodata.thread");
+
+// Bytes from one sampling point to the next, on average; 0: every block is told.
+const volatile __u64 sample_mean = 0;
 
 // More than that in the ring: no more allocations.
 const volatile __u64 ring_enough = (16 << 20) / 8 * 7;
@@ -36,6 +49,22 @@ struct {
     TYPE(key, __u32);
     TYPE(value, struct row);
 } ROWS SEC(".maps");
+
+// Rules of addresses that stacks led through before, so that they need not be searched for again. `check` is the
+// address and its process, mixed, and combined with the rule, so that two halves of different ones match nothing: all
+// processors write here, and none waits.
+struct rule {
+    __u64 check;
+    __u64 rule;
+};
+#define RULES_BITS 14
+
+struct {
+    UINT(type, BPF_MAP_TYPE_ARRAY);
+    UINT(max_entries, 1 << RULES_BITS);
+    TYPE(key, __u32);
+    TYPE(value, struct rule);
+} RULES SEC(".maps");
 
 // What each process has mapped. An inner map of one entry is replaced as a whole, and freed when nobody reads it.
 struct process_map {
@@ -67,6 +96,16 @@ struct {
     TYPE(key, __u64);
     TYPE(value, __u32);
 } TOLD SEC(".maps");
+
+// Of these names the last, each in its own place: what is found here need not be searched for.
+#define TOLD_LAST_BITS 13
+
+struct {
+    UINT(type, BPF_MAP_TYPE_ARRAY);
+    UINT(max_entries, 1 << TOLD_LAST_BITS);
+    TYPE(key, __u32);
+    TYPE(value, __u64);
+} TOLD_LAST SEC(".maps");
 
 // Where an address was released last, and not allocated since: of allocators whose functions call each other.
 struct released_key {

@@ -18,7 +18,9 @@ const volatile __u32 mapped_address_at = 8, mapped_length_at = 32;
 const volatile __u32 tell_executions = 0;
 
 #include "maps.h"
+#include "rounds.h"
 #include "walk.h"
+#include "sample.h"
 
 INLINE __u64 head(__u8 kind, __u8 function, __u32 thread, __u32 slot)
 {
@@ -75,6 +77,8 @@ INLINE struct thread *find_thread(__u64 key)
     return bpf_map_lookup_elem(&THREADS, &key);
 }
 
+#include "heaps.h"
+
 // An allocator's own stack is no deeper than this.
 #define ALLOCATOR_STACK (1u << 16)
 
@@ -106,6 +110,8 @@ INLINE __u64 size_of(struct pt_regs *context, __u8 shape)
     case SHAPE_RESIZE: return second;
     case SHAPE_OUT: return third;
     case SHAPE_RESIZE_ARRAY: return second * third;
+    case SHAPE_HEAP: return context->r8;
+    case SHAPE_HEAP_RESIZE: return context->r9;
     default: return first;
     }
 }
@@ -125,8 +131,7 @@ INLINE int enter_allocation(struct pt_regs *context, __u64 cookie)
         LOSE(slot, allocations);
         return 0;
     }
-    __u64 sp = context->rsp, caller = 0;
-    bpf_probe_read_user(&caller, 8, (void *)sp);
+    __u64 sp = context->rsp, caller = read_caller(thread, sp);
     if (is_within(thread, process, sp, caller)) return 0;
     if (thread->sp) LOSE(slot, missed_returns);
     thread->sp = sp;
@@ -135,11 +140,24 @@ INLINE int enter_allocation(struct pt_regs *context, __u64 cookie)
     thread->out = shape == SHAPE_OUT ? context->rdi : 0;
     thread->function = cookie;
     thread->resized = 0;
-    thread->stack = take_stack(thread, process, slot, sp, context->rbp, caller);
-    if (thread->stack == 0) LOSE(slot, stacks);
-    if (shape == SHAPE_RESIZE || shape == SHAPE_RESIZE_ARRAY) {
+    thread->heap = heap_of(context, shape);
+    thread->passed = passes(thread, thread->size);
+    if (!thread->passed) {
+        thread->stack = take_stack(thread, process, slot, sp, context->rbp, caller);
+        if (thread->stack == 0) LOSE(slot, stacks);
+    }
+    if (shape == SHAPE_HEAP_RESIZE) {
+        __u64 block = context->r8;
+        if (block && was_told(slot, block)) {
+            thread->resized = block;
+            forget(slot, block);
+            tell_heap_free(slot, key, cookie, block, thread->heap);
+        }
+    }
+    if ((shape == SHAPE_RESIZE || shape == SHAPE_RESIZE_ARRAY) && context->rdi && was_told(slot, context->rdi)) {
         thread->resized = context->rdi;
-        if (context->rdi) tell_free(slot, key, cookie, context->rdi);
+        forget(slot, context->rdi);
+        tell_free(slot, key, cookie, context->rdi);
     }
     return 0;
 }
@@ -176,14 +194,20 @@ INLINE int leave_allocation(struct pt_regs *context, __u64 cookie, __u64 sp)
         }
         return 0;
     }
+    if (thread->passed) {
+        // One that was told there before went with its heap.
+        if (thread->heap) forget(slot, address);
+        return 0;
+    }
     if (cookie & COOKIE_GUARDED) {
         struct released_key gone = {.address = address, .slot = slot};
         bpf_map_delete_elem(&RELEASED, &gone);
     }
+    if (thread->heap) return tell_heap_block(slot, key, thread, address);
     // The last eighth is for frees: an allocation that is not told is unknown, a free that is not told looks
     // like a leak.
     __u64 *record = 0;
-    if (bpf_ringbuf_query(&EVENTS, BPF_RB_AVAIL_DATA) < ring_enough)
+    if (bpf_ringbuf_query(&EVENTS, BPF_RB_AVAIL_DATA) < ring_enough && remember(slot, address))
         record = bpf_ringbuf_reserve(&EVENTS, 5 * 8, 0);
     if (!record) {
         LOSE(slot, allocations);
@@ -219,8 +243,11 @@ INLINE int enter_release(struct pt_regs *context, __u64 cookie)
 {
     __u32 slot = cookie >> COOKIE_SLOT;
     __u64 key = bpf_get_current_pid_tgid();
-    __u64 address = context->rdi;
+    __u8 shape = cookie >> COOKIE_SHAPE & 0xf;
+    __u64 address = released(context, shape);
     if (!address) return 0;
+    // With a heap go blocks that were told, whether it was or not.
+    if (shape != SHAPE_WHOLE_HEAP && !was_told(slot, address)) return 0;
     struct process *process = find_process(slot);
     if (!process) {
         LOSE(slot, frees);
@@ -232,13 +259,19 @@ INLINE int enter_release(struct pt_regs *context, __u64 cookie)
     // What a resize frees was told when it began.
     if (thread && is_within(thread, process, sp, caller)) return 0;
     if (cookie & COOKIE_GUARDED && is_part_of_release(process, slot, key, address, sp, caller, cookie & 0xff)) return 0;
+    forget(slot, address);
     // The C library frees once more what a thread that ends had put by for itself.
     if (caller >= process->own_start && caller < process->own_end && (thread = find_thread(key))) {
+        read_window(thread, sp);
         __u64 stack = take_stack(thread, process, slot, sp, context->rbp, caller);
         tell_own_free(slot, key, cookie, address, stack);
         return 0;
     }
-    tell_free(slot, key, cookie, address);
+    __u64 heap = heap_of(context, shape);
+    if (heap)
+        tell_heap_free(slot, key, cookie, address, heap);
+    else
+        tell_free(slot, key, cookie, address);
     return 0;
 }
 
@@ -271,7 +304,9 @@ int allocated(struct pt_regs *context)
 SEC("uprobe/left")
 int left(struct pt_regs *context)
 {
-    return leave_allocation(context, bpf_get_attach_cookie(context), context->rsp);
+    __u64 cookie = bpf_get_attach_cookie(context);
+    if ((cookie >> COOKIE_SHAPE & 0xf) == SHAPE_WHOLE_HEAP) return leave_making(context, cookie);
+    return leave_allocation(context, cookie, context->rsp);
 }
 
 SEC("uprobe/release")

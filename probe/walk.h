@@ -19,6 +19,9 @@ struct search {
 #define MAPPING_STEPS 10
 #define ROW_STEPS 22
 
+ROUNDS_OF(MAPPING_ROUNDS, MAPPING_STEPS);
+ROUNDS_OF(ROW_ROUNDS, ROW_STEPS);
+
 enum { GO_ON = 0, STOP = 1 };
 
 INLINE struct mapping *mapping_at(struct process *process, __u32 index)
@@ -41,13 +44,15 @@ static long each_mapping(__u32 index, struct search *search)
     return GO_ON;
 }
 
+ROUND_OF(each_mapping_round, each_mapping, struct search)
+
 // The mapping that holds an address; the one at `guess` is looked at first, and is where it was found afterwards.
 INLINE struct mapping *find_mapping(struct process *process, __u64 address, __u32 *guess)
 {
     struct mapping *mapping = mapping_at(process, *guess);
     if (mapping && address >= mapping->start && address < mapping->end) return mapping;
     struct search search = {.address = address, .process = process, .high = process->count};
-    bpf_loop(MAPPING_STEPS, each_mapping, &search, 0);
+    REPEAT(MAPPING_STEPS, MAPPING_ROUNDS, each_mapping, each_mapping_round, &search);
     if (search.low == 0) return 0;
     *guess = search.low - 1;
     mapping = mapping_at(process, search.low - 1);
@@ -73,17 +78,69 @@ static long each_row(__u32 index, struct search *search)
     return GO_ON;
 }
 
+ROUND_OF(each_row_round, each_row, struct search)
+
 // The last row of a mapping that begins at this offset or before.
 INLINE struct row *find_row(struct mapping *mapping, __u32 offset)
 {
     struct search search = {.address = offset, .low = mapping->first, .high = mapping->first + mapping->rows};
-    bpf_loop(ROW_STEPS, each_row, &search, 0);
+    REPEAT(ROW_STEPS, ROW_ROUNDS, each_row, each_row_round, &search);
     if (search.low == mapping->first) return 0;
     __u32 found = search.low - 1;
     return bpf_map_lookup_elem(&ROWS, &found);
 }
 
 #define HASH_FACTOR 0x9e3779b97f4a7c15ull
+
+// What a row says, in one word, so that it can be kept with its address.
+//
+//   bits  0..2   next
+//   bits  2..4   base
+//   bits  4..6   saved_base
+//   bits  8..32  saved
+//   bits 32..64  cfa
+//
+// 0, which is NEXT_UNKNOWN, is also what a row is that does not fit.
+INLINE __u64 packed(struct row *row)
+{
+    __s32 saved = row->saved;
+    if (saved != saved << 8 >> 8) return 0;
+    return (__u64)(__u32)row->cfa << 32 | (__u32)saved << 8 | row->saved_base << 4 | row->base << 2 | row->next;
+}
+
+#define NEXT_OF(rule) ((rule) & 3)
+#define BASE_OF(rule) ((rule) >> 2 & 3)
+#define SAVED_BASE_OF(rule) ((rule) >> 4 & 3)
+#define SAVED_OF(rule) ((__s32)(rule) >> 8)
+#define CFA_OF(rule) ((__s64)(rule) >> 32)
+// Nothing is mapped there, as far as is known. (Of a row the bits above saved_base are 0.)
+#define NO_RULE 0xc0ull
+
+// The rule for an address, by its row.
+ASIDE __u64 search_rule(struct thread *walk, struct process *process, __u64 address)
+{
+    struct mapping *mapping = find_mapping(process, address, &walk->guess);
+    if (!mapping) return NO_RULE;
+    struct row *row = find_row(mapping, address - mapping->bias);
+    return row ? packed(row) : 0;
+}
+
+// The same, from where it was put by after an earlier search.
+INLINE __u64 find_rule(struct thread *walk, struct process *process, __u64 address)
+{
+    __u64 key = (address ^ walk->seed) * HASH_FACTOR;
+    __u32 at = key >> (64 - RULES_BITS);
+    volatile struct rule *kept = bpf_map_lookup_elem(&RULES, &at);
+    if (!kept) return NO_RULE;
+    __u64 rule = kept->rule;
+    if ((kept->check ^ rule) == key) return rule;
+    rule = search_rule(walk, process, address);
+    if (rule != NO_RULE) {
+        kept->rule = rule;
+        kept->check = key ^ rule;
+    }
+    return rule;
+}
 
 INLINE void note(struct thread *walk, __u64 trust)
 {
@@ -110,13 +167,30 @@ INLINE int stop(struct thread *walk, __u32 why)
     return STOP;
 }
 
-INLINE bool word_at(__u64 address, __u64 *into)
+// Has so much of the stack read as lies in one page: what of a page is not there is not there as a whole.
+INLINE void read_window(struct thread *walk, __u64 address)
 {
+    __u64 length = 4096 - (address & 4095);
+    if (length > WINDOW) length = WINDOW;
+    SETTLE(length);
+    if (length > WINDOW) return;
+    walk->window_from = address;
+    walk->window_length = bpf_probe_read_user(walk->window, length, (void *)address) ? 0 : length;
+}
+
+INLINE bool word_at(struct thread *walk, __u64 address, __u64 *into)
+{
+    __u64 at = address - walk->window_from;
+    SETTLE(at);
+    if (at <= WINDOW - 8 && at + 8 <= walk->window_length) {
+        *into = *(__u64 *)((char *)walk->window + at);
+        return true;
+    }
     return bpf_probe_read_user(into, 8, (void *)address) == 0;
 }
 
 // Where nothing says how to leave a frame, its frame pointer may.
-INLINE int by_frame_pointer(struct thread *walk, struct process *process)
+ASIDE int by_frame_pointer(struct thread *walk, struct process *process)
 {
     __u64 frame[2];
     if (walk->bp < walk->walked_sp || walk->bp - walk->walked_sp > LARGEST_GUESSED || walk->bp & 7) return stop(walk, END_NO_ROW);
@@ -125,16 +199,29 @@ INLINE int by_frame_pointer(struct thread *walk, struct process *process)
     walk->walked_sp = walk->bp + 16;
     walk->bp = frame[0];
     walk->pc = frame[1];
+    walk->exact = 0;
     note(walk, TRUST_FRAME_POINTER);
     return GO_ON;
 }
 
-INLINE int through_signal(struct thread *walk)
+ASIDE int through_signal(struct thread *walk)
 {
     __u64 sp = walk->walked_sp;
-    if (!word_at(sp + SIGNAL_RIP, &walk->pc) || !word_at(sp + SIGNAL_RBP, &walk->bp) ||
-        !word_at(sp + SIGNAL_RSP, &walk->walked_sp))
+    if (!word_at(walk, sp + SIGNAL_RIP, &walk->pc) || !word_at(walk, sp + SIGNAL_RBP, &walk->bp) ||
+        !word_at(walk, sp + SIGNAL_RSP, &walk->walked_sp))
         return stop(walk, END_UNREADABLE);
+    walk->exact = 1;
+    note(walk, TRUST_CONTEXT);
+    return GO_ON;
+}
+
+// What the processor leaves as it interrupts a program of Windows: address, segment, flags, stack pointer.
+ASIDE int through_machine_frame(struct thread *walk, __u64 rule)
+{
+    __u64 frame = walk->walked_sp + CFA_OF(rule);
+    if (SAVED_BASE_OF(rule) == SAVED_AT_CFA && !word_at(walk, frame + SAVED_OF(rule), &walk->bp))
+        return stop(walk, END_UNREADABLE);
+    if (!word_at(walk, frame, &walk->pc) || !word_at(walk, frame + 24, &walk->walked_sp)) return stop(walk, END_UNREADABLE);
     walk->exact = 1;
     note(walk, TRUST_CONTEXT);
     return GO_ON;
@@ -143,24 +230,25 @@ INLINE int through_signal(struct thread *walk)
 // From one frame to its caller.
 INLINE int step(struct thread *walk, struct process *process)
 {
-    __u64 address = walk->pc - !walk->exact;
-    struct mapping *mapping = find_mapping(process, address, &walk->guess);
+    __u64 rule = find_rule(walk, process, walk->pc - !walk->exact);
     // What lies there will be known soon: no guess.
-    if (!mapping) return stop(walk, END_NO_MAPPING);
-    struct row *row = find_row(mapping, address - mapping->bias);
-    if (!row || row->next == NEXT_UNKNOWN) return by_frame_pointer(walk, process);
+    if (rule == NO_RULE) return stop(walk, END_NO_MAPPING);
+    if (NEXT_OF(rule) == NEXT_UNKNOWN) return by_frame_pointer(walk, process);
     walk->exact = 0;
-    if (row->next == NEXT_OUTERMOST) return stop(walk, END_COMPLETE);
-    if (row->next == NEXT_SIGNAL) return through_signal(walk);
-    __u64 cfa = walk->walked_sp + row->cfa;
-    if (row->base == BASE_RBP) cfa = walk->bp + row->cfa;
-    if (row->base == BASE_AT_RBP && !word_at(walk->bp + row->cfa, &cfa)) return stop(walk, END_UNREADABLE);
+    if (NEXT_OF(rule) == NEXT_OUTERMOST) return stop(walk, END_COMPLETE);
+    if (NEXT_OF(rule) == NEXT_SIGNAL)
+        return BASE_OF(rule) == BASE_MACHINE ? through_machine_frame(walk, rule) : through_signal(walk);
+    __u64 cfa = (BASE_OF(rule) == BASE_RSP ? walk->walked_sp : walk->bp) + CFA_OF(rule);
+    if (BASE_OF(rule) == BASE_AT_RBP && !word_at(walk, cfa, &cfa)) return stop(walk, END_UNREADABLE);
     // A frame lies above its callee's.
     if (cfa <= walk->walked_sp) return stop(walk, END_UNREADABLE);
     __u64 pc = 0, bp = walk->bp;
-    if (!word_at(cfa - 8, &pc)) return stop(walk, END_UNREADABLE);
-    if (row->saved_base == SAVED_AT_CFA && !word_at(cfa + row->saved, &bp)) return stop(walk, END_UNREADABLE);
-    if (row->saved_base == SAVED_AT_RBP && !word_at(walk->bp + row->saved, &bp)) return stop(walk, END_UNREADABLE);
+    // Its highest words are what is needed of it, and the frames above.
+    if (cfa - walk->window_from > walk->window_length)
+        read_window(walk, cfa - walk->walked_sp > SAVED_MOST ? cfa - SAVED_MOST : walk->walked_sp);
+    if (!word_at(walk, cfa - 8, &pc)) return stop(walk, END_UNREADABLE);
+    if (SAVED_BASE_OF(rule) == SAVED_AT_CFA && !word_at(walk, cfa + SAVED_OF(rule), &bp)) return stop(walk, END_UNREADABLE);
+    if (SAVED_BASE_OF(rule) == SAVED_AT_RBP && !word_at(walk, walk->bp + SAVED_OF(rule), &bp)) return stop(walk, END_UNREADABLE);
     if (!pc) return stop(walk, END_COMPLETE);
     walk->pc = pc;
     walk->walked_sp = cfa;
@@ -175,10 +263,17 @@ struct walk {
     struct process *process;
 };
 
-static long each_frame(__u32 index, struct walk *walk)
+// Two frames a round, since a round costs nearly as much as a frame; the first frame of all is its caller's.
+#define ROUNDS (DEPTH_MOST / 2)
+ROUNDS_OF(FRAME_ROUNDS, ROUNDS);
+
+static long each_frames(__u32 index, struct walk *walk)
 {
+    if (step(walk->thread, walk->process) == STOP || index == ROUNDS - 1) return STOP;
     return step(walk->thread, walk->process);
 }
+
+ROUND_OF(each_frames_round, each_frames, struct walk)
 
 // Where a stack leads out of what is known (a module that has only just been loaded), it is copied, for unfreed to walk
 // once it has looked what lies there. Not where there is little room: each takes as much as hundreds of events.
@@ -210,7 +305,8 @@ INLINE void begin_walk(struct thread *thread, struct process *process, __u32 slo
     thread->pc = pc;
     thread->walked_sp = sp;
     thread->bp = bp;
-    thread->hash = ((__u64)process->generation << 32 | slot) * HASH_FACTOR + 1;
+    thread->seed = ((__u64)process->generation << 32 | slot) * HASH_FACTOR + 1;
+    thread->hash = thread->seed;
     thread->depth = 0;
     thread->guess = 0;
     thread->exact = 0;
@@ -220,7 +316,7 @@ INLINE void begin_walk(struct thread *thread, struct process *process, __u32 slo
 INLINE void walk_on(struct thread *thread, struct process *process)
 {
     struct walk walk = {.thread = thread, .process = process};
-    bpf_loop(DEPTH_MOST - 1, each_frame, &walk, 0);
+    REPEAT(ROUNDS, FRAME_ROUNDS, each_frames, each_frames_round, &walk);
 }
 
 // Tells what was walked unless it was told, and gives its name; 0 where it could not be told.
@@ -228,7 +324,13 @@ INLINE __u64 tell_walk(struct thread *thread, struct process *process, __u32 slo
 {
     __u64 name = thread->hash ^ thread->end;
     if (!name) name = 1;
-    if (bpf_map_lookup_elem(&TOLD, &name)) return name;
+    __u32 at = name >> (64 - TOLD_LAST_BITS);
+    __u64 *last = bpf_map_lookup_elem(&TOLD_LAST, &at);
+    if (last && *last == name) return name;
+    if (bpf_map_lookup_elem(&TOLD, &name)) {
+        if (last) *last = name;
+        return name;
+    }
     __u64 depth = thread->depth;
     SETTLE(depth);
     if (depth > DEPTH_MOST) depth = DEPTH_MOST;
@@ -241,8 +343,15 @@ INLINE __u64 tell_walk(struct thread *thread, struct process *process, __u32 slo
     return name;
 }
 
-// Walks the stack of a function at its entry, tells it unless it was told, and gives its name; 0 where it could not be
-// told.
+// Reads where a function's stack begins, at its entry, and gives its return address; 0 where there is none.
+INLINE __u64 read_caller(struct thread *thread, __u64 sp)
+{
+    read_window(thread, sp);
+    return thread->window_length >= 8 ? thread->window[0] : 0;
+}
+
+// Walks the stack of a function at its entry from what was read, tells it unless it was told, and gives its name; 0
+// where it could not be told.
 INLINE __u64 take_stack(struct thread *thread, struct process *process, __u32 slot, __u64 sp, __u64 bp, __u64 caller)
 {
     begin_walk(thread, process, slot, caller, sp + 8, bp);

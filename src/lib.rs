@@ -7,7 +7,6 @@
 
 pub mod event;
 
-#[cfg(target_os = "linux")]
 pub mod collect;
 pub mod read;
 

@@ -39,8 +39,8 @@ fn mail_passes_while_both_servers_are_attached_to() {
     let servers = MailServers::start(&Setup::default());
     let mut verb: Vec<OsString> = ["attach", "--json", "--output"].map(OsString::from).into();
     verb.push(report.clone().into());
-    verb.extend(servers.daemons().iter().map(|(pid, _)| pid.to_string().into()));
-    let older: Vec<u64> = servers.daemons().iter().map(|(pid, _)| u64::from(*pid)).collect();
+    let older: Vec<u32> = servers.daemons().into_iter().map(|(pid, _)| pid).collect();
+    verb.extend(older.iter().map(|pid| pid.to_string().into()));
     let unfreed = attach(&verb);
     let messages = span().as_millis() / PAUSE.as_millis();
     let began = Instant::now();
@@ -62,15 +62,23 @@ fn mail_passes_while_both_servers_are_attached_to() {
     let silent: Vec<_> = targets
         .clone()
         .filter(|target| target["allocations"] == 0 && target["unseen_first_s"].is_null())
-        .filter(|target| !older.contains(&target["pid"].as_u64().unwrap()))
+        .filter(|target| !older.iter().any(|pid| target["pid"] == *pid))
         .collect();
     assert!(silent.is_empty(), "nothing is said of {silent:#?}");
     let seen: BTreeSet<&str> = targets
+        .clone()
         .filter(|target| target["allocations"].as_u64() > Some(0))
         .filter_map(|target| target["name"].as_str())
         .collect();
     let unseen: Vec<_> = DAEMONS.iter().filter(|name| !seen.contains(**name)).collect();
-    assert!(unseen.is_empty(), "{unseen:?} are not among {seen:?}");
+    let told: Vec<String> = targets
+        .map(|of| {
+            let [pid, name, allocations, unseen] =
+                ["pid", "name", "allocations", "unseen_first_s"].map(|key| &of[key]);
+            format!("{pid} {name}: {allocations} allocations, the first {unseen} s unseen")
+        })
+        .collect();
+    assert!(unseen.is_empty(), "{unseen:?} are not among {told:#?}");
 }
 
 fn end(unfreed: Running) -> Finished {

@@ -467,7 +467,8 @@ fn an_own_catalogue_is_taken_in_and_said_to_be_ones_own() {
     .unwrap();
     let run = |config: &str, arguments: &[&str]| -> Told {
         let mut command = bench.command(arguments);
-        command.env("XDG_CONFIG_HOME", config).output().unwrap().into()
+        let directory = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+        command.env(directory, config).output().unwrap().into()
     };
     let config = bench.directory.path().join("config");
     let config = config.to_str().unwrap();

@@ -7,6 +7,7 @@ mod damage;
 mod fixtures;
 #[path = "etl/headers.rs"]
 mod headers;
+#[cfg(target_os = "linux")]
 #[path = "etl/oracle.rs"]
 mod oracle;
 #[path = "etl/order.rs"]

@@ -262,6 +262,7 @@ fn payloads_of_64_bits_have_the_layout_that_is_read() {
     assert_eq!(names.get(..3).unwrap(), [(0, "Idle"), (4, "System"), (264, "smss.exe")]);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_counts_are_those_of_a_count_by_hand() {
     if !directory().exists() {

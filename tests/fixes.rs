@@ -19,6 +19,10 @@ mod entries;
 mod format;
 #[path = "fixes/many.rs"]
 mod many;
+#[cfg(target_os = "linux")]
+#[path = "fixes/others.rs"]
+mod others;
+#[cfg(target_os = "linux")]
 mod support;
 #[path = "fixes/suspect.rs"]
 mod suspect;

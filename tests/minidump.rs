@@ -9,7 +9,6 @@ mod damage;
 mod made;
 #[path = "minidump/real.rs"]
 mod real;
-#[cfg(target_os = "linux")]
 mod support;
 
 use std::fs;

@@ -4,102 +4,38 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod attached;
+// What takes the terminal wants it here.
+#[path = "../src/cli/fail.rs"]
+#[allow(dead_code, reason = "no failure is told")]
+mod fail;
+#[path = "top/given_back.rs"]
+mod given_back;
 mod support;
 mod traced;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::process::{LIMIT, Running, run};
 use support::programs;
-use tempfile::TempDir;
+use support::signal::{self, Signal};
+use support::terminal::{PATIENCE, POLL, Terminal};
 
-/// On a machine that has other things to do, too.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often the screen is looked at.
-const POLL: Duration = Duration::from_millis(50);
+/// Columns and rows.
+const SIZE: (u16, u16) = (110, 32);
 
-/// A terminal of 110 x 32 in which a shell runs one command line; the server is ended with it.
-struct Tmux {
-    directory: TempDir,
-    tmux: PathBuf,
+/// Runs `unfreed` with arguments in a terminal.
+fn start(tmux: PathBuf, arguments: &str) -> Terminal {
+    start_in("", tmux, arguments)
 }
 
-impl Tmux {
-    /// Runs `unfreed` with arguments; then the shell says how it ended, and what the terminal is like.
-    fn start(tmux: PathBuf, arguments: &str) -> Tmux {
-        Tmux::start_in("", tmux, arguments)
-    }
-
-    /// With variables of the shell before the command.
-    fn start_in(variables: &str, tmux: PathBuf, arguments: &str) -> Tmux {
-        let terminal = Tmux { directory: tempfile::tempdir().unwrap(), tmux };
-        let unfreed = env!("CARGO_BIN_EXE_unfreed");
-        let line = format!(
-            "{variables} {unfreed} {arguments}; echo exit=$?; stty -a | grep -o -- ' -\\?icanon'; cat"
-        );
-        let output = terminal.ask(&["new-session", "-d", "-x", "110", "-y", "32", &line]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        terminal
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        let socket = self.directory.path().join("tmux");
-        let mut command = Command::new(&self.tmux);
-        command.arg("-S").arg(socket).args(["-f", "/dev/null"]).args(arguments);
-        command.current_dir(self.directory.path()).env_remove("TMUX").env("LC_ALL", "C.UTF-8");
-        command.env_remove("NO_COLOR").env("TERM", "xterm-256color");
-        command.output().unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn keys(&self, keys: &[&str]) {
-        assert!(self.ask(&[&["send-keys"], keys].concat()).status.success());
-    }
-
-    fn screen(&self) -> String {
-        String::from_utf8_lossy(&self.ask(&["capture-pane", "-p"]).stdout).into_owned()
-    }
-
-    /// Waits until the screen shows something; gives all of it.
-    #[track_caller]
-    fn until(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
-        let began = Instant::now();
-        loop {
-            let screen = self.screen();
-            if is_there(&screen) {
-                return screen;
-            }
-            assert!(began.elapsed() < PATIENCE, "no {what} on\n{screen}");
-            std::thread::sleep(POLL);
-        }
-    }
-
-    #[track_caller]
-    fn shows(&self, text: &str) -> String {
-        self.until(text, |screen| screen.contains(text))
-    }
-
-    /// The pid of the unfreed in it.
-    fn unfreed(&self) -> String {
-        let shell = self.ask(&["display-message", "-p", "#{pane_pid}"]);
-        let shell = String::from_utf8_lossy(&shell.stdout).trim().to_owned();
-        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
-        children.split_whitespace().next().expect("no unfreed").to_owned()
-    }
-}
-
-impl Drop for Tmux {
-    fn drop(&mut self) {
-        // Whatever runs in it gets SIGHUP.
-        self.ask(&["kill-server"]);
-    }
+/// With variables of the shell before the command.
+fn start_in(variables: &str, tmux: PathBuf, arguments: &str) -> Terminal {
+    let unfreed = env!("CARGO_BIN_EXE_unfreed");
+    Terminal::start(tmux, SIZE, &format!("{variables} {unfreed} {arguments}"))
 }
 
 /// A result's suspects, but for where their names were found: a case has them recorded.
@@ -132,7 +68,7 @@ fn functions(json: &[u8]) -> Vec<String> {
 fn a_leaking_program_from_its_first_message_to_its_report() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
-    let terminal = Tmux::start(
+    let terminal = start(
         tmux,
         &format!("top -o t.trace --json --output r.json -- {} 100000 writes", leaks.display()),
     );
@@ -196,7 +132,7 @@ fn a_program_that_runs_is_attached_to_and_let_go() {
     let leaking = Running::start(Command::new(programs::c("leaks")).arg("100000"));
     let pid = leaking.pid();
     let arguments = format!("top --attach {pid} -o t.trace --json --output r.json");
-    let terminal = Tmux::start(tmux, &arguments);
+    let terminal = start(tmux, &arguments);
     terminal.shows("2 Suspects (1)");
     terminal.keys(&["2"]);
     let suspects = terminal.shows("by importance");
@@ -223,7 +159,7 @@ fn a_replay_ends_with_what_analyze_says() {
     let said = analyzed(&trace);
     for speed in ["max", "10"] {
         let arguments = format!("top --speed {speed} --json --output r.json {}", trace.display());
-        let terminal = Tmux::start(tmux.clone(), &arguments);
+        let terminal = start(tmux.clone(), &arguments);
         terminal.shows("| ended |");
         terminal.keys(&["2"]);
         let screen = terminal.shows("by importance");
@@ -246,7 +182,7 @@ fn a_recorded_program_becomes_a_case_once_it_has_ended() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
     let arguments = format!("top -o t.trace --json --output r.json -- {} 4000", leaks.display());
-    let terminal = Tmux::start(tmux, &arguments);
+    let terminal = start(tmux, &arguments);
     terminal.shows("| ended |");
     for n in 1..3 {
         terminal.keys(&["w"]);
@@ -271,7 +207,7 @@ fn what_cannot_be_read_again_becomes_a_report() {
     assert_eq!(run(&mut record, LIMIT).code(), Some(0));
     let pipe = directory.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let terminal = Tmux::start(tmux, &format!("top {}", pipe.display()));
+    let terminal = start(tmux, &format!("top {}", pipe.display()));
     fs::write(&pipe, fs::read(&trace).unwrap()).unwrap();
     terminal.shows("| ended |");
     terminal.keys(&["w"]);
@@ -293,7 +229,7 @@ fn count(bytes: &[u8], what: &[u8]) -> usize {
 fn however_much_happens_the_screen_is_calm() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
-    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    let terminal = start(tmux, &format!("top -- {} 100000", leaks.display()));
     terminal.shows("2 Suspects (1)");
     let written = terminal.path("written");
     let began = Instant::now();
@@ -317,7 +253,7 @@ fn however_much_happens_the_screen_is_calm() {
 fn the_mouse_is_heard() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
-    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    let terminal = start(tmux, &format!("top -- {} 100000", leaks.display()));
     terminal.shows("2 Suspects (1)");
     // As terminals say it: the left button, column, row, from 1.
     terminal.keys(&["-l", "\x1b[<0;18;1M"]);
@@ -338,7 +274,7 @@ fn no_colour_where_none_is_wanted_and_the_terminals_own_elsewhere() {
         [("", "", true), ("", "--no-color", false), ("NO_COLOR=1", "", false)]
     {
         let arguments = format!("top {arguments} -- {} 100000", leaks.display());
-        let terminal = Tmux::start_in(variables, tmux.clone(), &arguments);
+        let terminal = start_in(variables, tmux.clone(), &arguments);
         terminal.shows("2 Suspects (1)");
         let screen = terminal.ask(&["capture-pane", "-p", "-e"]).stdout;
         let screen = String::from_utf8_lossy(&screen);
@@ -368,10 +304,9 @@ fn no_colour_where_none_is_wanted_and_the_terminals_own_elsewhere() {
 fn a_signal_gives_the_terminal_back() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
-    let terminal = Tmux::start(tmux, &format!("top -- {} 100000", leaks.display()));
+    let terminal = start(tmux, &format!("top -- {} 100000", leaks.display()));
     terminal.shows("2 Suspects (1)");
-    let kill = Command::new("kill").arg("-TERM").arg(terminal.unfreed()).status().unwrap();
-    assert!(kill.success());
+    assert!(signal::send(terminal.dashboard(), Signal::Terminate));
     let after = terminal.shows("icanon");
     assert!(
         after.contains("exit=1") && after.contains(" icanon") && !after.contains("-icanon"),
@@ -383,7 +318,7 @@ fn a_signal_gives_the_terminal_back() {
 fn a_program_that_is_let_run_is_told_of_signals_until_it_ends() {
     let tmux = support::require!("tmux");
     let leaks = programs::c("leaks");
-    let terminal = Tmux::start(tmux, &format!("top -o t.trace -- {} 100000", leaks.display()));
+    let terminal = start(tmux, &format!("top -o t.trace -- {} 100000", leaks.display()));
     terminal.shows("2 Suspects (1)");
     terminal.keys(&["q"]);
     terminal.shows("The program still runs.");
@@ -391,8 +326,7 @@ fn a_program_that_is_let_run_is_told_of_signals_until_it_ends() {
     let after = terminal.shows("Recorded t.trace");
     assert!(!after.contains("exit="), "{after}");
     assert_eq!(functions(&analyzed(&terminal.path("t.trace"))), ["keep_message"]);
-    let kill = Command::new("kill").arg("-TERM").arg(terminal.unfreed()).status().unwrap();
-    assert!(kill.success());
+    assert!(signal::send(terminal.dashboard(), Signal::Terminate));
     terminal.shows("exit=1");
 }
 
@@ -408,7 +342,7 @@ fn recording_goes_on_without_the_terminal() {
         result.display(),
         leaks.display()
     );
-    let terminal = Tmux::start(tmux, &arguments);
+    let terminal = start(tmux, &arguments);
     terminal.shows("2 Suspects (1)");
     drop(terminal);
     let began = Instant::now();

@@ -5,7 +5,7 @@
 use std::fs;
 
 use crate::busy::Busy;
-use crate::terminal::Terminal;
+use crate::terminal;
 use crate::{fold, judge};
 
 /// What the target is: the share of a processor that all may take.
@@ -71,10 +71,10 @@ struct Shown {
 impl Shown {
     fn replay(trace: &std::path::Path) -> Shown {
         let unfreed = env!("CARGO_BIN_EXE_unfreed");
-        let terminal = Terminal::start(&format!("{unfreed} top --speed 1 {}", trace.display()));
+        let terminal = terminal(&format!("{unfreed} top --speed 1 {}", trace.display()));
         let pid = terminal.dashboard();
         let began = std::time::Instant::now();
-        let screen = terminal.until("| ended |");
+        let screen = terminal.shows("| ended |");
         let lasted = began.elapsed().as_secs_f64();
         let drawing = thread_time(pid, "screen").expect("the screen has a thread") / lasted;
         let line = screen.lines().find(|line| line.contains("unfreed itself has taken"));
@@ -82,7 +82,7 @@ impl Shown {
         let numbers: Vec<f64> =
             line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         terminal.keys(&["q"]);
-        terminal.until("ended\n");
+        terminal.shows("exit=");
         let judging = numbers[1] / 100.0;
         Shown { judging, drawing, screen: line.trim().to_owned() }
     }

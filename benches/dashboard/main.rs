@@ -18,9 +18,10 @@ mod feed;
 mod fold;
 mod judge;
 mod soak;
-mod terminal;
 
 use clap::{Parser, Subcommand};
+use support::skip::tool;
+use support::terminal::Terminal;
 
 /// Measures the dashboard.
 #[derive(Debug, Parser)]
@@ -39,6 +40,12 @@ enum What {
     Cost(cost::Options),
     /// Whether the dashboard grows while it watches a busy program
     Soak(soak::Options),
+}
+
+/// Runs a command line in a terminal.
+fn terminal(line: &str) -> Terminal {
+    let tmux = tool("tmux").expect("tmux is not installed (`apt install tmux`)");
+    Terminal::start(tmux, (120, 40), line)
 }
 
 fn main() {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::busy::Busy;
-use crate::terminal::Terminal;
+use crate::support::terminal::Terminal;
+use crate::terminal;
 
 /// Between two looks at its memory.
 const LOOK: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ pub fn run(options: &Options) {
     let seconds = (options.minutes * 60.0) as u64;
     let busy = Busy { live: options.rate / 2, rate: options.rate, stacks: options.stacks, seconds };
     let (unfreed, found) = (env!("CARGO_BIN_EXE_unfreed"), directory.join("found.json"));
-    let terminal = Terminal::start(&format!(
+    let terminal = terminal(&format!(
         "{unfreed} run --json --output {} -- {unfreed} top -o /dev/null -- {} 2> {}",
         found.display(),
         busy.command().join(" "),
@@ -67,9 +68,9 @@ pub fn run(options: &Options) {
         thread::sleep(LOOK);
     }
     terminal.keys(&["1"]);
-    println!("{}", terminal.until("live."));
+    println!("{}", terminal.shows("live."));
     terminal.keys(&["q"]);
-    terminal.until("ended\n");
+    terminal.shows("exit=");
     for (at, memory) in kept.iter().step_by((kept.len() / 12).max(1)) {
         println!("{at:6} s  {memory} (resident, anonymous, shared, of files: KiB)");
     }

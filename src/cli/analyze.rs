@@ -1,15 +1,13 @@
 //! `unfreed analyze`: says what a recorded process never frees.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use unfreed::dump;
 
 use super::Outcome;
 use super::conclusion::{Analyst, conclude, tell_notices};
-use super::fail::{Failure, Told};
+use super::core_dump::look_into;
+use super::fail::Failure;
 use super::options::{Analysis, Form};
 use super::output::Io;
 use super::progress::silence_if;
@@ -46,19 +44,4 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let (report, _) = analyst.report(header, ledger, faults, parts);
     tell_notices(&analyst.namer, &args.form, io);
     conclude(&report, &args.form, io)
-}
-
-/// Folds in what a core says of the live blocks.
-fn look_into(core: &Path, recording: &mut Recording) -> Result<(), Failure> {
-    let file = File::open(core)
-        .told(|| format!("cannot open {}", core.display()))
-        .map_err(|failure| failure.advise("check the path, and whether you may read the file"))?;
-    let since = u64::try_from(recording.header.started_unix_ns).ok().filter(|since| *since > 0);
-    let started = since.map(|since| UNIX_EPOCH + Duration::from_nanos(since));
-    dump::scan(file, &mut recording.ledger, started).map(drop).map_err(|error| {
-        Failure::new(format!("cannot use the core dump {}: {error}", core.display())).advise(
-            "take the core of a process of this trace (`gcore PID`, or the one it left as it ended), \
-             with its own memory",
-        )
-    })
 }

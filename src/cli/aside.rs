@@ -4,11 +4,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, Write};
-use std::path::Path;
+use std::path::{Component, Path, Prefix};
 
-use tempfile::{Builder, NamedTempFile};
+#[cfg(not(target_os = "linux"))]
+#[path = "aside/named.rs"]
+mod written;
+#[cfg(target_os = "linux")]
+#[path = "aside/nameless.rs"]
+mod written;
+
+use tempfile::Builder;
 
 use super::fail::{Failure, Told};
+use written::Written;
 
 /// What to do about a file that cannot be written.
 pub const CHOOSE: &str = "choose a directory that exists and that you may write to";
@@ -18,13 +26,6 @@ pub const CHOOSE: &str = "choose a directory that exists and that you may write 
 pub struct Aside<'p> {
     file: Written,
     path: Option<&'p Path>,
-}
-
-#[derive(Debug)]
-enum Written {
-    #[cfg(target_os = "linux")]
-    Nameless(File),
-    Named(NamedTempFile),
 }
 
 impl<'p> Aside<'p> {
@@ -46,7 +47,7 @@ impl<'p> Aside<'p> {
         // What is no file is written to, not replaced; beside a device nothing may be made.
         match path.filter(|path| !no_file(path)) {
             Some(path) => Written::create(directory(path)),
-            None => NamedTempFile::new().map(Written::Named),
+            None => Written::anywhere(),
         }
     }
 
@@ -86,62 +87,6 @@ impl<'p> Aside<'p> {
     }
 }
 
-impl Written {
-    fn create(directory: &Path) -> io::Result<Self> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{Mode, OFlags, open};
-            let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-            // Some network file systems can only make files with names.
-            if let Ok(file) = open(directory, flags, Mode::RUSR | Mode::WUSR) {
-                return Ok(Written::Nameless(File::from(file)));
-            }
-        }
-        builder().tempfile_in(directory).map(Written::Named)
-    }
-
-    fn file(&mut self) -> &mut File {
-        match self {
-            #[cfg(target_os = "linux")]
-            Written::Nameless(file) => file,
-            Written::Named(file) => file.as_file_mut(),
-        }
-    }
-
-    fn persist(mut self, path: &Path) -> io::Result<()> {
-        self.file().sync_all()?;
-        let named = match self {
-            #[cfg(target_os = "linux")]
-            Written::Nameless(file) => name(file, directory(path))?,
-            Written::Named(file) => file,
-        };
-        named.persist(path).map(drop).map_err(|error| error.error)
-    }
-}
-
-/// Gives a file without a name one. A link cannot replace what is there, only a renaming can: so it has another name for a moment.
-#[cfg(target_os = "linux")]
-fn name(mut file: File, directory: &Path) -> io::Result<NamedTempFile> {
-    use rustix::fs::{AtFlags, CWD, linkat};
-    use std::os::fd::AsRawFd;
-    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let linked = builder().make_in(directory, |path| {
-        linkat(CWD, from.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
-        Ok(())
-    });
-    match linked {
-        Ok(linked) => Ok(NamedTempFile::from_parts(file, linked.into_temp_path())),
-        // There is no /proc: as elsewhere, then.
-        Err(_) => {
-            let mut named = builder().tempfile_in(directory)?;
-            file.rewind()?;
-            io::copy(&mut file, &mut named)?;
-            named.as_file().sync_all()?;
-            Ok(named)
-        }
-    }
-}
-
 fn builder() -> Builder<'static, 'static> {
     let mut builder = Builder::new();
     builder.prefix(".unfreed-");
@@ -149,8 +94,16 @@ fn builder() -> Builder<'static, 'static> {
 }
 
 /// Whether it is there and no file: a device or a pipe.
-fn no_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| !meta.is_file())
+pub fn no_file(path: &Path) -> bool {
+    fs::metadata(path).map_or_else(|_| is_device(path), |meta| !meta.is_file())
+}
+
+/// Windows tells nothing of its devices (`NUL`); their whole names do, which no other system has.
+fn is_device(path: &Path) -> bool {
+    let Ok(whole) = std::path::absolute(path) else { return false };
+    let mut parts = whole.components();
+    let device = |part| matches!(part, Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::DeviceNS(_)));
+    parts.next().is_some_and(device) && !parts.any(|part| matches!(part, Component::Normal(_)))
 }
 
 fn directory(path: &Path) -> &Path {

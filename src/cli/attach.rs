@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use unfreed::collect::ebpf::{Who, Wish};
 
 use super::Outcome;
 use super::conclusion::Analyst;
@@ -13,8 +12,7 @@ use super::output::Io;
 use super::quantity;
 use super::reporting::ReportOptions;
 use super::run::{Asked, watch_and_report};
-use super::triage;
-use super::watch::Watch;
+use super::watch::{self, Watch, Whom};
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
@@ -38,6 +36,10 @@ pub struct Args {
     /// Stop watching after TIME (30s, 5m, 1h30m); the processes run on
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
+    /// Sample: see on average one of every BYTES allocated (512KiB, 1M), and estimate the whole; 0
+    /// sees every allocation. Every call is trapped all the same
+    #[arg(long, value_name = "BYTES", default_value = "0", conflicts_with = "triage", value_parser = quantity::sampling)]
+    sample: u64,
     /// In the end, stop the processes briefly and look which live blocks they still refer to
     #[arg(long)]
     scan: bool,
@@ -53,11 +55,14 @@ pub struct Args {
 }
 
 impl Args {
-    fn wish(&self) -> Wish {
-        let who = self.who.iter().map(|text| Who::of(text));
-        let units = self.unit.iter().cloned().map(Who::Unit);
-        let groups = self.cgroup.iter().cloned().map(Who::Cgroup);
-        Wish { who: who.chain(units).chain(groups).collect(), wait: self.wait, triage: self.triage }
+    fn whom(&self) -> Whom {
+        Whom {
+            who: self.who.clone(),
+            units: self.unit.clone(),
+            groups: self.cgroup.clone(),
+            wait: self.wait,
+            sample: self.sample,
+        }
     }
 }
 
@@ -66,10 +71,10 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     args.form.check()?;
     args.report.check()?;
     if args.triage {
-        return triage::run(args.wish(), args.duration, &args.analysis, &args.form, io);
+        return watch::triage(&args.whom(), args.duration, &args.analysis, &args.form, io);
     }
     let analyst = Analyst::prepare(&args.analysis)?;
-    let watch = Watch::attach(args.wish(), (!args.form.quiet).then_some(*io))?;
+    let watch = Watch::attach(&args.whom(), (!args.form.quiet).then_some(*io))?;
     let asked = Asked {
         duration: args.duration,
         target_status: false,

@@ -3,6 +3,10 @@
 //! is shown is measured as it is shown; where it is not what it should be, the tour fails.
 
 mod guide;
+#[cfg(not(unfreed_agent))]
+#[path = "demo/no_programs.rs"]
+mod programs;
+#[cfg(unfreed_agent)]
 mod programs;
 mod visit;
 

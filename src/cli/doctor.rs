@@ -3,6 +3,7 @@
 
 mod checks;
 mod machine;
+mod repair;
 
 use std::ffi::OsString;
 
@@ -25,6 +26,10 @@ use checks::{Check, State};
 pub struct Args {
     #[command(flatten)]
     form: Form,
+    /// Put back what an unfreed that was killed left behind (Windows: tracing sessions, and programs' tracing flags in the
+    /// registry)
+    #[arg(long, conflicts_with = "command")]
+    repair: bool,
     /// A program that is to be traced: can it be?
     #[arg(last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -40,6 +45,9 @@ struct Diagnosis {
 
 /// Checks this machine.
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
+    if args.repair {
+        return repair::run(&args.form, io);
+    }
     let machine = machine::Machine::read(args.command.first());
     let checks = checks::all(&machine);
     let can_capture = checks.iter().all(|check| check.state != State::Missing);
@@ -91,7 +99,9 @@ impl Environment {
 
 fn render(diagnosis: &Diagnosis, style: Style) -> String {
     let mut page = Page::new(style);
-    let (says, ink) = if diagnosis.can_capture {
+    let (says, ink) = if diagnosis.can_capture && cfg!(windows) {
+        ("Programs can be traced here, as an administrator, with `unfreed run -- CMD`.", Ink::Good)
+    } else if diagnosis.can_capture {
         ("Programs can be traced here with `unfreed run -- CMD`, without privileges.", Ink::Good)
     } else {
         (

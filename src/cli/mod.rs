@@ -9,6 +9,7 @@ mod bundle;
 mod catalogue;
 mod changelogs;
 mod conclusion;
+mod core_dump;
 mod demo;
 mod diff;
 mod doctor;
@@ -27,9 +28,7 @@ mod recording;
 mod report;
 mod reporting;
 mod run;
-mod service;
 mod top;
-mod triage;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -93,6 +92,10 @@ pub enum Outcome {
     /// Done; at least one suspect.
     Suspects,
     /// Exit as the target did.
+    #[cfg_attr(
+        not(any(target_os = "linux", windows)),
+        expect(dead_code, reason = "nothing is run there")
+    )]
     AsTarget(u8),
 }
 

@@ -101,7 +101,7 @@ pub struct Capture {
     #[arg(
         long,
         value_name = "PID|NAME",
-        conflicts_with_all = ["unit", "sample", "every_event", "target_status"]
+        conflicts_with_all = ["unit", "every_event", "target_status"]
     )]
     pub attach: Vec<String>,
     /// The program and its arguments

@@ -1,13 +1,13 @@
 //! Where results and messages go: results to stdout or a file, messages to stderr.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
 use unfreed::report::text::page::{Ink, Page, Span, name, words};
 use unfreed::report::text::style::{Detail, Style, USUAL_WIDTH};
 
-use super::aside::{Aside, CHOOSE};
+use super::aside::{Aside, CHOOSE, no_file};
 use super::fail::{Failure, Told};
 
 /// What is known of the standard streams.
@@ -17,11 +17,11 @@ pub struct Io {
 }
 
 impl Io {
-    /// Asks the environment: `NO_COLOR` (not empty) and `TERM=dumb` turn colour off.
+    /// Asks the environment: `NO_COLOR` (not empty), `TERM=dumb` and a console that knows no escape sequences turn colour off.
     pub fn from_environment() -> Self {
         let set = |key: &str| std::env::var_os(key).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Io { no_color: set("NO_COLOR") || dumb }
+        Io { no_color: set("NO_COLOR") || dumb || !knows_escapes() }
     }
 
     /// Whether the environment allows colour.
@@ -69,6 +69,17 @@ fn terminal_width(stream: impl std::os::fd::AsFd) -> usize {
     size.filter(|size| size.ws_col > 0).map_or(USUAL_WIDTH, |size| size.ws_col.into())
 }
 
+/// Whether a terminal would understand what colours text. Consoles of Windows do so since Windows 10, once they are asked to.
+#[cfg(windows)]
+fn knows_escapes() -> bool {
+    crossterm::ansi_support::supports_ansi()
+}
+
+#[cfg(not(windows))]
+fn knows_escapes() -> bool {
+    true
+}
+
 #[cfg(not(target_os = "linux"))]
 fn terminal_width<S>(_: S) -> usize {
     terminal_size::terminal_size().map_or(USUAL_WIDTH, |(width, _)| width.0.into())
@@ -112,8 +123,9 @@ fn to_stdout(bytes: &[u8]) -> Result<(), Failure> {
 fn to_file(bytes: &[u8], path: &Path) -> Result<(), Failure> {
     let doing = || format!("cannot write the result to {}", path.display());
     // A device or a pipe is written to, not replaced.
-    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        return match fs::write(path, bytes) {
+    if no_file(path) {
+        let to = OpenOptions::new().write(true).open(path);
+        return match to.and_then(|mut to| to.write_all(bytes)) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             other => other.told(doing),
         };

@@ -22,7 +22,8 @@ use super::watch::Watch;
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// The trace to write; only you may read it
+    /// The trace to write; only you may read it. On Windows, one that ends with .etl is an event trace log, as WPA and
+    /// PerfView open it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Put the names of functions in too, for a machine without these symbols
@@ -42,6 +43,9 @@ pub struct Args {
 pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
     let path = &args.output;
     let Some(watch) = Watch::of(&args.capture, io)? else { return Ok(Outcome::Clear) };
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("etl")) {
+        return record_log(args, watch, io);
+    }
     let mut recorder = Recorder::create(path, &watch.header())?;
     let mut frames = args.embed_symbols.then(Frames::default);
     // A scan asks which blocks live.
@@ -64,6 +68,21 @@ pub fn run(args: &Args, io: &Io) -> Result<Outcome, Failure> {
         io.tell(&[words("Next: unfreed analyze "), shown(path)]);
     }
     watched.conclude(concluded.map(|_| Outcome::Clear), args.capture.target_status)
+}
+
+/// Records to an event trace log, as Windows' own tools open it.
+fn record_log(args: &Args, watch: Watch, io: &Io) -> Result<Outcome, Failure> {
+    let path = &args.output;
+    if args.embed_symbols {
+        return Err(Failure::new("an event trace log has no room for names of functions")
+            .advise("record to another file (`-o trace.unfreed`), or leave out --embed-symbols"));
+    }
+    let watched = watch.log(path.clone())?.run(args.capture.duration, None, &mut |_| {})?;
+    if !args.quiet {
+        io.tell(&[words("Recorded "), shown(path)]);
+        io.tell(&[words("Next: unfreed analyze "), shown(path)]);
+    }
+    watched.conclude(Ok(Outcome::Clear), args.capture.target_status)
 }
 
 /// The frames of a trace in the making, to be named at its end.

@@ -143,14 +143,15 @@ impl Opened<'_> {
 /// Opens a recording.
 pub fn open_part(path: &Path) -> Result<Part<'static>, Failure> {
     let doing = || format!("cannot read {}", path.display());
-    let mut file = File::open(path)
-        .told(|| format!("cannot open {}", path.display()))
-        .map_err(|failure| failure.advise("check the path, and whether you may read the file"))?;
-    if file.metadata().told(doing)?.is_dir() {
+    // Windows says of a directory only that it may not be opened.
+    if path.is_dir() {
         return Err(
             Failure::new(format!("{} is a directory", path.display())).advise("name a trace in it")
         );
     }
+    let mut file = File::open(path)
+        .told(|| format!("cannot open {}", path.display()))
+        .map_err(|failure| failure.advise("check the path, and whether you may read the file"))?;
     let mut start = Vec::new();
     file.by_ref().take(4096).read_to_end(&mut start).told(doing)?;
     let kind = sniff(&start);

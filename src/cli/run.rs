@@ -79,7 +79,7 @@ pub fn watch_and_report(
             reporting.event(event);
         }
     })?;
-    let recording = Recording { header, ledger, faults: Vec::new(), parts: Vec::new() };
+    let recording = Recording { header, ledger, faults: watched.faults(), parts: Vec::new() };
     let side = Side::of(recording, &mut analyst);
     tell_notices(&analyst.namer, asked.form, io);
     let concluded = conclude(&side.report, asked.form, io).and_then(|outcome| {

@@ -69,15 +69,25 @@ impl Teardown {
     }
 
     /// Blocks were allocated and freed again between `since` and `now`. A tally that began before the
-    /// span may be of the work before it: those that fall into the span by their share of the time
-    /// weigh against it, yet do not end it.
+    /// latest free may be of the work before the span, or of the last blocks that it freed: those that
+    /// fall into the span by their share of the time weigh against it, and end it only where they
+    /// outweigh it and all of the tally's time is in it.
     pub(super) fn tallied(&mut self, since: Time, now: Time, count: u64) {
-        if since >= self.began {
+        if since >= self.last {
             return self.allocated(count);
         }
         let interval = now.0.saturating_sub(since.0).max(1);
-        let share = now.0.saturating_sub(self.began.0) as f64 / interval as f64;
+        let inside = now.0.saturating_sub(self.began.0.max(since.0));
+        let share = inside as f64 / interval as f64;
         self.allocations = self.allocations.saturating_add((count as f64 * share) as u64);
+        if since >= self.began && !self.frees_outweigh() {
+            self.level = 0;
+        }
+    }
+
+    /// Whether it has far more frees than allocations: work has as many.
+    fn frees_outweigh(&self) -> bool {
+        self.frees / 5 > self.allocations / 4
     }
 
     /// The number of the span.
@@ -92,9 +102,7 @@ impl Teardown {
         let took = ended.seconds() - self.began.seconds();
         let longest = (LONGEST * (ended.seconds() - began.seconds())).max(SHORT);
         let torn_down = TornDown { began: self.began, allocations: self.allocations };
-        // Work has as many frees as allocations.
-        let more = self.frees / 5 > self.allocations / 4;
-        (self.level > 0 && more && took <= longest).then_some(torn_down)
+        (self.level > 0 && self.frees_outweigh() && took <= longest).then_some(torn_down)
     }
 }
 
@@ -146,6 +154,24 @@ mod tests {
         assert_eq!(working.of(Time(0), Time(1100)), None);
         teardown.tallied(Time(1000), Time(1010), 100);
         assert_eq!(teardown.of(Time(0), Time(1010)), None);
+    }
+
+    #[test]
+    fn a_tally_of_the_last_blocks_that_a_teardown_freed_does_not_end_it() {
+        let mut teardown = Teardown::default();
+        work(&mut teardown, 0..1000);
+        // A client leaves; the blocks of the last request are told when all is over.
+        teardown.freed(Time(1005), 5, PAUSE);
+        let began = teardown.began;
+        teardown.freed(Time(1100), 70_000, PAUSE);
+        teardown.tallied(Time(1010), Time(1300), 600);
+        assert_eq!(teardown.of(Time(0), Time(1300)).unwrap().began, began);
+        // Work that went on ends it, whether it frees older blocks or not.
+        let mut working = teardown;
+        working.tallied(Time(1010), Time(1300), 80_000);
+        assert_eq!(working.of(Time(0), Time(1300)), None);
+        teardown.tallied(Time(1300), Time(1400), 100);
+        assert_eq!(teardown.of(Time(0), Time(1400)), None);
     }
 
     #[test]

@@ -89,6 +89,7 @@ fn cache_directory() -> Option<PathBuf> {
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     variable("DEBUGINFOD_CACHE_PATH")
         .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("debuginfod_client")))
+        .or_else(|| Some(variable("LOCALAPPDATA")?.join("debuginfod_client")))
         .or_else(|| Some(variable("HOME")?.join(".cache/debuginfod_client")))
 }
 

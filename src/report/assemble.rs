@@ -91,6 +91,7 @@ pub fn assemble(material: Material<'_>, namer: &mut Namer, matcher: Matcher<'_>)
         min_confidence,
         smallest_detectable_bytes_per_s: assessment.smallest_detectable_bytes_per_s,
         unmeasured: assessment.unmeasured,
+        burst: assessment.burst,
         processes_unmeasured: assessment.processes_unmeasured,
     }
 }

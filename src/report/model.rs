@@ -11,7 +11,7 @@ pub use super::uncertain::{SiteUncertainty, TotalsUncertainty, Uncertainty};
 use crate::event::{Exit, Metric, RootKind, Trust};
 use crate::fixes::Match;
 pub use crate::read::case::Placed;
-pub use crate::verdict::{Counted, Held, Unjudged, Unmeasured};
+pub use crate::verdict::{Burst, Counted, Held, Unjudged, Unmeasured};
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -56,6 +56,10 @@ pub struct Report {
     pub smallest_detectable_bytes_per_s: Option<f64>,
     /// Why that is `None`.
     pub unmeasured: Option<Unmeasured>,
+    /// Where most allocations came in a short part of the observation: the rest of it tells little of
+    /// what leaks only under such work.
+    #[serde(default)]
+    pub burst: Option<Burst>,
     /// How many processes that allocated it says nothing of.
     pub processes_unmeasured: u64,
     /// Whether the trace says anything: it has a suspect, or could have shown one. Without that,

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::burst::Burst;
 use super::counters::Counted;
 use super::explanation::Explanation;
 use crate::event::{ProcessId, StackId, Time};
@@ -245,6 +246,8 @@ pub struct Assessment {
     pub smallest_detectable_bytes_per_s: Option<f64>,
     /// Why that is `None`.
     pub unmeasured: Option<Unmeasured>,
+    /// Where most allocations came in a short part of the observation.
+    pub burst: Option<Burst>,
     /// How many processes that allocated could not be measured: it says nothing of these.
     pub processes_unmeasured: u64,
 }

@@ -3,6 +3,7 @@
 
 mod assessment;
 mod backlog;
+mod burst;
 mod caps;
 mod counters;
 mod detectable;
@@ -29,6 +30,7 @@ pub use assessment::{
     Assessment, BeforeTeardown, Estimated, Evidence, GroupSum, Held, Judged, OverReleaseSuspect,
     Unjudged, Unmeasured, Verdict,
 };
+pub use burst::Burst;
 pub use counters::Counted;
 pub use explanation::Explanation;
 
@@ -68,6 +70,7 @@ pub fn judge(ledger: &Ledger) -> Assessment {
     // Where a process tore itself down, what was judged is the time before.
     let judged = seen.iter().zip(&earlier);
     let judged = judged.map(|((image, seen), earlier)| (*image, earlier.as_ref().unwrap_or(seen)));
+    let burst = burst::judge(judged.clone().map(|(_, seen)| seen));
     let detectable = detectable::judge(ledger, judged);
     Assessment {
         sites,
@@ -75,6 +78,7 @@ pub fn judge(ledger: &Ledger) -> Assessment {
         over_releases_unjudged,
         counters: counters::judge(ledger),
         smallest_detectable_bytes_per_s: detectable.bytes_per_s.ok(),
+        burst,
         unmeasured: detectable.bytes_per_s.err(),
         processes_unmeasured: detectable.unmeasured,
     }

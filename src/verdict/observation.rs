@@ -110,6 +110,25 @@ impl Observation {
         }
     }
 
+    /// One of so long, in epochs of a second, for tests.
+    #[cfg(test)]
+    pub(super) fn seconds(duration_s: f64) -> Self {
+        Observation {
+            duration_s,
+            width_s: 1.0,
+            activity: Vec::new(),
+            busy: Vec::new(),
+            load_end: 0,
+            from_start: true,
+            frees_missed: 0.0,
+            frees_hidden: false,
+            releases_unseen: false,
+            processes: 1,
+            starts: 0,
+            bytes_lost: false,
+        }
+    }
+
     /// Whether the process fell idle well before the end of the observation.
     pub(super) fn load_stopped(&self) -> bool {
         self.busy.len() - self.load_end > (self.busy.len() / 10).max(2)

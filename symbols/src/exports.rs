@@ -3,15 +3,12 @@
 //! name; elsewhere the nearest export before an address is all there is, and is said to be no more.
 
 use object::LittleEndian as LE;
-use object::ReadRef;
-use object::pe::{
-    IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_FILE_MACHINE_AMD64, IMAGE_SCN_MEM_EXECUTE,
-};
+use object::pe::IMAGE_SCN_MEM_EXECUTE;
 use object::read::pe::ExportTarget;
 
 use crate::decoration::undecorated;
 use crate::pe::{Headers, headers};
-use crate::{Found, FunctionExtent, ModuleOffset, SymbolError};
+use crate::{Found, FunctionExtent, ModuleOffset, SymbolError, pdata};
 
 /// Exports taken, at most.
 const EXPORTS_MOST: usize = 1 << 20;
@@ -47,9 +44,15 @@ impl Exports {
             (start, start.saturating_add(section.virtual_size.get(LE)))
         });
         let mut exports = Exports { code: code.collect(), ..Exports::default() };
-        exports.unwound = unwound(data, &headers).unwrap_or_default();
+        let unwound = pdata::functions(data)?;
+        exports.unwound = unwound.iter().map(|function| (function.begin, function.end)).collect();
         exports.functions = functions(data, &headers, &exports.code)?;
         Ok(exports)
+    }
+
+    /// Where each begins, and its name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.functions.iter().map(|(start, name)| (*start, name.as_str()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -123,24 +126,4 @@ fn functions(
     }
     functions.sort_by(|(a, x), (b, y)| (a, x.len(), x).cmp(&(b, y.len(), y)));
     Ok(functions)
-}
-
-/// ```text
-/// begin, end, unwind information (4 bytes each)
-/// ```
-fn unwound(data: &[u8], headers: &Headers<'_>) -> Option<Vec<(u32, u32)>> {
-    if headers.machine != IMAGE_FILE_MACHINE_AMD64 {
-        return None;
-    }
-    let directory = headers.directories.get(IMAGE_DIRECTORY_ENTRY_EXCEPTION)?;
-    let (at, size) = directory.file_range(&headers.sections).ok()?;
-    let bytes = data.read_bytes_at(at.into(), size.into()).ok()?;
-    let word = |bytes: &[u8]| Some(u32::from_le_bytes(bytes.try_into().ok()?));
-    let entries = bytes.chunks_exact(12).filter_map(|entry| {
-        let (begin, end) = (word(&entry[..4])?, word(&entry[4..8])?);
-        (begin < end).then_some((begin, end))
-    });
-    let mut entries: Vec<(u32, u32)> = entries.collect();
-    entries.sort_unstable();
-    Some(entries)
 }

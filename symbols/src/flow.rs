@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use gimli::{BaseAddresses, CieOrFde, EhFrame, LittleEndian, UnwindSection};
 use object::{Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget};
 
-use crate::{Segment, SymbolError, segments};
+use crate::pe::is_pe;
+use crate::{Segment, SymbolError, pdata, segments};
 
 /// The code of a file, by its own addresses.
 #[derive(Debug)]
 pub struct Flow<'data> {
     bytes: &'data [u8],
     segments: Vec<Segment>,
-    /// Where functions and parts of functions begin and end, by `.eh_frame`; in order.
+    /// Where functions and parts of functions begin and end, by `.eh_frame` or `.pdata`; in order.
     ranges: Vec<(u64, u64)>,
     /// Words that the loader fills with an address of this file.
     slots: HashMap<u64, u64>,
@@ -26,6 +27,12 @@ impl<'data> Flow<'data> {
     /// As [`segments`]; what is damaged beyond that is not there.
     pub fn read(bytes: &'data [u8]) -> Result<Flow<'data>, SymbolError> {
         let segments = segments(bytes)?;
+        if is_pe(bytes) {
+            let functions = pdata::functions(bytes)?.into_iter();
+            let ranges =
+                functions.map(|function| (function.begin.into(), function.end.into())).collect();
+            return Ok(Flow { bytes, segments, ranges, slots: HashMap::new() });
+        }
         let file = object::File::parse(bytes).map_err(SymbolError::damaged("symbols"))?;
         Ok(Flow { bytes, segments, ranges: ranges(&file), slots: slots(&file) })
     }
@@ -89,7 +96,7 @@ fn slots(file: &object::File<'_>) -> HashMap<u64, u64> {
     filled.collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;

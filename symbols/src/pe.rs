@@ -53,13 +53,18 @@ impl PeFile {
     }
 }
 
+/// Whether it looks like a PE, by its first two bytes.
+pub(crate) fn is_pe(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"MZ")
+}
+
 /// The headers of a PE file.
 pub(crate) struct Headers<'data> {
     pub(crate) sections: SectionTable<'data>,
     pub(crate) directories: DataDirectories<'data>,
     pub(crate) machine: Machine,
     timestamp: u32,
-    image_size: u32,
+    pub(crate) image_size: u32,
 }
 
 impl Headers<'_> {

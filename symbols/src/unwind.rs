@@ -1,4 +1,4 @@
-//! A module's `.eh_frame` as a table: for each range of addresses one rule that says where the caller's frame is. Only
+//! A module's `.eh_frame`, or a PE's `.pdata`, as a table: for each range of addresses one rule that says where the caller's frame is. Only
 //! what a walk of return addresses needs is kept: the frame and rbp. What needs more is a row without a rule.
 
 use gimli::{
@@ -7,14 +7,15 @@ use gimli::{
 };
 use object::{Object, ObjectSection};
 
-use crate::SymbolError;
+use crate::pe::is_pe;
+use crate::{SymbolError, pdata};
 
 const RBP: Register = Register(6);
 const RSP: Register = Register(7);
 const RETURN_ADDRESS: Register = Register(16);
 
 /// Rows taken of one module, at most: those of LibreOffice's and LLVM's libraries fit.
-const ROWS_MOST: usize = 3 << 20;
+pub(crate) const ROWS_MOST: usize = 3 << 20;
 
 type Slice<'data> = EndianSlice<'data, LittleEndian>;
 
@@ -51,6 +52,14 @@ pub enum CallerFrame {
         /// What to add to that, in bytes.
         saved_offset: i32,
     },
+    /// It is what the processor interrupted and told of on the stack (Windows): return address, segment, flags, stack
+    /// pointer, a word each.
+    Machine {
+        /// From rsp to the first of these, in bytes.
+        offset: i32,
+        /// Where the interrupted rbp is: as far from there, in bytes.
+        saved_offset: Option<i32>,
+    },
 }
 
 /// What a canonical frame address is computed from.
@@ -79,8 +88,11 @@ impl UnwindRows {
     /// Reads them from a file's bytes. A damaged description is a range without a rule.
     ///
     /// # Errors
-    /// [`SymbolError::NotElf`]; a file without `.eh_frame` has no rows.
+    /// [`SymbolError::NotElf`], or what a PE's headers give; a file without `.eh_frame` or `.pdata` has no rows.
     pub fn read(bytes: &[u8]) -> Result<UnwindRows, SymbolError> {
+        if is_pe(bytes) {
+            return Ok(UnwindRows(joined(pdata::ranges(bytes)?)));
+        }
         let file = object::File::parse(bytes).map_err(|_| SymbolError::NotElf)?;
         let Some(section) = file.section_by_name(".eh_frame") else {
             return Ok(UnwindRows::default());
@@ -97,7 +109,7 @@ impl UnwindRows {
 }
 
 /// A range of addresses and its rule.
-type Range = (u64, u64, CallerFrame);
+pub(crate) type Range = (u64, u64, CallerFrame);
 
 fn ranges(frame: &EhFrame<Slice<'_>>, bases: &BaseAddresses) -> Vec<Range> {
     let mut ranges = Vec::new();

@@ -1,5 +1,6 @@
 //! Damaged files: cut off, with bits flipped, with sections that claim too much. They may give
 //! fewer names; they never panic, never hang and never take memory out of proportion.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;

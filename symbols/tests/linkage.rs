@@ -1,5 +1,6 @@
 //! What libraries call and define, held against what their section tables say: those are not what
 //! [`Linkage`] reads.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! Names from real files: a C++ library is built, stripped and taken apart by the system's own
 //! tools, and its names are compared with those that binutils gives. Where there is no compiler
 //! the tests say so and stop.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
@@ -419,7 +420,6 @@ fn marker() -> HashMap<u8, u8> {
 }
 
 /// The running test is a Rust program whose addresses are known.
-#[cfg(target_os = "linux")]
 #[test]
 fn a_rust_program_names_itself() {
     let program = std::env::current_exe().unwrap();

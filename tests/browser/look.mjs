@@ -30,6 +30,14 @@ for (const width of widths) {
     page.on("dialog", (dialog) => (wrong.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (wider > 0) wrong.push(`${width} px: ${wider} px wider than the window`);
+    const opens = await page.evaluate(() => {
+      const all = [...document.querySelectorAll("details")];
+      for (const one of all) one.open = true;
+      const beyond = document.documentElement.scrollWidth - innerWidth;
+      for (const one of all) one.open = false;
+      return beyond;
+    });
+    if (opens > 0) wrong.push(`${width} px: ${opens} px wider than the window once all is opened`);
     if (await page.evaluate(() => window.hit !== undefined)) wrong.push("a name ran as a script");
     const images = await page.evaluate(() => document.querySelectorAll("img, object, embed").length);
     if (images > 0) wrong.push(`${images} images that nobody drew`);
@@ -87,6 +95,11 @@ if ((await page.locator("iframe").count()) > 0) {
     const empty = await frame.evaluate(() => innerHeight - document.body.scrollHeight);
     if (empty > 120) wrong.push(`${width} px: ${empty} px below the flame graph are empty`);
   }
+  // In the dark nothing of it glares but what is drawn.
+  await page.emulateMedia({ colorScheme: "dark" });
+  const ground = await frame.evaluate(() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector("#background stop")).stopColor]);
+  if (ground.some((color) => color.match(/\d+/g).slice(0, 3).some((part) => part > 64))) wrong.push(`in the dark the flame graph's ground is ${ground}`);
+  await page.emulateMedia({ colorScheme: "light" });
   const boxes = frame.locator("#frames g");
   const widths = () => frame.evaluate(() => [...document.querySelectorAll("#frames rect")].map((box) => box.getAttribute("width")).join());
   const before = await widths();

@@ -20,8 +20,22 @@ fn printed(file: &Path, what: &str) -> BTreeMap<String, u64> {
     sums
 }
 
+/// Expects that what is allocated is numbered in the order of its first allocation: heaptrack_gui 1.4 ends with a
+/// segmentation fault where it is not.
+fn numbered_as_allocated(exported: &Path) {
+    let text = fs::read_to_string(exported).unwrap();
+    let mut next = 0;
+    for line in text.lines().filter_map(|line| line.strip_prefix("+ ")) {
+        let number = u64::from_str_radix(line, 16).unwrap();
+        assert!(number <= next, "{number} is allocated before {next}");
+        next = next.max(number + 1);
+    }
+    assert!(next > 0, "nothing is allocated");
+}
+
 /// Expects the same sums of both tools.
 fn same_sums(trace: &Path, exported: &Path) {
+    numbered_as_allocated(exported);
     let totals = &analyze(trace)["totals"];
     let of = |name: &str| totals[name].as_u64().unwrap();
     let sum = |what| printed(exported, what).values().sum::<u64>();

@@ -163,7 +163,11 @@ fn an_id_is_the_same_in_every_spelling() {
     catalogue.merge(Catalogue::load_dir(home.path()).unwrap());
     assert_eq!(catalogue.entries().len(), count);
     assert!(matches!(catalogue.get("KB896064").unwrap().origin, Origin::User(_)));
-    // Two of one directory would stand for each other, and nobody could say which.
+    // Two of one directory would stand for each other, and nobody could say which. Where case is nothing to a file system
+    // there cannot be two.
+    if cfg!(windows) {
+        return;
+    }
     fs::write(home.path().join("KB896064.toml"), text).unwrap();
     let problems = check(home.path()).unwrap();
     assert_eq!(problems.len(), 1, "{problems:?}");

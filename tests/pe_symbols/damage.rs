@@ -5,7 +5,10 @@ use std::fs;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use unfreed_symbols::{ModuleIdentity, ModuleOffset, PdbFacts, PdbId, PeFile, Symbols};
+use unfreed_symbols::{
+    Flow, ModuleIdentity, ModuleOffset, PdbFacts, PdbId, PeFile, Symbols, UnwindRows, entries,
+    image_size,
+};
 
 use super::{BOTH, Shelf, mixed, windows};
 use crate::support;
@@ -20,8 +23,25 @@ static FILES: LazyLock<Vec<(Vec<u8>, Vec<u8>)>> = LazyLock::new(|| {
     built.iter().map(|b| (fs::read(&b.dll).unwrap(), fs::read(&b.pdb).unwrap())).collect()
 });
 
+/// Asks what who attaches to a process asks.
+fn ask_for_code(dll: &[u8]) {
+    if let Ok(UnwindRows(rows)) = UnwindRows::read(dll) {
+        assert!(rows.is_sorted_by_key(|row| row.from));
+    }
+    let _ = image_size(dll);
+    for entry in entries(dll, &["List"]).unwrap_or_default() {
+        assert!(entry.code.len() <= 64);
+    }
+    if let Ok(flow) = Flow::read(dll) {
+        for address in (0x0ff0..0x1180).chain([0, u64::MAX]) {
+            let _ = (flow.code(address), flow.offset(address));
+        }
+    }
+}
+
 /// Asks everything there is to ask.
 fn ask(dll: &[u8], pdb: &[u8]) {
+    ask_for_code(dll);
     let file = PeFile::read(dll);
     assert_eq!(file, PeFile::read_from(std::io::Cursor::new(dll)), "both ways of reading agree");
     let facts = PdbFacts::read(pdb.to_vec());

@@ -10,6 +10,7 @@
  * UNFREED_ORACLE_FILE   where to; %p becomes the process id. A file that exists is left alone.
  * UNFREED_ORACLE_LIMIT  at most so many allocations (200,000); later calls are counted as dropped
  * UNFREED_ORACLE_ONLY   record only in a process of this name (program_invocation_short_name)
+ * UNFREED_ORACLE_COPIES if set, the stack and registers that each walk began with, for other unwinders
  *
  * The file is mapped shared, so that it is whole however the process ends; a forked child writes
  * to the same file under its own thread id. Little-endian throughout:
@@ -20,8 +21,10 @@
  *   16  u64 bytes after the header             8  u64 address       16  u64 size asked for
  *   24  u64 records                           24  u32 function (enum function below)
  *   32  u64 first address of this library     28  u16 frames
- *   40  u64 address after its last            30  u16 flags: 1 written whole, 2 walk complete
+ *   40  u64 address after its last            30  u16 flags: 1 written whole, 2 walk complete, 4 copy
  *   48  u64 dropped       56 u64 0            32  u64 frames, innermost first
+ *                                             then, of a copy: u64 rsp and rbp behind the call, u64 words,
+ *                                             and as many u64 of the stack, from rsp upwards
  *
  * Frames are what _Unwind_GetIP gives (return addresses), from the caller of the allocating
  * function outwards. A complete walk ended where the unwind tables say that there is no caller;
@@ -41,7 +44,9 @@
 #include <unwind.h>
 
 enum { DEPTH = 256 };
-enum { WHOLE = 1, COMPLETE = 2 };
+/* Words of a copy at most, and those above where the outermost frame begins. */
+enum { COPY = 8192, ABOVE = 8 };
+enum { WHOLE = 1, COMPLETE = 2, COPIED = 4 };
 
 enum function {
     MALLOC = 1, CALLOC, REALLOC, REALLOCARRAY, POSIX_MEMALIGN, ALIGNED_ALLOC, MEMALIGN, VALLOC,
@@ -74,6 +79,7 @@ extern const char _end[] __attribute__((visibility("hidden")));
 
 static struct header *file;
 static uint64_t limit = 200000;
+static int copies;
 static _Atomic uint64_t taken;
 
 static __thread uint32_t number;
@@ -82,8 +88,12 @@ struct walk {
     uint64_t caller;
     int found, complete, inner;
     unsigned depth;
+    /* At the innermost frame, and where the outermost begins. */
+    uint64_t sp, bp, top;
     uint64_t frames[DEPTH];
 };
+
+enum { RBP = 6 };
 
 static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument) {
     struct walk *walk = argument;
@@ -94,6 +104,12 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *argument
         return _URC_END_OF_STACK;
     }
     if (!walk->found && frame != walk->caller) return _URC_NO_REASON;
+    /* In a callback this is the end of the callee's frame. */
+    walk->top = _Unwind_GetCFA(context);
+    if (!walk->found) {
+        walk->sp = walk->top;
+        walk->bp = _Unwind_GetGR(context, RBP);
+    }
     walk->found = 1;
     if (frame >= file->own_start && frame < file->own_end) {
         walk->inner = 1;
@@ -116,12 +132,16 @@ static __attribute__((noinline)) void record(enum function function, void *addre
     walk.caller = (uint64_t)(uintptr_t)caller;
     walk.found = walk.complete = walk.inner = 0;
     walk.depth = 0;
+    walk.sp = walk.top = 0;
     _Unwind_Backtrace(visit, &walk);
     if (walk.inner || atomic_fetch_add(&taken, 1) >= limit) {
         errno = error;
         return;
     }
     uint64_t length = sizeof(struct record) + 8 * walk.depth;
+    uint64_t words = walk.top < walk.sp ? COPY + 1 : (walk.top - walk.sp) / 8 + ABOVE;
+    int copied = copies && words <= COPY;
+    if (copied) length += 8 * (3 + words);
     uint64_t at = atomic_fetch_add(&file->used, length);
     struct record *to = (struct record *)((char *)(file + 1) + at);
     to->tid = (uint32_t)syscall(SYS_gettid);
@@ -131,7 +151,14 @@ static __attribute__((noinline)) void record(enum function function, void *addre
     to->function = function;
     to->depth = (uint16_t)walk.depth;
     memcpy(to->frames, walk.frames, 8 * walk.depth);
-    atomic_store(&to->flags, walk.complete ? WHOLE | COMPLETE : WHOLE);
+    if (copied) {
+        uint64_t *copy = &to->frames[walk.depth];
+        copy[0] = walk.sp;
+        copy[1] = walk.bp;
+        copy[2] = words;
+        memcpy(copy + 3, (void *)(uintptr_t)walk.sp, 8 * words);
+    }
+    atomic_store(&to->flags, WHOLE | (walk.complete ? COMPLETE : 0) | (copied ? COPIED : 0));
     atomic_fetch_add(&file->records, 1);
     errno = error;
 }
@@ -260,7 +287,9 @@ __attribute__((constructor)) static void start(void) {
     if (only != NULL && strcmp(only, program_invocation_short_name) != 0) return;
     if (bound != NULL) limit = strtoull(bound, NULL, 10);
     if (limit > 10000000) limit = 10000000;
-    size_t length = sizeof(struct header) + limit * (sizeof(struct record) + 8 * DEPTH);
+    copies = getenv("UNFREED_ORACLE_COPIES") != NULL;
+    size_t most = sizeof(struct record) + 8 * DEPTH + (copies ? 8 * (3 + COPY) : 0);
+    size_t length = sizeof(struct header) + limit * most;
     int descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return;
     if (ftruncate(descriptor, (off_t)length) == 0) {

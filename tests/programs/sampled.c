@@ -1,6 +1,7 @@
-/* Proves what a sample says of a program: COUNT blocks of 16 to 4,015 bytes in pseudo-random turn, of
+/* Proves what a sample says of a program: COUNT blocks of 256 to 4,255 bytes in pseudo-random turn, of
  * which every twentieth is never freed and the others live for a thousand allocations; every fiftieth
- * grows by realloc first. Prints how many blocks and bytes are left. */
+ * grows by realloc first. Prints how many blocks and bytes are left. None is so small that, told of, it stands for a
+ * fifth of all: of 16 bytes and up, one run in a hundred had such a one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,7 +23,7 @@ int main(int count, char **arguments) {
     void *volatile kept;
     unsigned long left = 0, bytes = 0;
     for (long i = 0; i < blocks; i++) {
-        size_t size = 16 + next() % 4000;
+        size_t size = 256 + next() % 4000;
         if (i % 20 == 0) {
             kept = keep(size);
             if (kept == NULL) return 2;

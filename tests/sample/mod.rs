@@ -85,6 +85,7 @@ pub fn nothing() -> Report {
         min_confidence: 0.7,
         smallest_detectable_bytes_per_s: Some(118.4),
         unmeasured: None,
+        burst: None,
         processes_unmeasured: 0,
         conclusive: true,
         baseline: None,
@@ -384,6 +385,7 @@ pub fn full() -> Report {
         lost_blocks: Some(0),
         lost_bytes: Some(0),
     });
+    report.burst = Some(Burst { from_s: 0.0, to_s: 4.5, share: 0.81 });
     report.crashes = crashed().crashes;
     report.suspects[0].held = Held::Referenced;
     report.suspects[0].reached = Some(Reached {

@@ -108,9 +108,18 @@ impl MailServers {
         self.dovecot.port
     }
 
-    /// The programs of all daemons that run now, with their process numbers.
+    /// The programs of all daemons that run, with their process numbers, once Postfix has begun its queue manager: that
+    /// begins with it, yet not before it listens.
     pub fn daemons(&self) -> Vec<(u32, PathBuf)> {
-        self.directory.processes()
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let daemons = self.directory.processes();
+            if daemons.iter().any(|(_, program)| program.ends_with("qmgr")) {
+                return daemons;
+            }
+            assert!(Instant::now() < deadline, "no queue manager among {daemons:?}");
+            thread::sleep(POLL);
+        }
     }
 
     /// Stops both by SIGTERM to their masters and waits until no process is left; panics where one

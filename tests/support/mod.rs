@@ -8,19 +8,36 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[cfg(target_os = "linux")]
 pub mod broker;
+#[cfg(target_os = "linux")]
 pub mod compile;
+#[cfg(target_os = "linux")]
 pub mod delivery;
+#[cfg(target_os = "linux")]
 pub mod imap;
+#[cfg(target_os = "linux")]
 pub mod mail;
+#[cfg(target_os = "linux")]
 pub mod mqtt;
+#[cfg(target_os = "linux")]
 pub mod oracle;
+#[cfg(target_os = "linux")]
 pub mod peak;
+#[cfg(target_os = "linux")]
 pub mod process;
+#[cfg(target_os = "linux")]
 pub mod procfs;
+#[cfg(target_os = "linux")]
 pub mod programs;
+#[cfg(target_os = "linux")]
 pub mod signal;
 pub mod skip;
+#[cfg(target_os = "linux")]
 pub mod smtp;
+#[cfg(target_os = "linux")]
+pub mod terminal;
+#[cfg(target_os = "linux")]
+pub mod wine;
 
 pub(crate) use skip::{require, skip};

@@ -21,6 +21,18 @@ pub const LIMIT: &str = "UNFREED_ORACLE_LIMIT";
 /// Names the only program (its file name) to record.
 pub const ONLY: &str = "UNFREED_ORACLE_ONLY";
 
+/// Set to anything, each allocation comes with a copy of its stack.
+pub const COPIES: &str = "UNFREED_ORACLE_COPIES";
+
+/// A stack, and the registers with which its walk begins: behind the call of the allocating function.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    pub sp: u64,
+    pub bp: u64,
+    /// From `sp` upwards.
+    pub words: Vec<u64>,
+}
+
 /// One allocation and where it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
@@ -39,6 +51,8 @@ pub struct Allocation {
 pub struct Run {
     /// In the order of recording: per thread, the order of the program.
     pub allocations: Vec<Allocation>,
+    /// Of each of these, where copies were asked for and it was not too long.
+    pub copies: Vec<Option<Copied>>,
     /// Where the oracle itself is mapped.
     pub own: Range<u64>,
     /// Allocations past the limit, not recorded.
@@ -62,7 +76,7 @@ impl Run {
         assert_eq!(word(bytes, 8), 1, "version");
         let end = HEADER + usize::try_from(long(bytes, 16)).unwrap();
         let own = long(bytes, 32)..long(bytes, 40);
-        let mut allocations = Vec::new();
+        let (mut allocations, mut copies) = (Vec::new(), Vec::new());
         let mut at = HEADER;
         while at < end {
             let depth = usize::from(half(bytes, at + 28));
@@ -77,15 +91,23 @@ impl Run {
                 complete: flags & COMPLETE != 0,
             });
             at += RECORD + 8 * depth;
+            let copied = (flags & COPIED != 0).then(|| {
+                let count = usize::try_from(long(bytes, at + 16)).unwrap();
+                let words = (0..count).map(|index| long(bytes, at + 24 + 8 * index)).collect();
+                Copied { sp: long(bytes, at), bp: long(bytes, at + 8), words }
+            });
+            at += copied.as_ref().map_or(0, |copied| 24 + 8 * copied.words.len());
+            copies.push(copied);
         }
         assert_eq!(at, end, "the last record ends elsewhere");
         assert_eq!(allocations.len() as u64, long(bytes, 24), "number of records");
-        Run { allocations, own, dropped: long(bytes, 48) }
+        Run { allocations, copies, own, dropped: long(bytes, 48) }
     }
 }
 
 const COMMITTED: u16 = 1;
 const COMPLETE: u16 = 2;
+const COPIED: u16 = 4;
 
 /// The frames after the last one that lies in one of these modules: what is left when the
 /// interposers' own frames are taken away.

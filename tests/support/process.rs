@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -84,6 +84,7 @@ pub struct Running {
     child: Child,
     reaped: bool,
     started: Instant,
+    stdin: Option<ChildStdin>,
     stdout: Stream,
     stderr: Stream,
 }
@@ -104,12 +105,25 @@ impl Running {
         running
     }
 
+    /// Starts it with its input open, for [`Running::say`].
+    pub fn start_open(command: &mut Command) -> Running {
+        let mut running = Running::launch(command.stdin(Stdio::piped()));
+        running.stdin = running.child.stdin.take();
+        running
+    }
+
+    /// Gives it a line to read.
+    pub fn say(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("started with its input open");
+        stdin.write_all(format!("{line}\n").as_bytes()).expect("it reads");
+    }
+
     fn launch(command: &mut Command) -> Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = Stream::read(child.stdout.take().expect("piped"));
         let stderr = Stream::read(child.stderr.take().expect("piped"));
-        Running { child, reaped: false, started: Instant::now(), stdout, stderr }
+        Running { child, reaped: false, started: Instant::now(), stdin: None, stdout, stderr }
     }
 
     /// The process's number, and its group's.

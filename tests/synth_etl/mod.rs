@@ -408,6 +408,13 @@ impl SynthEtl {
         }
     }
 
+    /// The records alone, in order, each with its time.
+    pub fn records(mut self) -> Vec<(u64, Vec<u8>)> {
+        self.rundown();
+        self.records.sort_by_key(|(at, _)| *at);
+        self.records
+    }
+
     /// The log.
     pub fn build(mut self) -> Vec<u8> {
         self.rundown();

@@ -9,6 +9,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+pub mod live;
 mod product;
 mod source;
 

@@ -14,21 +14,16 @@ use crate::cli::fail::{Failure, Told};
 /// Path, content and mode of each.
 type Programs = [(&'static str, &'static [u8], u32); 3];
 
-#[cfg(unfreed_agent)]
 macro_rules! built {
     ($path:literal, $mode:literal) => {
         ($path, include_bytes!(concat!(env!("OUT_DIR"), "/", $path)), $mode)
     };
 }
-#[cfg(unfreed_agent)]
-const PROGRAMS: Option<Programs> = Some([
+const PROGRAMS: Programs = [
     built!("courier", 0o700),
     built!("1.2.0/libcourier-archive.so", 0o600),
     built!("1.2.1/libcourier-archive.so", 0o600),
-]);
-
-#[cfg(not(unfreed_agent))]
-const PROGRAMS: Option<Programs> = None;
+];
 
 /// What the courier says when all went well.
 pub const DELIVERED: &str = "delivered 6000 messages";
@@ -41,10 +36,7 @@ pub struct Files {
 impl Files {
     /// Writes them to where programs may be run.
     pub fn write() -> Result<Files, Failure> {
-        let programs = PROGRAMS.ok_or_else(|| {
-            Failure::new("this build has no demo: its programs are for Linux on x86_64")
-        })?;
-        let directory = program_directory(|directory| write_all(directory, &programs))
+        let directory = program_directory(|directory| write_all(directory, &PROGRAMS))
             .told(|| "cannot write the demo's programs".to_owned())?;
         Ok(Files { directory })
     }

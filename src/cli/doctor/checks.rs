@@ -1,7 +1,7 @@
 //! What the machine's facts mean for tracing. Each check is a pure function of the facts: what
 //! was found, whether it is enough, and what to do where it is not.
 
-use super::machine::Machine;
+use super::machine::{Machine, Sessions};
 use serde::Serialize;
 
 /// One thing looked at.
@@ -35,6 +35,14 @@ pub enum State {
 
 /// Every check, what everything else needs first.
 pub fn all(machine: &Machine) -> Vec<Check> {
+    if let Some(sessions) = &machine.sessions {
+        let checks = [tracing(sessions), left(sessions), symbol_path(machine), debuginfod(machine)];
+        return checks.into_iter().chain(program(machine)).collect();
+    }
+    if machine.os != "linux" {
+        let checks = [system(machine), symbol_path(machine), debuginfod(machine)];
+        return checks.into_iter().chain(program(machine)).collect();
+    }
     let mut checks = vec![
         system(machine),
         kernel(machine),
@@ -69,6 +77,55 @@ fn system(machine: &Machine) -> Check {
         format!("{} on {}", machine.os, machine.arch),
         "Programs are traced on Linux on x86_64. Recorded traces can be analysed here.",
     )
+}
+
+/// Whether sessions of event tracing can be had. What no real Windows has shown yet is said, not taken for granted.
+fn tracing(sessions: &Sessions) -> Check {
+    let Sessions { product, version: (major, minor), build, is_wine, is_elevated, .. } = sessions;
+    let windows = format!("{product} {major}.{minor}.{build}");
+    let check = |state, found: String, advice: &str| {
+        check("event-tracing", "Event tracing (ETW)", state, found, advice)
+    };
+    if *is_wine {
+        return check(
+            State::Missing,
+            format!("Wine, as {windows}"),
+            "Sessions can be started under Wine, and deliver nothing. Capture on Windows itself. Recordings can be \
+             analysed here.",
+        );
+    }
+    if (*major, *minor) < (6, 1) && *major > 0 {
+        return check(
+            State::Missing,
+            windows,
+            "Heaps are traced on Windows 7, Server 2008 R2 or later. Capture with UMDH, and give its logs to \
+             `unfreed analyze` (docs/windows.md).",
+        );
+    }
+    if *is_elevated == Some(false) {
+        return check(
+            State::Missing,
+            format!("{windows}, without an administrator's rights"),
+            "Open the console with \"Run as administrator\".",
+        );
+    }
+    check(
+        State::Limited,
+        windows,
+        "This was built to Microsoft's interfaces and tested under Wine, which has no event tracing: no real Windows was \
+         at hand. A capture that brings nothing says so; docs/windows.md has other ways to capture.",
+    )
+}
+
+/// What runs that were killed have left.
+fn left(sessions: &Sessions) -> Check {
+    let state = if sessions.left == 0 { State::Ok } else { State::Limited };
+    let found = match sessions.left {
+        0 => "nothing".to_owned(),
+        1 => "by one run that is gone".to_owned(),
+        count => format!("by {count} runs that are gone"),
+    };
+    check("left-behind", "Left behind", state, found, "`unfreed doctor --repair` puts it back.")
 }
 
 /// Nothing else needs it, so that it is at worst limited.
@@ -170,6 +227,22 @@ fn debug_files(machine: &Machine) -> Check {
     check("debug-files", title, State::Ok, paths.join(", "), "")
 }
 
+/// Where a machine other than Linux has symbols.
+fn symbol_path(machine: &Machine) -> Check {
+    let title = "Symbol path";
+    match &machine.symbol_path {
+        Some(path) => check("symbol-path", title, State::Ok, path.as_str(), ""),
+        None => check(
+            "symbol-path",
+            title,
+            State::Limited,
+            "_NT_SYMBOL_PATH is not set",
+            "Exported functions are named all the same. For every name, name the directory of your PDBs with --symbols, \
+             or set it, as in _NT_SYMBOL_PATH=C:\\Symbols; the servers in it are asked only with --download-symbols.",
+        ),
+    }
+}
+
 fn debuginfod(machine: &Machine) -> Check {
     let title = "Debug file server (debuginfod)";
     match &machine.debuginfod {
@@ -196,13 +269,16 @@ fn program(machine: &Machine) -> Option<Check> {
     };
     let path = path.display();
     Some(match &program.obstacle {
+        None if machine.sessions.is_some() => {
+            check("program", title, State::Ok, format!("{path}: any program can be traced"), "")
+        }
         None => check("program", title, State::Ok, format!("{path} takes an agent"), ""),
         Some(obstacle) => check(
             "program",
             title,
             State::Missing,
-            format!("{path}: {obstacle}"),
-            obstacle.advice(),
+            format!("{path}: {}", obstacle.what),
+            obstacle.advice.as_deref().unwrap_or_default(),
         ),
     })
 }
@@ -227,8 +303,10 @@ mod tests {
             shared_memory: Some(Ok(())),
             agent_place: Some(Ok("tmp".into())),
             debuginfod: Some("https://example.org".to_owned()),
+            symbol_path: None,
             symbol_directories: vec!["debug".into()],
             program: None,
+            sessions: None,
             attach: Some(Ok(Ability { found: "the probe loads".to_owned(), is_whole: true })),
         }
     }
@@ -244,6 +322,29 @@ mod tests {
         let check = checks.iter().find(|check| check.id == id).unwrap();
         assert_eq!(check.advice.is_some(), check.state != State::Ok, "{check:?}");
         check.state
+    }
+
+    #[test]
+    fn what_windows_must_be_and_what_was_left() {
+        let good = || Sessions {
+            product: "Windows Server 2022".to_owned(),
+            version: (10, 0),
+            build: 20_348,
+            is_elevated: Some(true),
+            ..Sessions::default()
+        };
+        let states = |sessions: Sessions| {
+            let machine = Machine { os: "windows", sessions: Some(sessions), ..Machine::default() };
+            let checks = all(&machine);
+            (checks[0].state, checks[1].state)
+        };
+        // Nobody has seen it deliver: that is never "ok".
+        assert_eq!(states(good()), (State::Limited, State::Ok));
+        assert_eq!(states(Sessions { is_elevated: None, ..good() }).0, State::Limited);
+        assert_eq!(states(Sessions { is_elevated: Some(false), ..good() }).0, State::Missing);
+        assert_eq!(states(Sessions { version: (6, 0), ..good() }).0, State::Missing);
+        assert_eq!(states(Sessions { is_wine: true, ..good() }).0, State::Missing);
+        assert_eq!(states(Sessions { left: 2, ..good() }).1, State::Limited);
     }
 
     #[test]
@@ -266,5 +367,18 @@ mod tests {
         assert_eq!(state("memfd", |m| m.shared_memory = None), State::Unknown);
         assert_eq!(state("debuginfod", |m| m.debuginfod = None), State::Limited);
         assert_eq!(state("debug-files", |m| m.symbol_directories.clear()), State::Limited);
+    }
+
+    #[test]
+    fn where_nothing_is_traced_only_names_are_looked_at() {
+        let mut machine = Machine { os: "windows", ..good() };
+        let states = |machine: &Machine| -> Vec<_> {
+            all(machine).into_iter().map(|check| (check.id, check.state)).collect()
+        };
+        let rest = [("symbol-path", State::Limited), ("debuginfod", State::Ok)];
+        let missing = [("system", State::Missing)];
+        assert_eq!(states(&machine), [missing.as_slice(), &rest].concat());
+        machine.symbol_path = Some(r"srv*C:\Symbols*https://example.org".to_owned());
+        assert_eq!(states(&machine)[1].1, State::Ok);
     }
 }

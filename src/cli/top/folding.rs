@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use unfreed::dashboard::{Input, OwnCost, Phase, Progress, Snapshot};
 use unfreed::event::{Event, What};
 use unfreed::ledger::Ledger;
@@ -25,6 +24,7 @@ use super::super::fail::Failure;
 use super::super::options::Analysis;
 use super::super::output::{Io, deliver};
 use super::feed::{Fed, Told};
+use super::processor;
 
 /// At least so long between two judgements.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -166,11 +166,11 @@ impl Folding {
 
     /// Judges, and shows it.
     fn judge(&mut self) {
-        let (began, took) = (Instant::now(), taken(ClockId::ThreadCPUTime));
+        let (began, took) = (Instant::now(), processor::thread());
         let (report, assessment) = self.report();
         let mut snapshot = Snapshot::of(&self.ledger, report, self.events);
         snapshot.flame = self.stacks.then(|| self.flame(&assessment));
-        let cost = taken(ClockId::ThreadCPUTime).saturating_sub(took);
+        let cost = processor::thread().saturating_sub(took);
         self.judging_took += cost;
         (snapshot.phase, snapshot.judged_in_s) = (self.phase, began.elapsed().as_secs_f64());
         snapshot.own = self.own_cost();
@@ -183,10 +183,8 @@ impl Folding {
     fn own_cost(&self) -> Option<OwnCost> {
         let lasted = self.began.elapsed();
         let share = |took: Duration| took.as_secs_f64() / lasted.as_secs_f64();
-        (lasted >= PAUSE).then(|| OwnCost {
-            all: share(taken(ClockId::ProcessCPUTime)),
-            judging: share(self.judging_took),
-        })
+        let all = processor::process().filter(|_| lasted >= PAUSE)?;
+        Some(OwnCost { all: share(all), judging: share(self.judging_took) })
     }
 
     fn obey(&mut self, command: Command) {
@@ -242,11 +240,6 @@ impl Folding {
     fn show(&mut self, input: Input) {
         self.watched = self.watched && self.screen.send(input).is_ok();
     }
-}
-
-/// Processor time that a thread or the process has taken.
-fn taken(clock: ClockId) -> Duration {
-    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 /// The first name that no file has yet.

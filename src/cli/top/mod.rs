@@ -3,6 +3,7 @@
 
 mod feed;
 mod folding;
+mod processor;
 mod replay;
 mod screen;
 mod terminal;
@@ -15,8 +16,6 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use unfreed::collect::agent::{Stop, asked_to_end, survive_hangup};
-use unfreed::collect::ebpf::{Who, Wish};
 use unfreed::dashboard::{Played, Setting};
 use unfreed::read::trace::Header;
 use unfreed::report::model::Report;
@@ -37,7 +36,7 @@ use super::progress::silence_if;
 use super::quantity;
 use super::recorder::Recorder;
 use super::recording::Opened;
-use super::watch::Watch;
+use super::watch::{Control, Watch, Whom, survive_hangup};
 
 /// What the verb is given.
 #[derive(Debug, ClapArgs)]
@@ -130,12 +129,10 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     let watch = match args.attach.is_empty() {
         true => Watch::of(&capture, io)?,
         // Who is attached to is on the screen.
-        false => {
-            let who = args.attach.iter().map(|text| Who::of(text)).collect();
-            Some(Watch::attach(Wish { who, wait: false, triage: false }, None)?)
-        }
+        false => Some(Watch::attach(&Whom::of(&args.attach), None)?),
     };
     let Some(watch) = watch else { return Ok(Outcome::Clear) };
+    let watch = watch.aside(args.program_output.as_deref())?;
     let header = watch.header();
     let mut recorder =
         args.record.as_deref().map(|path| Recorder::create(path, &header)).transpose()?;
@@ -143,11 +140,11 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     let title: Vec<_> = args.attach.iter().cloned().chain(command).collect();
     let setting = setting(args, title.join(" "), Played::Live, io);
     let taken = Taken::take(args.program_output.as_deref(), args.record.is_some())?;
-    let ours = taken.asked_to_end();
-    let asked = move || ours.get() || asked_to_end();
-    let (flow, stop) = (Arc::new(Flow::default()), watch.stop());
+    let (flow, control) = (Arc::new(Flow::default()), watch.control());
+    let (ours, theirs) = (taken.asked_to_end(), control.clone());
+    let asked = move || ours.get() || theirs.asked_to_end();
     let judging = judging(args, analyst, header.clone(), io);
-    let watching = Shown::start(judging, setting, flow.clone(), Some(stop), taken, asked)?;
+    let watching = Shown::start(judging, setting, flow.clone(), Some(control), taken, asked)?;
     let mut feed = watching.feed.clone();
     let watched = watch.run(args.duration, None, &mut |event| {
         if let Some(recorder) = &mut recorder {
@@ -157,9 +154,9 @@ fn live(args: &Args, analyst: Analyst, io: &Io) -> Result<Outcome, Failure> {
     });
     let recorded = recorder.map(|recorder| recorder.finish(io)).transpose();
     feed.end(match &watched {
-        Ok(_) => Fed::Ended {
+        Ok(watched) => Fed::Ended {
             header: Box::new(header),
-            faults: Vec::new(),
+            faults: watched.faults(),
             parts: Vec::new(),
             files: if recorded.is_ok() { again(args.record.as_slice()) } else { Vec::new() },
         },
@@ -235,7 +232,7 @@ impl Shown {
         judging: Judging,
         setting: Setting,
         flow: Arc<Flow>,
-        stop: Option<Stop>,
+        control: Option<Control>,
         taken: Taken,
         asked: impl Fn() -> bool + Send + 'static,
     ) -> Result<Shown, Failure> {
@@ -252,7 +249,7 @@ impl Shown {
                 folding.run(&fed, &commanded)
             })
             .told(doing)?;
-        let screen = Screen { setting, flow, stop, commands, inputs, input };
+        let screen = Screen { setting, flow, control, commands, inputs, input };
         let screen = thread::Builder::new()
             .name("screen".to_owned())
             .spawn(move || screen.run(taken, &asked))

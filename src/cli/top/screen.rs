@@ -8,12 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event;
-use rustix::process::{Signal, getpid, kill_process};
-use unfreed::collect::agent::Stop;
-use unfreed::collect::mark::send;
 use unfreed::dashboard::{Effect, Input, Leave, Redraws, Setting, State, draw};
 use unfreed::event::Mark;
 
+use super::super::watch::Control;
 use super::folding::Command;
 use super::replay::Flow;
 use super::terminal::{Heard, Taken, Window};
@@ -24,8 +22,8 @@ pub struct Screen {
     pub setting: Setting,
     /// The replay.
     pub flow: Arc<Flow>,
-    /// What ends the watching of a program.
-    pub stop: Option<Stop>,
+    /// What acts on the watching of a program; none of a recording.
+    pub control: Option<Control>,
     /// To the thread that folds.
     pub commands: Sender<Command>,
     /// To this one.
@@ -84,14 +82,11 @@ impl Screen {
     fn does(&self, effect: Effect, window: &mut Window) -> io::Result<bool> {
         match effect {
             Effect::Leave(leave) => {
-                match leave {
-                    Leave::Done => {}
-                    // The collector passes on what is sent to us.
-                    Leave::EndProgram => kill_process(getpid(), Signal::TERM)?,
-                    Leave::LetRun => {
-                        if let Some(stop) = &self.stop {
-                            stop.stop();
-                        }
+                if let Some(control) = &self.control {
+                    match leave {
+                        Leave::Done => {}
+                        Leave::EndProgram => control.end_program()?,
+                        Leave::LetRun => control.stop(),
                     }
                 }
                 return Ok(true);
@@ -110,13 +105,14 @@ impl Screen {
         let _ = self.commands.send(command);
     }
 
-    /// The mark goes the way that those of `unfreed mark` go, which may take a while.
+    /// It may take a while.
     fn mark(&self, mark: Mark) {
+        let Some(control) = self.control.clone() else { return };
         let inputs = self.inputs.clone();
         let sending = thread::Builder::new().name("mark".to_owned()).spawn(move || {
-            let told = match send(&mark, Some(std::process::id())) {
+            let told = match control.mark(&mark) {
                 Ok(()) => "Marked.".to_owned(),
-                Err(error) => error.to_string(),
+                Err(error) => error,
             };
             let _ = inputs.send(Input::Notice(told));
         });

@@ -13,6 +13,10 @@ use super::record::Record;
 
 const RINGS: usize = WRITERS as usize;
 
+/// Room for so many records a lane keeps. What it had to take in while the collector got no processor goes back: it
+/// may be a hundred megabytes, in a recording that lasts for weeks.
+const ROOM_KEPT: usize = 1 << 12;
+
 /// A queue of records that are nearly in order already: one for what the collector itself says, two for
 /// each ring, one for the blocks of the table. Of one stamp, the record in the lower lane goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +114,10 @@ impl Merge {
             if let Some(front) = queue.front() {
                 self.fronts.push(Reverse((front.stamp, lane)));
             }
+            // By halves, so that a lane which fills and empties does not move its records at each turn.
+            if queue.capacity() > ROOM_KEPT && queue.len() < queue.capacity() / 8 {
+                queue.shrink_to(queue.capacity() / 2);
+            }
         }
     }
 }
@@ -157,6 +165,19 @@ mod tests {
         merge.release(Stamp(5), usize::MAX, &mut records);
         let order: Vec<u32> = records.iter().map(|record| record.origin.tid).collect();
         assert_eq!(order, [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn room_for_a_backlog_is_given_back() {
+        const BACKLOG: u64 = 1 << 18;
+        let mut merge = Merge::default();
+        (0..BACKLOG).for_each(|stamp| merge.push(Lane(0), record(stamp)));
+        assert!(merge.lanes[0].capacity() >= BACKLOG as usize);
+        for stamp in BACKLOG..BACKLOG + 100 {
+            merge.push(Lane(0), record(stamp));
+            assert!(!released(&mut merge, stamp).is_empty());
+        }
+        assert!(merge.lanes[0].capacity() <= ROOM_KEPT);
     }
 
     proptest! {

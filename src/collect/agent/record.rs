@@ -2,7 +2,7 @@
 
 use unfreed_wire::Tally;
 
-use crate::event::{Address, Bytes, Function, Metric, Time};
+use crate::event::{Address, Bytes, Function, HeapId, Metric, Time};
 
 use super::clock::Stamp;
 use crate::collect::scan::Group;
@@ -47,6 +47,13 @@ pub(in crate::collect) enum Payload {
         address: Address,
         function: Function,
     },
+    /// An allocation or a free in one of Windows' heaps.
+    InHeap(HeapId, Box<Payload>),
+    HeapCreated {
+        heap: HeapId,
+        stack: StackHash,
+    },
+    HeapDestroyed(HeapId),
     /// A free where another was shortly before.
     Again(Box<Again>),
     /// A block that was allocated and freed, to be counted.
@@ -89,6 +96,11 @@ pub(in crate::collect) enum Payload {
 }
 
 impl Payload {
+    /// An allocation or a free in a heap.
+    pub(in crate::collect) fn in_heap(heap: HeapId, what: Payload) -> Payload {
+        Payload::InHeap(heap, Box::new(what))
+    }
+
     /// Whether this only defines what other records refer to.
     pub(in crate::collect) fn is_definition(&self) -> bool {
         matches!(self, Payload::Stack(_) | Payload::Module(..))

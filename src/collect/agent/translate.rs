@@ -21,9 +21,9 @@ use super::record::{
 use crate::collect::scan::{Copied, Group, groups};
 use crate::collect::sink::{Coverage, Sink};
 use crate::event::{
-    Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapId, Loss, Lost, Module,
-    ModuleId, Process, ProcessId, Reach, Realloc, Root, Sample, StackId, StackNode, Tally, Tid,
-    Time, Trust, What,
+    Address, Alloc, Bytes, Event, Exit, Frame, Free, FreedBefore, HeapCreate, HeapId, Loss, Lost,
+    Module, ModuleId, Process, ProcessId, Reach, Realloc, Root, Sample, StackId, StackNode, Tally,
+    Tid, Time, Trust, What,
 };
 
 /// Reads the identity of the file at a path.
@@ -167,6 +167,12 @@ impl<'a> Translator<'a> {
         match payload {
             // Translated before it comes here, and counted where it was read.
             Payload::Alloc { .. } | Payload::Free { .. } | Payload::Pair { .. } => {}
+            Payload::InHeap(heap, what) => self.in_heap(stamp, origin, heap, *what),
+            Payload::HeapCreated { heap, stack } => {
+                let stack = self.stack(stamp, origin, stack);
+                self.emit(stamp, origin, What::HeapCreate(HeapCreate { heap, stack }));
+            }
+            Payload::HeapDestroyed(heap) => self.emit(stamp, origin, What::HeapDestroy(heap)),
             Payload::Again(again) => {
                 let Again { address, function, stack, site, from, freed } = *again;
                 let stack = self.stack(stamp, origin, stack);
@@ -226,6 +232,21 @@ impl<'a> Translator<'a> {
             }
             Payload::Fact(fact) => self.emit(stamp, origin, What::Fact(fact)),
             Payload::Epoch => self.emit(stamp, origin, What::Epoch),
+        }
+    }
+
+    fn in_heap(&mut self, stamp: Stamp, origin: Origin, heap: HeapId, what: Payload) {
+        match what {
+            Payload::Alloc { address, size, stack, function } => {
+                let stack = self.stack(stamp, origin, stack);
+                let alloc = Alloc { address, size, stack, function, heap };
+                self.emit(stamp, origin, What::Alloc(alloc));
+            }
+            Payload::Free { address, function } => {
+                let stack = StackId::NOT_TAKEN;
+                self.emit(stamp, origin, What::Free(Free { address, stack, function, heap }));
+            }
+            other => self.rare(stamp, origin, other),
         }
     }
 

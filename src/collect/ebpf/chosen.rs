@@ -5,6 +5,7 @@ use std::sync::Arc;
 use unfreed_symbols::Entry;
 
 use super::functions::{Role, is_operator, known, may_throw};
+use super::layout::Shape;
 use super::memory::Mapped;
 use super::modules::Module;
 use super::place::{Beginning, Place, beginning};
@@ -23,7 +24,8 @@ pub(super) struct Chosen {
 /// Whether one release may be seen as several.
 pub(super) fn may_call_each_other(mapped: &[Mapped], files: &[Arc<Module>]) -> bool {
     let releases = mapped.iter().zip(files).flat_map(|(mapped, module)| choose(mapped, module));
-    releases.filter(|chosen| chosen.role == Role::Releases).count() > 1
+    // Of Windows' each frees by itself.
+    releases.filter(|chosen| chosen.role == Role::Releases(Shape::Size)).count() > 1
 }
 
 /// The functions of a file that get a probe, and where.
@@ -46,7 +48,7 @@ pub(super) fn choose(mapped: &Mapped, module: &Module) -> Vec<Chosen> {
             continue;
         }
         let exits = module.exits.get(&entry.address).cloned();
-        let releases = known.role == Role::Releases;
+        let releases = matches!(known.role, Role::Releases(_));
         let place = match beginning(&entry.code, entry.address, releases) {
             Beginning::At(place) => place,
             Beginning::JumpsTo(target)

@@ -2,9 +2,10 @@
 
 use aya::maps::{MapData, RingBuf};
 
+use super::functions::HEAPS;
 use super::layout::{DEPTH_MOST, Slot, end, kind};
 use crate::collect::agent::clock::Stamp;
-use crate::event::{Address, Bytes, Function};
+use crate::event::{Address, Bytes, Function, HeapId};
 
 /// Records taken at once, at most.
 pub(super) const MOST: usize = 1 << 15;
@@ -30,6 +31,26 @@ pub(super) enum Told {
     Free {
         address: Address,
         function: Function,
+    },
+    /// A block of one of Windows' heaps.
+    HeapAlloc {
+        heap: HeapId,
+        address: Address,
+        size: Bytes,
+        stack: u64,
+        function: Function,
+    },
+    HeapFree {
+        heap: HeapId,
+        address: Address,
+        function: Function,
+    },
+    HeapCreated {
+        heap: HeapId,
+        stack: u64,
+    },
+    HeapDestroyed {
+        heap: HeapId,
     },
     /// A free by the C library itself, with its stack.
     OwnFree {
@@ -116,6 +137,24 @@ fn parse(bytes: &[u8]) -> Option<Record> {
     let mut stamp = Stamp(word(1)?);
     let function = || function(number);
     let told = match head as u8 {
+        kind::ALLOC if function() == Function::RtlCreateHeap => {
+            Told::HeapCreated { heap: HeapId(word(2)?), stack: word(4)? }
+        }
+        kind::FREE if function() == Function::RtlDestroyHeap => {
+            Told::HeapDestroyed { heap: HeapId(word(2)?) }
+        }
+        kind::HEAP_ALLOC => Told::HeapAlloc {
+            heap: HeapId(word(5)?),
+            address: Address(word(2)?),
+            size: Bytes(word(3)?),
+            stack: word(4)?,
+            function: function(),
+        },
+        kind::HEAP_FREE => Told::HeapFree {
+            heap: HeapId(word(3)?),
+            address: Address(word(2)?),
+            function: function(),
+        },
         kind::ALLOC => Told::Alloc {
             address: Address(word(2)?),
             size: Bytes(word(3)?),
@@ -175,7 +214,9 @@ fn parse(bytes: &[u8]) -> Option<Record> {
 
 /// The functions are numbered as the vocabulary has them.
 fn function(number: u8) -> Function {
-    crate::collect::agent::function(number)
+    let heaps = HEAPS.iter().map(|known| known.function);
+    let mut heaps = heaps.filter(|function| *function as u8 == number);
+    heaps.next().unwrap_or_else(|| crate::collect::agent::function(number))
 }
 
 #[cfg(test)]
@@ -206,5 +247,22 @@ mod tests {
         let Told::Alloc { address, size, stack, function } = record.told else { panic!() };
         assert_eq!((address, size, stack), (Address(0x1000), Bytes(32), 77));
         assert_eq!(function, Function::Malloc);
+    }
+
+    #[test]
+    fn heaps_are_told_with_their_blocks_and_by_themselves() {
+        let told = |function: Function, kind: u8, words: &[u64]| {
+            let head = 7 << 40 | 99 << 16 | (function as u64) << 8 | u64::from(kind);
+            record(&[&[head, 5][..], words].concat()).unwrap().told
+        };
+        let block = told(Function::RtlAllocateHeap, kind::HEAP_ALLOC, &[0x1000, 32, 77, 0x70000]);
+        let Told::HeapAlloc { heap, address, .. } = block else { panic!("{block:?}") };
+        assert_eq!((heap, address), (HeapId(0x70000), Address(0x1000)));
+        let gone = told(Function::RtlFreeHeap, kind::HEAP_FREE, &[0x1000, 0x70000]);
+        assert!(matches!(gone, Told::HeapFree { heap: HeapId(0x70000), .. }), "{gone:?}");
+        let made = told(Function::RtlCreateHeap, kind::ALLOC, &[0x80000, 0, 78]);
+        assert!(matches!(made, Told::HeapCreated { heap: HeapId(0x80000), stack: 78 }));
+        let unmade = told(Function::RtlDestroyHeap, kind::FREE, &[0x80000]);
+        assert!(matches!(unmade, Told::HeapDestroyed { heap: HeapId(0x80000) }));
     }
 }

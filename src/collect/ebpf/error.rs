@@ -17,6 +17,9 @@ pub enum AttachError {
     NotAllowed,
     #[error("{0}")]
     Unable(String),
+    /// What this kernel lacks or forbids.
+    #[error("{0}")]
+    Kernel(String),
     #[error("the probe could not be loaded: {0}")]
     Load(String),
     #[error("no process {0}")]
@@ -53,9 +56,11 @@ impl AttachError {
                 "look with `ps`; with --wait unfreed waits for the next process of that name"
                     .to_owned(),
             ),
-            AttachError::Load(_) | AttachError::Unable(_) => {
-                Some("`unfreed doctor` says what is missing".to_owned())
-            }
+            AttachError::Load(_) | AttachError::Kernel(_) => Some(
+                "start the program by `unfreed run -- CMD`, which asks nothing of the kernel; docs/attach.md says what \
+                 attaching asks of it"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -9,8 +9,17 @@ use crate::event::Function;
 pub(super) enum Role {
     /// It gives a block.
     Allocates(Shape),
-    /// It takes one back; the block is the first argument.
-    Releases,
+    /// It takes one back.
+    Releases(Shape),
+    /// It makes a heap, which is seen as it returns.
+    MakesHeap,
+}
+
+impl Role {
+    /// Whether it gives blocks.
+    pub(super) fn gives(self) -> bool {
+        matches!(self, Role::Allocates(_))
+    }
 }
 
 /// A function by name.
@@ -26,7 +35,7 @@ const fn gives(name: &'static str, function: Function, shape: Shape) -> Known {
 }
 
 const fn takes(name: &'static str, function: Function) -> Known {
-    Known { name, function, role: Role::Releases }
+    Known { name, function, role: Role::Releases(Shape::Size) }
 }
 
 /// C's, which every allocator has.
@@ -89,9 +98,29 @@ pub(super) const MORE: [Known; 40] = [
     takes("mi_free", Function::Free),
 ];
 
+/// Windows' heaps, in the module [`HEAPS_OF`].
+pub(super) const HEAPS: [Known; 5] = [
+    gives("RtlAllocateHeap", Function::RtlAllocateHeap, Shape::Heap),
+    gives("RtlReAllocateHeap", Function::RtlReAllocateHeap, Shape::HeapResize),
+    Known {
+        name: "RtlFreeHeap",
+        function: Function::RtlFreeHeap,
+        role: Role::Releases(Shape::HeapFree),
+    },
+    Known { name: "RtlCreateHeap", function: Function::RtlCreateHeap, role: Role::MakesHeap },
+    Known {
+        name: "RtlDestroyHeap",
+        function: Function::RtlDestroyHeap,
+        role: Role::Releases(Shape::WholeHeap),
+    },
+];
+
+/// The module that has them.
+pub(super) const HEAPS_OF: &str = "ntdll.dll";
+
 /// A function of this name.
 pub(super) fn known(name: &str) -> Option<&'static Known> {
-    C.iter().chain(&MORE).find(|known| known.name == name)
+    C.iter().chain(&MORE).chain(&HEAPS).find(|known| known.name == name)
 }
 
 /// Whether it is C++'s.
@@ -106,13 +135,20 @@ pub(super) fn is_new(name: &str) -> bool {
 
 /// Whether it may be left by an exception.
 pub(super) fn may_throw(name: &str) -> bool {
-    is_new(name) && !name.ends_with("RKSt9nothrow_t")
+    is_new(name) && !name.ends_with("RKSt9nothrow_t") || is_heaps(name)
+}
+
+/// Whether it is one of Windows' that give: where a heap was made to, they raise an exception instead of giving nothing.
+fn is_heaps(name: &str) -> bool {
+    HEAPS.iter().any(|known| known.name == name && !matches!(known.role, Role::Releases(_)))
 }
 
 /// All names, the plainest first.
 pub(super) fn names() -> Vec<&'static str> {
-    C.iter().chain(&MORE).map(|known| known.name).collect()
+    C.iter().chain(&MORE).chain(&HEAPS).map(|known| known.name).collect()
 }
 
 /// What the loader calls before and after it changes which modules a process has.
 pub(super) const MAP_CHANGED: &str = "_dl_debug_state";
+/// What loads modules of Windows: when it returns they are there.
+pub(super) const LOADS: &str = "LdrLoadDll";

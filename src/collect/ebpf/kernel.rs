@@ -125,6 +125,18 @@ pub(super) fn link(
     bpf_for_fd(bpf_cmd::BPF_LINK_CREATE, &mut attributes)
 }
 
+/// Whether one link can hold many places for all threads of a process. A kernel before 6.6 takes such a program and
+/// refuses its first link; early kernels from 6.6 on take the link, and have the program see one thread of the process.
+/// What is asked for can never be had: kernels tell by which of its faults they meet first.
+pub(super) fn links_many(program: BorrowedFd<'_>) -> bool {
+    let refusal = |pid| {
+        let places = Places { offsets: vec![0], cookies: vec![0] };
+        let made = link(program, Path::new("/"), pid, &places, false);
+        made.err().and_then(|error| error.raw_os_error())
+    };
+    refusal(0) == Some(libc::EBADF) && refusal(u32::MAX) == Some(libc::EINVAL)
+}
+
 /// Makes a map of one entry and puts it into an outer one, in the place of the one that was there. The
 /// outer map keeps it.
 pub(super) fn replace_inner<T>(outer: BorrowedFd<'_>, index: u32, value: &T) -> io::Result<()> {

@@ -23,6 +23,10 @@ pub(super) enum Shape {
     Out = 3,
     Resize = 4,
     ResizeArray = 5,
+    Heap = 6,
+    HeapResize = 7,
+    HeapFree = 8,
+    WholeHeap = 9,
 }
 
 /// What a probe is told of where it sits.
@@ -124,6 +128,8 @@ pub(super) mod kind {
     pub(in crate::collect::ebpf) const COPY: u8 = 9;
     pub(in crate::collect::ebpf) const OWN_FREE: u8 = 10;
     pub(in crate::collect::ebpf) const GREW: u8 = 11;
+    pub(in crate::collect::ebpf) const HEAP_ALLOC: u8 = 12;
+    pub(in crate::collect::ebpf) const HEAP_FREE: u8 = 13;
 }
 
 /// How a stack ends.

@@ -29,6 +29,7 @@ mod sizes;
 mod target;
 mod walk;
 mod who;
+mod wine;
 
 pub use error::AttachError;
 pub use growth::{Grown, Part, Whose};

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,18 +12,20 @@ use aya::maps::MapData;
 use memmap2::MmapMut;
 use unfreed_symbols::{
     CallerFrame, Entry, Flow, FrameBase, SavedBase, Segment, UnwindRow, UnwindRows, entries,
-    segments,
+    image_size, segments,
 };
 
 use super::error::AttachError;
 use super::exits::{exits, first_call};
-use super::functions::{MAP_CHANGED, Role, is_new, is_operator, known, may_throw, names};
+use super::functions::{LOADS, MAP_CHANGED, is_new, is_operator, known, may_throw, names};
 use super::kernel;
 use super::layout::{Mapping, Row};
-use super::memory::FileId;
+use super::memory::{Code, FileId, Mapped};
 
 /// Files larger than this are not read: stacks through them end there.
 const FILE_MOST: u64 = 1 << 30;
+/// How files begin that are read: ELF, and modules of Windows.
+const KINDS: [&[u8; 2]; 2] = [b"\x7fE", b"MZ"];
 
 /// A file, as far as the probe needs it.
 #[derive(Debug, Default)]
@@ -37,14 +40,20 @@ pub(super) struct Module {
     pub(super) exits: HashMap<u64, Vec<u64>>,
     /// Whether its `operator new` is made of malloc, its own or another file's: then it is seen there.
     pub(super) made_of_malloc: bool,
-    /// Where the loader says that it changed the map, if it is the loader.
-    pub(super) map_changed: Option<Entry>,
+    /// Where in the file the loader says that it changed the map, if it is a loader.
+    pub(super) map_changed: Vec<u64>,
+    /// How much memory it takes, if it is a module of Windows.
+    pub(super) image: Option<u64>,
 }
 
 impl Module {
-    /// What to take off an address in a part that is mapped as code, to have it in the file's own terms. Its first page
-    /// may hold the end of the segment before, too.
-    pub(super) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
+    /// What to take off an address in a part of it that is mapped as code, to have it in the file's own terms. Its first
+    /// page may hold the end of the segment before, too. Modules of Windows count from where they begin.
+    pub(super) fn bias(&self, mapped: &Mapped, code: &Code) -> Option<u64> {
+        if self.image.is_some() {
+            return Some(mapped.start);
+        }
+        let Code { start, offset, .. } = *code;
         let holds = |segment: &&Segment| {
             let page = segment.offset & !0xfff;
             segment.executable && offset >= page && offset < segment.offset + segment.size
@@ -52,6 +61,13 @@ impl Module {
         let segment = self.segments.iter().find(holds)?;
         let address = segment.address.wrapping_sub(segment.offset).wrapping_add(offset);
         Some(start.wrapping_sub(address))
+    }
+
+    /// The same without its allocator.
+    pub(super) fn unallocating(&self) -> Module {
+        let (segments, map_changed) = (self.segments.clone(), self.map_changed.clone());
+        let Module { first, rows, image, .. } = *self;
+        Module { segments, first, rows, map_changed, image, ..Module::default() }
     }
 }
 
@@ -103,19 +119,25 @@ impl Modules {
         if fs::metadata(path)?.len() > FILE_MOST {
             return Err(std::io::Error::other("too large to be read"));
         }
+        let mut start = [0; 2];
+        fs::File::open(path)?.read_exact(&mut start)?;
+        if !KINDS.contains(&&start) {
+            return Err(std::io::Error::other("no program and no library"));
+        }
         let bytes = fs::read(path)?;
         let segments = segments(&bytes).map_err(std::io::Error::other)?;
         let mut names = names();
-        names.push(MAP_CHANGED);
+        names.extend([MAP_CHANGED, LOADS]);
         let found = entries(&bytes, &names).map_err(std::io::Error::other)?;
         let (changes, functions): (Vec<Entry>, Vec<Entry>) =
-            found.into_iter().partition(|entry| entry.name == MAP_CHANGED);
+            found.into_iter().partition(|entry| [MAP_CHANGED, LOADS].contains(&entry.name));
         let made_of_malloc = is_made_of_malloc(&bytes, &functions);
         let exits = if made_of_malloc { HashMap::new() } else { ways_out(&bytes, &functions) };
         let rows = UnwindRows::read(&bytes).unwrap_or_default();
         let (first, rows) = self.place(&rows.0);
-        let map_changed = changes.into_iter().next();
-        Ok(Module { segments, first, rows, functions, exits, made_of_malloc, map_changed })
+        let map_changed = changes.iter().flat_map(|entry| said_at(&bytes, entry)).collect();
+        let image = image_size(&bytes);
+        Ok(Module { segments, first, rows, functions, exits, made_of_malloc, map_changed, image })
     }
 
     /// Puts rows behind those that are there.
@@ -139,14 +161,22 @@ impl Modules {
 fn is_made_of_malloc(bytes: &[u8], functions: &[Entry]) -> bool {
     let Some(new) = functions.iter().find(|entry| is_new(entry.name)) else { return false };
     let gives = |entry: &&Entry| {
-        !is_operator(entry.name)
-            && known(entry.name).is_some_and(|known| known.role != Role::Releases)
+        !is_operator(entry.name) && known(entry.name).is_some_and(|known| known.role.gives())
     };
     if !functions.iter().any(|entry| gives(&entry)) {
         return true;
     }
     let called = Flow::read(bytes).ok().and_then(|flow| first_call(&flow, new.address));
     functions.iter().filter(gives).any(|entry| Some(entry.address) == called)
+}
+
+/// Where in the file a probe sees that the map has changed.
+fn said_at(bytes: &[u8], entry: &Entry) -> Vec<u64> {
+    if entry.name == MAP_CHANGED {
+        return vec![entry.offset];
+    }
+    let flow = Flow::read(bytes).ok();
+    flow.and_then(|flow| exits(&flow, entry.address)).unwrap_or_default()
 }
 
 fn ways_out(bytes: &[u8], functions: &[Entry]) -> HashMap<u64, Vec<u64>> {
@@ -166,6 +196,13 @@ pub(super) fn encode(row: &UnwindRow) -> Option<Row> {
         CallerFrame::Unknown => plain(0),
         CallerFrame::Outermost => plain(2),
         CallerFrame::Interrupted => plain(3),
+        CallerFrame::Machine { offset, saved_offset } => Row {
+            cfa: offset,
+            saved: saved_offset.unwrap_or(0),
+            base: 3,
+            saved_base: saved_offset.map_or(0, |_| 1),
+            ..plain(3)
+        },
         CallerFrame::At { base, offset, saved, saved_offset } => Row {
             cfa: offset,
             saved: saved_offset,

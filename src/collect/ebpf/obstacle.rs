@@ -24,12 +24,22 @@ impl Kernel {
         Some(Kernel(numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     }
 
-    /// Rings and cookies came with 5.8 and 5.15, `bpf_loop` with 5.17.
-    pub const LEAST: Kernel = Kernel(5, 17);
+    /// Rings and loops over a map came with 5.8 and 5.13, cookies with 5.15.
+    pub const LEAST: Kernel = Kernel(5, 15);
+
+    /// Whether there is `bpf_loop`. Before, its place is taken by a loop over a map.
+    pub(super) fn has_loop(self) -> bool {
+        self >= Kernel(5, 17)
+    }
+
+    /// Whether probes see a process only while its first thread lives, even those of one link for many places.
+    pub(super) fn first_thread_holds(self) -> bool {
+        self < Kernel(6, 12)
+    }
 
     /// Whether a probe on a return enters the kernel by a system call that a filter gets to see: from 6.11,
     /// until filters were told to let it pass.
-    fn returns_are_filtered(self) -> bool {
+    pub fn returns_are_filtered(self) -> bool {
         (Kernel(6, 11)..Kernel(6, 14)).contains(&self)
     }
 }
@@ -39,8 +49,8 @@ pub fn everywhere() -> Result<(), AttachError> {
     let kernel = Kernel::here().unwrap_or(Kernel::LEAST);
     if kernel < Kernel::LEAST {
         let Kernel(major, minor) = Kernel::LEAST;
-        return Err(AttachError::Unable(format!(
-            "this kernel is too old: walking stacks in it needs Linux {major}.{minor}"
+        return Err(AttachError::Kernel(format!(
+            "this kernel is too old: telling the probed functions apart needs Linux {major}.{minor}"
         )));
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -48,8 +58,8 @@ pub fn everywhere() -> Result<(), AttachError> {
         return Err(AttachError::NotAllowed);
     }
     if let Some(mode) = lockdown().filter(|mode| mode == "confidentiality") {
-        return Err(AttachError::Unable(format!(
-            "the kernel is locked down ({mode}), which forbids probes to read memory"
+        return Err(AttachError::Kernel(format!(
+            "the kernel is locked down ({mode}), which closes tracefs and forbids probes to read the kernel's memory"
         )));
     }
     Ok(())
@@ -57,8 +67,12 @@ pub fn everywhere() -> Result<(), AttachError> {
 
 /// The kernel's lockdown, if any: `integrity`, `confidentiality`.
 pub fn lockdown() -> Option<String> {
-    let text = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
-    let mode = text.split('[').nth(1)?.split(']').next()?;
+    locked(&fs::read_to_string("/sys/kernel/security/lockdown").ok()?)
+}
+
+/// Of all modes the one in brackets.
+fn locked(modes: &str) -> Option<String> {
+    let mode = modes.split('[').nth(1)?.split(']').next()?;
     (mode != "none").then(|| mode.to_owned())
 }
 
@@ -128,7 +142,7 @@ mod tests {
         assert_eq!(Kernel::parse("6.18.44-fc-v509"), Some(Kernel(6, 18)));
         assert_eq!(Kernel::parse("5.15.0-91-generic"), Some(Kernel(5, 15)));
         assert_eq!(Kernel::parse("rubbish"), None);
-        assert!(Kernel(5, 15) < Kernel::LEAST);
+        assert!(Kernel(5, 10) < Kernel::LEAST && Kernel::LEAST <= Kernel(5, 15));
     }
 
     #[test]
@@ -137,6 +151,15 @@ mod tests {
         assert!(Kernel(6, 11).returns_are_filtered());
         assert!(Kernel(6, 13).returns_are_filtered());
         assert!(!Kernel(6, 14).returns_are_filtered());
+    }
+
+    #[test]
+    fn a_lockdown_is_the_mode_in_brackets() {
+        assert_eq!(locked("[none] integrity confidentiality\n"), None);
+        assert_eq!(locked("none [integrity] confidentiality\n").as_deref(), Some("integrity"));
+        let most = locked("none integrity [confidentiality]\n");
+        assert_eq!(most.as_deref(), Some("confidentiality"));
+        assert_eq!(locked(""), None);
     }
 
     #[test]

@@ -25,9 +25,17 @@ pub(super) enum Beginning {
     JumpsTo(u64),
 }
 
-/// Registers that hold arguments or lead to them.
-const KEPT: [Register; 6] =
-    [Register::RDI, Register::RSI, Register::RDX, Register::RSP, Register::RBP, Register::RCX];
+/// Registers that hold arguments, by either system's convention, or lead to them.
+const KEPT: [Register; 8] = [
+    Register::RDI,
+    Register::RSI,
+    Register::RDX,
+    Register::RSP,
+    Register::RBP,
+    Register::RCX,
+    Register::R8,
+    Register::R9,
+];
 
 /// Looks at a function's first instructions. `releases`: a NULL may be jumped over unseen.
 pub(super) fn beginning(code: &[u8], address: u64, releases: bool) -> Beginning {
@@ -89,6 +97,9 @@ fn leaves_arguments(instruction: &Instruction, factory: &mut InstructionInfoFact
     if instruction.flow_control() != FlowControl::Next {
         return false;
     }
+    if is_empty(instruction) {
+        return true;
+    }
     let info = factory.info(instruction);
     let writes = |access| {
         matches!(
@@ -101,6 +112,14 @@ fn leaves_arguments(instruction: &Instruction, factory: &mut InstructionInfoFact
     };
     !info.used_registers().iter().any(spoils)
         && !info.used_memory().iter().any(|used| writes(used.access()))
+}
+
+/// `lea rsp,[rsp+0]`: the beginning of functions of Windows that can be patched.
+fn is_empty(instruction: &Instruction) -> bool {
+    instruction.code() == Code::Lea_r64_m
+        && instruction.op0_register() == instruction.memory_base()
+        && instruction.memory_index() == Register::None
+        && instruction.memory_displacement64() == 0
 }
 
 #[cfg(test)]
@@ -141,8 +160,20 @@ mod tests {
         check(&[0x48, 0x83, 0xec, 0x08, 0x55], false, at(0, false));
         // xor eax,eax; push: rax is nobody's
         check(&[0x31, 0xc0, 0x55], false, at(2, true));
+        // mov r9,rcx; push
+        check(&[0x49, 0x89, 0xc9, 0x55], false, at(0, false));
         check(&[0xff, 0xff], false, at(0, false));
         check(&[], false, at(0, false));
+    }
+
+    #[test]
+    fn what_can_be_patched_is_passed() {
+        // lea rsp,[rsp+0]; push r15
+        let start = [0x48, 0x8d, 0xa4, 0x24, 0, 0, 0, 0, 0x41, 0x57];
+        check(&start, false, at(8, true));
+        // lea rsp,[rsp-8]
+        let moved = [0x48, 0x8d, 0x64, 0x24, 0xf8, 0x41, 0x57];
+        check(&moved, false, at(0, false));
     }
 
     #[test]

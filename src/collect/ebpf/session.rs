@@ -9,7 +9,7 @@ use super::layout::SLOTS;
 use super::load::{Links, Probe, Purpose, Sizes};
 use super::losses::Losses;
 use super::modules::Modules;
-use super::obstacle;
+use super::obstacle::{self, Kernel};
 use super::who::{Who, running};
 use crate::collect::agent::clock::{Clock, utc_offset_minutes};
 use crate::collect::agent::signals::Signals;
@@ -17,6 +17,7 @@ use crate::collect::agent::translate::Translator;
 use crate::collect::agent::{Identify, Stop};
 use crate::collect::mark::MarkListener;
 use crate::collect::sink::Sink;
+use crate::event::Bytes;
 
 /// Rows of unwind tables that fit: 64 MiB of them, of which the kernel takes what is written.
 const ROWS: u32 = 4 << 20;
@@ -24,6 +25,9 @@ const ROWS: u32 = 4 << 20;
 const RING: u32 = 16 << 20;
 /// Threads that can be told apart, at least.
 const THREADS: u32 = 8 << 10;
+
+/// Blocks of a sample that can live at once, at least: 16 GiB of one in 64 KiB.
+const SAMPLED: u32 = 256 << 10;
 
 /// What is to be attached to.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct Wish {
     pub wait: bool,
     /// Whether only to see who makes their memory grow: [`Attach::triage`].
     pub triage: bool,
+    /// On average one of every so many bytes allocated is told of; `None`: every allocation.
+    pub sample: Option<Bytes>,
 }
 
 /// Processes about to be attached to.
@@ -49,10 +55,16 @@ pub struct Attach {
 }
 
 /// What a rehearsal found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rehearsed {
     /// Whether one link holds all places of a file.
     pub multi: bool,
+    /// Why there is no triage, if there is none.
+    pub no_triage: Option<String>,
+    /// Whether processes that filter their system calls are refused.
+    pub filters_refused: bool,
+    /// The kernel's lockdown, which is one that lets the probe be.
+    pub lockdown: Option<String>,
 }
 
 /// Loads the probe, with small tables, and lets go of it: so one knows whether this machine can.
@@ -61,9 +73,16 @@ pub struct Rehearsed {
 /// What stands against it.
 pub fn rehearse() -> Result<Rehearsed, AttachError> {
     obstacle::everywhere()?;
-    let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
-    let purpose = Purpose::Allocations(Links::Few);
-    Probe::load(sizes, false, purpose).map(|(probe, _)| Rehearsed { multi: probe.is_multi() })
+    let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64, sampled: 64 };
+    let purpose = Purpose::Allocations(Links::Few, None);
+    let multi = Probe::load(sizes, false, purpose)?.0.is_multi();
+    let triage = Probe::load(sizes, false, Purpose::Growth);
+    Ok(Rehearsed {
+        multi,
+        no_triage: triage.err().map(|error| error.to_string()),
+        filters_refused: Kernel::here().is_some_and(Kernel::returns_are_filtered),
+        lockdown: obstacle::lockdown(),
+    })
 }
 
 struct Parts {
@@ -97,10 +116,10 @@ impl Attach {
         for pid in &pids {
             obstacle::of(*pid)?;
         }
-        let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS };
+        let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS, sampled: SAMPLED };
         let purpose = match wish.triage {
             true => Purpose::Growth,
-            false => Purpose::Allocations(Links::Few),
+            false => Purpose::Allocations(Links::Few, wish.sample),
         };
         let (probe, ends) = Probe::load(sizes, wish.wait, purpose)?;
         if wish.wait {
@@ -187,7 +206,7 @@ impl Attach {
             wish, pids, collector: Parts { probe, ends }, marks, clock, stop, scan, ..
         } = self;
         let signals = Signals::take_over();
-        let translator = Translator::new(clock, None, identify, sink);
+        let translator = Translator::new(clock, wish.sample, identify, sink);
         let modules = Modules::new(&ends.rows, ROWS)?;
         let losses = Losses::new(&ends.losses)?;
         let mut collector =

@@ -25,15 +25,43 @@ pub(super) struct Most {
 
 pub(super) const MOST: Most = Most { blocks: 1 << 30, classes: 1 << 22 };
 
-/// Blocks of one size and stack; counted ones are freed as a class of their own.
-pub(super) type Class = (u64, StackId, bool);
+/// Blocks of one size and stack.
+pub(super) type Class = (u64, StackId);
+
+/// Classes, numbered in the order of their first use.
+#[derive(Default)]
+pub(super) struct Classes {
+    numbers: FxHashMap<Class, u32>,
+    pub in_order: Vec<Class>,
+}
+
+/// How the spool says that a counted block was freed: its class is one of those that are numbered after all that
+/// are allocated.
+pub(super) const COUNTED_FREE: u8 = b'_';
+
+impl Classes {
+    fn number(&mut self, class: Class, most: usize) -> io::Result<u32> {
+        if let Some(known) = self.numbers.get(&class) {
+            return Ok(*known);
+        }
+        if self.in_order.len() >= most {
+            return Err(too_large(format!("its blocks have more than {most} sizes, by stack")));
+        }
+        let next = self.in_order.len() as u32;
+        self.in_order.push(class);
+        self.numbers.insert(class, next);
+        Ok(next)
+    }
+}
 
 /// What was written of blocks.
 pub(super) struct Blocks<'a> {
     pub spool: io::BufWriter<&'a mut dyn Spool>,
-    classes: FxHashMap<Class, u32>,
-    /// The classes by their numbers.
-    pub in_order: Vec<Class>,
+    /// What is allocated. heaptrack_gui wants each of these allocated for the first time in the order of their numbers.
+    pub allocated: Classes,
+    /// What is freed of counted blocks: an allocation that is freed at once would count as temporary if both were
+    /// of one class.
+    pub freed: Classes,
     blocks: FxHashMap<(ProcessId, Address), (u32, HeapId)>,
     /// Live blocks by stack.
     live: FxHashMap<StackId, u64>,
@@ -48,8 +76,8 @@ impl<'a> Blocks<'a> {
     pub(super) fn new(spool: &'a mut dyn Spool) -> Self {
         Blocks {
             spool: io::BufWriter::new(spool),
-            classes: FxHashMap::default(),
-            in_order: Vec::new(),
+            allocated: Classes::default(),
+            freed: Classes::default(),
             blocks: FxHashMap::default(),
             live: FxHashMap::default(),
             stamp: 0,
@@ -124,7 +152,7 @@ impl<'a> Blocks<'a> {
         self.free(time, at)?;
         self.stamp(time)?;
         self.room_for(1)?;
-        let class = self.class((alloc.size.0, known(alloc.stack), false))?;
+        let class = self.allocated.number((alloc.size.0, known(alloc.stack)), self.most.classes)?;
         self.blocks.insert(at, (class, alloc.heap));
         self.born(class)
     }
@@ -132,7 +160,8 @@ impl<'a> Blocks<'a> {
     fn free(&mut self, time: Time, at: (ProcessId, Address)) -> io::Result<()> {
         let Some((class, _)) = self.blocks.remove(&at) else { return Ok(()) };
         self.stamp(time)?;
-        self.died(class)
+        self.gone(self.allocated.in_order[class as usize]);
+        writeln!(self.spool, "- {class:x}")
     }
 
     /// Blocks that were counted. Where as many were freed as allocated, they are the same.
@@ -147,12 +176,14 @@ impl<'a> Blocks<'a> {
         let stack = known(tally.stack);
         let pairs = tally.allocated == tally.freed && tally.allocated_bytes == tally.freed_bytes;
         for (size, blocks) in shared(tally.allocated_bytes.0, tally.allocated) {
-            let (born, died) =
-                (self.class((size, stack, false))?, self.class((size, stack, true))?);
+            if blocks == 0 {
+                continue;
+            }
+            let born = self.allocated.number((size, stack), self.most.classes)?;
             for _ in 0..blocks {
                 self.born(born)?;
                 if pairs {
-                    self.died(died)?;
+                    self.died((size, stack))?;
                 }
             }
         }
@@ -161,24 +192,9 @@ impl<'a> Blocks<'a> {
         }
         let freed = tally.freed.min(self.live.get(&stack).copied().unwrap_or(0));
         for (size, blocks) in shared(tally.freed_bytes.0, freed) {
-            let died = self.class((size, stack, true))?;
-            (0..blocks).try_for_each(|_| self.died(died))?;
+            (0..blocks).try_for_each(|_| self.died((size, stack)))?;
         }
         Ok(())
-    }
-
-    fn class(&mut self, class: Class) -> io::Result<u32> {
-        if let Some(known) = self.classes.get(&class) {
-            return Ok(*known);
-        }
-        if self.in_order.len() >= self.most.classes {
-            let most = self.most.classes;
-            return Err(too_large(format!("its blocks have more than {most} sizes, by stack")));
-        }
-        let next = self.in_order.len() as u32;
-        self.in_order.push(class);
-        self.classes.insert(class, next);
-        Ok(next)
     }
 
     fn room_for(&self, blocks: u64) -> io::Result<()> {
@@ -192,7 +208,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn born(&mut self, class: u32) -> io::Result<()> {
-        let (size, stack, _) = self.in_order[class as usize];
+        let (size, stack) = self.allocated.in_order[class as usize];
         *self.live.entry(stack).or_default() += 1;
         self.allocations += 1;
         self.live_blocks += 1;
@@ -200,14 +216,19 @@ impl<'a> Blocks<'a> {
         writeln!(self.spool, "+ {class:x}")
     }
 
-    fn died(&mut self, class: u32) -> io::Result<()> {
-        let (size, stack, _) = self.in_order[class as usize];
+    /// A counted block is freed.
+    fn died(&mut self, class: Class) -> io::Result<()> {
+        self.gone(class);
+        let number = self.freed.number(class, self.most.classes)?;
+        writeln!(self.spool, "{} {number:x}", char::from(COUNTED_FREE))
+    }
+
+    fn gone(&mut self, (size, stack): Class) {
         if let Some(live) = self.live.get_mut(&stack) {
             *live = live.saturating_sub(1);
         }
         self.live_blocks = self.live_blocks.saturating_sub(1);
         self.live_bytes = self.live_bytes.saturating_sub(size);
-        writeln!(self.spool, "- {class:x}")
     }
 
     /// Writes the time, where the last one is too long ago.

@@ -1,10 +1,10 @@
 //! From events to a file: what is of the chosen process, and in which order it is written.
 
 use std::collections::BTreeMap;
-use std::io::{self, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, SeekFrom, Write};
 
 use super::super::{ExportError, Exported, Spool};
-use super::blocks::{Blocks, PAGE};
+use super::blocks::{Blocks, COUNTED_FREE, PAGE};
 use super::definitions::{Definitions, line};
 use crate::event::{Event, Process, ProcessId, StackId, StackNode, Time, What};
 use crate::ledger::Ledger;
@@ -119,20 +119,39 @@ impl<'a> Exporter<'a> {
             writeln!(out, "# the trace lost {} events", self.exported.lost)?;
         }
         let mut definitions = Definitions::new(out, &self.definitions);
-        for (size, stack, _) in &self.blocks.in_order {
+        let Blocks { spool, allocated, freed, allocations, live_blocks, live_bytes, .. } =
+            self.blocks;
+        for (size, stack) in allocated.in_order.iter().chain(&freed.in_order) {
             let trace = definitions.trace(*stack, &self.nodes, namer)?;
             writeln!(definitions.out, "a {size:x} {trace:x}")?;
         }
         let out = definitions.out;
-        let Blocks { spool, allocations, live_blocks, live_bytes, .. } = self.blocks;
         let spool = spool.into_inner().map_err(io::IntoInnerError::into_error)?;
         spool.seek(SeekFrom::Start(0))?;
-        io::copy(spool, out)?;
+        copy(spool, out, allocated.in_order.len() as u64)?;
         out.flush()?;
         let sampled = process.as_ref().is_some_and(|process| process.sampled.is_some());
         let counts = Exported { allocations, live_blocks, live_bytes, ..self.exported };
         Ok(Exported { process, sampled, ..counts })
     }
+}
+
+/// Copies what was spooled; classes of counted blocks that are freed begin at this number.
+fn copy(spool: &mut dyn Spool, out: &mut dyn Write, from: u64) -> io::Result<()> {
+    let mut spool = BufReader::new(spool);
+    let mut line = Vec::new();
+    while spool.read_until(b'\n', &mut line)? > 0 {
+        match line.as_slice() {
+            [COUNTED_FREE, b' ', number @ .., b'\n'] => {
+                let number =
+                    str::from_utf8(number).ok().and_then(|n| u64::from_str_radix(n, 16).ok());
+                writeln!(out, "- {:x}", from + number.ok_or(io::ErrorKind::InvalidData)?)?;
+            }
+            line => out.write_all(line)?,
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// A stack that was never defined is lost.

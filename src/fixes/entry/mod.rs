@@ -67,6 +67,17 @@ pub struct Entry {
     pub origin: Origin,
 }
 
+impl Entry {
+    /// Every setting of the target that it asks for, by its whole path: those that the fix needs, and those of its conditions.
+    pub fn setting_names(&self) -> impl Iterator<Item = &str> {
+        let asked = self.conditions.iter().filter_map(|condition| match &condition.check {
+            Some(Check::Setting { name, .. }) => Some(name.as_str()),
+            _ => None,
+        });
+        self.settings.iter().map(|setting| setting.name.as_str()).chain(asked)
+    }
+}
+
 /// What kind of fault a fix mends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -158,17 +158,19 @@ fn step(step: &Step, view: &View<'_>, after: Option<usize>) -> (Clause, Option<u
     let clause = |standing, text| Clause::deciding("function", standing, 4.0, text);
     let found = view.frames_of(step).find(|&at| after.is_none_or(|after| at > after));
     if let Some(at) = found {
-        let name = view.functions.get(at).copied().flatten().unwrap_or_default();
+        let name = |at: usize| view.functions.get(at).copied().flatten().unwrap_or_default();
         if step.at == Place::Path {
-            return (clause(Yes, format!("`{name}` is on the call path")), Some(at));
+            return (clause(Yes, format!("`{}` is on the call path", name(at))), Some(at));
         }
         let blamed =
             view.evidence.blame.filter(|&blame| view.frames_of(step).any(|at| at == blame));
         if let Some(blame) = blamed {
-            return (clause(Yes, format!("`{name}` is the blame frame")), Some(blame));
+            return (clause(Yes, format!("`{}` is the blame frame", name(blame))), Some(blame));
         }
-        let text =
-            format!("`{name}` is on the call path, but is not the blame frame; look at the stack");
+        let text = format!(
+            "`{}` is on the call path, but is not the blame frame; look at the stack",
+            name(at)
+        );
         return (clause(Unknown, text), Some(at));
     }
     if view.frames_of(step).next().is_some() {

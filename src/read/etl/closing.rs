@@ -11,6 +11,14 @@ use crate::event::{Event, Exit, Fact, FactKind, Loss, Lost, Module, ProcessId, T
 const NAMED: usize = 8;
 
 impl Translator<'_> {
+    /// Tells that so much was lost of whatever process.
+    pub(super) fn loss(&self, what: Lost, count: u64, out: &mut Vec<Event>) {
+        if count > 0 {
+            let what = What::Loss(Loss { what, count });
+            out.push(Event { time: self.last, process: ProcessId::EVERY, thread: Tid(0), what });
+        }
+    }
+
     /// Tells what was lost since this was told last.
     pub(super) fn say_losses(&mut self, out: &mut Vec<Event>) {
         let time = self.last;

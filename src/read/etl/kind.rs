@@ -1,6 +1,7 @@
 //! What a record is about: the few providers whose records become events, by group or by GUID.
 
 use super::record::{Provider, Record};
+use super::told;
 
 /// A GUID as it lies in a file, from its usual form; as a number, which is told apart from others fast.
 const fn guid(a: u32, b: u16, c: u16, d: [u8; 8]) -> u128 {
@@ -21,6 +22,7 @@ const STACK_WALK: u128 =
     guid(0xdef2_fe46, 0x7bd6, 0x4b80, [0xbd, 0x94, 0xf5, 0x7f, 0xe2, 0x0d, 0x0c, 0xe3]);
 const SYMBOLS: u128 =
     guid(0xb3e6_75d7, 0x2554, 0x4f18, [0x83, 0x0b, 0x27, 0x62, 0x73, 0x25, 0x60, 0xde]);
+const TOLD: u128 = u128::from_le_bytes(told::CLASS);
 
 /// What kind of record it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ pub enum Kind {
     ThreadEnd,
     /// What an image is: its file, program database or version.
     Symbols,
+    /// A setting, a sample or a mark, put there by unfreed's collector.
+    Told,
     /// Memory was reserved or committed.
     VirtualAlloc,
     /// Memory was released or decommitted.
@@ -69,6 +73,7 @@ impl Kind {
                 IMAGE => 0x14,
                 STACK_WALK => 0x18,
                 SYMBOLS => return Kind::Symbols,
+                TOLD => return Kind::Told,
                 _ => return Kind::Unknown,
             },
         };

@@ -8,7 +8,7 @@ use super::timeline::Timeline;
 use super::translate::Translator;
 use super::unknown::Unknown;
 use super::{Clock, Log};
-use crate::event::{Event, Loss, Lost, ProcessId, Tid, What};
+use crate::event::{Event, Lost};
 use crate::read::trace::{self, Header};
 use crate::read::{Fault, Offset, ReadError, Source};
 
@@ -81,11 +81,7 @@ impl<'a, R: Read> Reader<'a, R> {
     }
 
     fn loss(&self, what: Lost, count: u64, events: &mut Vec<Event>) {
-        if count > 0 {
-            let what = What::Loss(Loss { what, count });
-            let time = self.translator.last;
-            events.push(Event { time, process: ProcessId::EVERY, thread: Tid(0), what });
-        }
+        self.translator.loss(what, count, events);
     }
 
     /// Whether all that could not be read stood behind every record, and what was read is whole up to its end. Of several

@@ -121,6 +121,7 @@ impl<'a> Translator<'a> {
                     None => self.odd(record, "a record of an image's file is too short: not read"),
                 }
             }
+            Kind::Told => self.told(record),
             Kind::ThreadEnd => {
                 // Both versions of the record begin with the process and the thread.
                 let tid = record.payload.get(4..).and_then(|rest| rest.first_chunk());
@@ -180,6 +181,20 @@ impl<'a> Translator<'a> {
             event: Some(event),
             ticks: self.now,
             space: at,
+            hook: Hook::None,
+            wait: Wait::Ready,
+            tid: 0,
+        });
+    }
+
+    /// Puts an event that is of no process behind those that wait.
+    pub(super) fn say_of_all(&mut self, what: What) {
+        let (time, process) = (self.times.of(self.now), ProcessId(0));
+        let event = Event { time, process, thread: Tid(0), what };
+        self.pending.push(Held {
+            event: Some(event),
+            ticks: self.now,
+            space: 0,
             hook: Hook::None,
             wait: Wait::Ready,
             tid: 0,

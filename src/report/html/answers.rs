@@ -6,7 +6,7 @@ use super::{Made, page};
 use crate::fixes::{Match, Status};
 use crate::report::model::{Kind, Report};
 use crate::report::text::units::rate;
-use crate::report::text::{Group, best_fix, headline, safe, status_said};
+use crate::report::text::{Group, best_fix, headline, safe, status_said, worked};
 
 /// The document's title.
 pub(super) fn title(report: &Report) -> String {
@@ -31,9 +31,10 @@ pub(super) fn section(report: &Report, groups: &[Group<'_>], made: &Made) -> Mar
                 (answer("In which version?", group.lead.module.version.as_deref()
                     .unwrap_or("unknown: the recording does not have it")))
                 (answer("Is there a fix?", &fix(best_fix(group))))
-                @if let Some(fix) = best_fix(group) { (takes(fix)) }
             }
             (send(made))
+            // Last, as it may be long: on a phone the others fit on the first screen.
+            @if let Some(fix) = groups.first().and_then(best_fix) { (takes(fix)) }
         }
     }
 }
@@ -60,10 +61,14 @@ fn leak(report: &Report) -> String {
     match report.suspects.first() {
         Some(suspect) => suspect.explanation.clone(),
         None if report.conclusive => match report.smallest_detectable_bytes_per_s {
-            Some(least) => format!(
-                "No stack is a suspect. A leak slower than {} would not have been seen.",
-                rate(least)
-            ),
+            Some(least) => {
+                let burst = report.burst.as_ref().map(|burst| format!(" {}", worked(burst)));
+                format!(
+                    "No stack is a suspect. A leak slower than {} would not have been seen.{}",
+                    rate(least),
+                    burst.unwrap_or_default()
+                )
+            }
             None => "No stack is a suspect.".to_owned(),
         },
         None => "That cannot be told from this recording.".to_owned(),
@@ -120,9 +125,9 @@ fn send(made: &Made) -> Markup {
             dt { "What do I send?" }
             @match &made.case {
                 Some(command) => dd {
-                    "The case bundle: one archive with this report, the trace, all versions, and a list of what support will \
-                     miss and how to get it. This writes it (with --redact, tokens stand for the names of users, hosts and paths): "
+                    "The case bundle, one archive with this report, the trace and all versions: "
                     code { (safe::escape(command)) }
+                    " (with --redact, tokens stand for the names of users, hosts and paths)"
                 },
                 None => dd {
                     "The archive in which this report came, as it is. Its manifest.json lists what is still missing and how to get it."

@@ -17,6 +17,9 @@ const SEARCH: u32 = 84;
 /// The drawing's script keeps what is zoomed in the address, which a frame of this kind has not.
 const BEFORE: &str = "history.replaceState = () => {};";
 
+/// What it looks like, as the page does in the light and in the dark.
+const STYLE: &str = include_str!("flame.css");
+
 /// What lets keys do what the mouse does.
 const KEYS: &str = include_str!("flame.js");
 
@@ -56,7 +59,7 @@ fn document(svg: &str) -> String {
     let svg = svg.find("<svg").map_or(svg, |at| &svg[at..]);
     let page = html! {
         html lang="en" {
-            head { title { "Flame graph" } meta charset="utf-8"; style { "body{margin:0;background:#fff;color:#000;font:15px system-ui,sans-serif}#find{padding:.4rem}svg{display:block;width:100%;min-width:60rem;height:auto}#search,#matched{display:none}" } }
+            head { title { "Flame graph" } meta charset="utf-8"; style { (PreEscaped(STYLE)) } }
             body {
                 script { (PreEscaped(BEFORE)) }
                 div #find role="search" {

@@ -70,7 +70,7 @@ fn figure(caption: &str, drawing: Option<String>, numbers: Markup) -> Markup {
 
 fn live_table(spans: &[LiveSpan]) -> Markup {
     html! {
-        table {
+        div.wide tabindex="0" role="region" aria-label="the live set over time" { table {
             thead { tr {
                 th scope="col" { "From" } th scope="col" { "To" } th scope="col" { "Fewest" } th scope="col" { "Most" }
                 th scope="col" { "Allocated" } th scope="col" { "Of these live" }
@@ -80,7 +80,7 @@ fn live_table(spans: &[LiveSpan]) -> Markup {
                 td.number { (count(span.low_blocks)) } td.number { (count(span.high_blocks)) }
                 td.number { (known(span.born_blocks)) } td.number { (known(span.alive_blocks)) }
             } } }
-        }
+        } }
     }
 }
 

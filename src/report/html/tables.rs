@@ -65,12 +65,12 @@ pub(super) fn faults(report: &Report) -> Markup {
         @if !report.faults.is_empty() {
             details {
                 summary { "What could not be read, with its place" }
-                table {
+                div.wide tabindex="0" role="region" aria-label="what could not be read" { table {
                     thead { tr { th scope="col" { "Byte" } th scope="col" { "What" } th scope="col" { "How often" } } }
                     tbody { @for fault in &report.faults { tr {
                         td.number { (count(fault.offset)) } td { (safe::escape(&fault.what)) } td.number { (count(fault.count)) }
                     } } }
-                }
+                } }
             }
         }
     }

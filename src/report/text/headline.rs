@@ -6,8 +6,8 @@ use super::group::Group;
 use super::named;
 use super::page::{Ink, Page, Span, name, words};
 use super::seen::reckoned;
-use super::units::{count, counted, percent, rate, rate_about};
-use crate::report::model::{Kind, Module, Report, Unmeasured};
+use super::units::{count, counted, duration, percent, rate, rate_about};
+use crate::report::model::{Burst, Kind, Module, Report, Unmeasured};
 
 /// Writes the conclusion.
 pub fn write(page: &mut Page, report: &Report, groups: &[Group<'_>]) {
@@ -77,17 +77,20 @@ pub fn nothing(page: &mut Page, report: &Report) {
         return;
     }
     match report.smallest_detectable_bytes_per_s {
-        Some(least) => page.paragraph(
-            0,
-            &[
+        Some(least) => {
+            let mut spans = vec![
                 words("No suspect.").ink(Ink::Good),
                 words(format!(
                     " A leak slower than {} would not have been seen in this trace{}.",
                     rate(least),
                     reckoned(report)
                 )),
-            ],
-        ),
+            ];
+            if let Some(burst) = &report.burst {
+                spans.push(words(format!(" {}", worked(burst))).ink(Ink::Warning));
+            }
+            page.paragraph(0, &spans);
+        }
         None => page.paragraph(
             0,
             &[
@@ -97,6 +100,17 @@ pub fn nothing(page: &mut Page, report: &Report) {
             ],
         ),
     }
+}
+
+/// What a trace with all the work in a short part of it does not show.
+pub fn worked(burst: &Burst) -> String {
+    format!(
+        "{} of the allocations came between {} and {}: what leaks only under such work looks like a \
+         start-up here. Put the same load on again, or keep it on to the end.",
+        percent(burst.share),
+        duration(burst.from_s),
+        duration(burst.to_s),
+    )
 }
 
 /// Why nothing could be seen, and what to do about it.

@@ -26,6 +26,7 @@ pub(super) use fix::best as best_fix;
 pub use fix::{of_dismissed as write_dismissed_fix, one as write_fix};
 pub(super) use group::{Group, groups};
 pub use headline::nothing as write_nothing;
+pub(super) use headline::worked;
 pub(super) use headline::write as headline;
 pub use stack::place;
 pub(super) use suspect::{Place, write as suspect};

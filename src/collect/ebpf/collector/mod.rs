@@ -2,6 +2,7 @@
 //! the ring. That is the order in which things happened: an allocation is told after it, a release before.
 
 mod growing;
+mod leaderless;
 mod notices;
 mod processes;
 mod records;
@@ -53,6 +54,8 @@ pub(super) struct Collector<'a> {
     /// What processes whose growth was watched had as the watching ended.
     last: HashMap<Slot, Vec<Area>>,
     targets: BTreeMap<Slot, Target>,
+    /// Those that run under Wine.
+    wine: FxHashSet<Slot>,
     slots: HashMap<u32, Slot>,
     /// What each slot's records belong to: the translator's number of its image.
     images: Vec<u32>,
@@ -108,6 +111,7 @@ impl<'a> Collector<'a> {
             grown: Vec::new(),
             last: HashMap::new(),
             targets: BTreeMap::new(),
+            wine: FxHashSet::default(),
             slots: HashMap::new(),
             images: vec![NO_IMAGE; SLOTS as usize],
             image_count: 0,

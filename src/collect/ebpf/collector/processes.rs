@@ -12,15 +12,19 @@ use crate::collect::ebpf::obstacle;
 use crate::collect::ebpf::seen::Sight;
 use crate::collect::ebpf::sizes::sizes;
 use crate::collect::ebpf::target::Target;
+use crate::collect::ebpf::wine;
 use crate::event::{Exit, Fact, FactKind, Lost};
 
-/// Why an `operator new` is not traced.
-const UNPROBED: &str = "its operator new may throw, and no way out of it was found on which a probe could sit \
-    without standing in the way of an exception";
+/// Why a function is not traced.
+const UNPROBED: &str = "a function of it that allocates may throw, and no way out of that was found on which a probe \
+    could sit without standing in the way of an exception";
 
 pub(super) const ENDED_BEFORE: &str = "it ended before unfreed could attach to it";
 pub(super) const NO_ALLOCATOR: &str =
     "no allocator was found in it: it may be linked statically and have no symbols";
+
+pub(super) const NO_HEAPS: &str = "Windows' heaps were not found in it: it has not loaded its ntdll.dll, or is a 32-bit program, which \
+    is not traced under Wine";
 
 /// Whether a process is given time to map its allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,7 @@ impl Collector<'_> {
             self.growth.begin(self.image(slot), now(), sizes(pid));
         }
         let found = self.targets.get(&slot).is_some_and(|target| target.has_allocator);
+        let why = if self.wine.contains(&slot) { NO_HEAPS } else { NO_ALLOCATOR };
         match looked {
             Ok(()) if found || patience == Patience::Waits => Ok(()),
             // What it executes takes the place of what it was.
@@ -74,10 +79,7 @@ impl Collector<'_> {
                 self.forget(slot, Exit::Unknown);
                 looked?;
                 let name = procfs::describe(pid, None).name;
-                Err(AttachError::Refused(
-                    format!("{name} (process {pid})"),
-                    NO_ALLOCATOR.to_owned(),
-                ))
+                Err(AttachError::Refused(format!("{name} (process {pid})"), why.to_owned()))
             }
         }
     }
@@ -89,6 +91,12 @@ impl Collector<'_> {
         let mut began = procfs::describe(target.pid, None);
         if let Some(name) = name.filter(|_| began.name.is_empty()) {
             began.name = name.to_owned();
+        }
+        if let Some(program) = wine::program(target.pid, &began.command) {
+            began.name = program;
+            // Wine writes its program's words over its own, which were more.
+            let said = began.command.iter().rposition(|word| !word.is_empty());
+            began.command.truncate(said.map_or(0, |last| last + 1));
         }
         target.sight = Sight::of(since);
         target.name.clone_from(&began.name);
@@ -123,7 +131,12 @@ impl Collector<'_> {
 
     fn look(&mut self, slot: Slot) -> Result<(), AttachError> {
         let Some(target) = self.targets.get_mut(&slot) else { return Ok(()) };
-        let Some(modules) = target.look(&mut self.probe, &mut self.modules)? else { return Ok(()) };
+        let looked = target.look(&mut self.probe, &mut self.modules);
+        match target.is_wine {
+            true => self.wine.insert(slot),
+            false => self.wine.remove(&slot),
+        };
+        let Some(modules) = looked? else { return Ok(()) };
         let generation = Generation(target.generation);
         let origin = Origin { process: self.images[slot.0 as usize], tid: 0 };
         let had_gap = std::mem::take(&mut target.had_gap);
@@ -241,6 +254,7 @@ impl Collector<'_> {
     /// A process has ended, or is not to be watched.
     pub(super) fn forget(&mut self, slot: Slot, exit: Exit) {
         let Some(mut target) = self.targets.remove(&slot) else { return };
+        self.wine.remove(&slot);
         let image = std::mem::replace(&mut self.images[slot.0 as usize], NO_IMAGE);
         if exit == Exit::Unknown {
             self.probe.detach_ended(target.take_links());
@@ -248,6 +262,7 @@ impl Collector<'_> {
             target.detach(&mut self.probe);
         }
         self.probe.remove_process(slot);
+        self.probe.forget_sampled(slot);
         self.probe.unfollow(target.pid);
         self.slots.remove(&target.pid);
         self.growth.end(image);

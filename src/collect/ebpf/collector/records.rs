@@ -25,20 +25,35 @@ impl Collector<'_> {
             Told::Executed { pid, name } => return self.executed(stamp, pid, &name),
             Told::Ended { pid } => {
                 self.met_end(stamp, pid, tid);
+                self.thread_ended(stamp, slot, tid);
                 return self.ended(pid);
             }
             // What a process still told when its end was seen already.
             _ if image == NO_IMAGE => return,
+            // What was probed of it before it was Wine's.
+            Told::Alloc { .. } | Told::Free { .. } | Told::OwnFree { .. }
+                if self.wine.contains(&slot) =>
+            {
+                return;
+            }
             Told::MapChanged => return self.look_at(slot),
             Told::Stack(walked) => return self.define(origin, slot, *walked),
             Told::Copied(copy) => return self.walk(origin, slot, &copy),
+            Told::HeapAlloc { heap, address, size, stack, function } => {
+                self.meet_thread(stamp, origin, slot);
+                let stack = StackHash(stack);
+                Payload::in_heap(heap, Payload::Alloc { address, size, stack, function })
+            }
+            Told::HeapFree { heap, address, function } => {
+                Payload::in_heap(heap, Payload::Free { address, function })
+            }
+            Told::HeapCreated { heap, stack } => {
+                self.meet_thread(stamp, origin, slot);
+                Payload::HeapCreated { heap, stack: StackHash(stack) }
+            }
+            Told::HeapDestroyed { heap } => Payload::HeapDestroyed(heap),
             Told::Alloc { address, size, stack, function } => {
-                if self.threads.insert((image, tid)) {
-                    self.name_thread(stamp, origin, slot);
-                    if let Some(target) = self.targets.get_mut(&slot) {
-                        target.sight.told = true;
-                    }
-                }
+                self.meet_thread(stamp, origin, slot);
                 let renamed = self.targets.get(&slot).and_then(|target| target.renamed.get(&stack));
                 let function = renamed.copied().unwrap_or(function);
                 Payload::Alloc { address, size, stack: StackHash(stack), function }
@@ -61,6 +76,16 @@ impl Collector<'_> {
             Told::Kept => Payload::Lost { what: Lost::Allocations, count: 1 },
         };
         self.out.push(Record { stamp, origin, payload });
+    }
+
+    /// Takes note of a thread that allocates, and that its process is seen.
+    fn meet_thread(&mut self, stamp: Stamp, origin: Origin, slot: Slot) {
+        if self.threads.insert((origin.process, origin.tid)) {
+            self.name_thread(stamp, origin, slot);
+            if let Some(target) = self.targets.get_mut(&slot) {
+                target.sight.told = true;
+            }
+        }
     }
 
     fn define(&mut self, origin: Origin, slot: Slot, mut walked: Walked) {

@@ -1,7 +1,7 @@
 //! Processes that nothing is seen of, all their life or for its beginning: each is told, none is passed over.
 
 use super::Collector;
-use super::processes::{ENDED_BEFORE, NO_ALLOCATOR};
+use super::processes::{ENDED_BEFORE, NO_ALLOCATOR, NO_HEAPS};
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::record::{Origin, Payload, Record};
 use crate::collect::ebpf::layout::Slot;
@@ -13,7 +13,7 @@ const UNTRACED_MOST: usize = 64;
 const ENDED_MEANWHILE: &str = "it ended while it was watched, and what it had is gone";
 
 /// The part of a thread's number that records have.
-const TID: u32 = 0xff_ffff;
+pub(super) const TID: u32 = 0xff_ffff;
 
 /// A process or a thread that had ended when its beginning was read.
 #[derive(Debug)]
@@ -81,7 +81,11 @@ impl Collector<'_> {
             return;
         };
         let subject = format!("{} (process {})", target.name, target.pid);
-        let why = if target.is_new && ended { ENDED_BEFORE } else { NO_ALLOCATOR };
+        let why = match target.is_wine {
+            _ if target.is_new && ended => ENDED_BEFORE,
+            true => NO_HEAPS,
+            false => NO_ALLOCATOR,
+        };
         self.say_untraced(subject, why);
     }
 

@@ -23,20 +23,41 @@ pub(in crate::collect::ebpf) enum Link {
 }
 
 impl Probe {
-    /// Puts a program on places of a file, for one process.
+    /// Puts programs on places of a file, for one process: on all of them or, after an error, on none. One that was left
+    /// behind would tell all that it sees twice, once the same is tried again.
     pub(in crate::collect::ebpf) fn attach(
+        &mut self,
+        file: &Path,
+        pid: u32,
+        wanted: &[(Hook, Places)],
+    ) -> io::Result<Vec<Link>> {
+        let mut links = Vec::new();
+        for (hook, places) in wanted.iter().filter(|(_, places)| !places.offsets.is_empty()) {
+            if let Err(error) = self.put(*hook, file, pid, places, &mut links) {
+                // Else there is nothing to wait for.
+                if !links.is_empty() {
+                    self.detach(links);
+                }
+                return Err(error);
+            }
+        }
+        Ok(links)
+    }
+
+    fn put(
         &mut self,
         hook: Hook,
         file: &Path,
         pid: u32,
         places: &Places,
-    ) -> io::Result<Vec<Link>> {
+        links: &mut Vec<Link>,
+    ) -> io::Result<()> {
         if let Some(program) = self.multi.get(hook as usize) {
             let link = kernel::link(program.as_fd(), file, pid, places, hook.is_return())?;
-            return Ok(vec![Link::Multi { link }]);
+            links.push(Link::Multi { link });
+            return Ok(());
         }
         let program = uprobe(&mut self.ebpf, hook).map_err(io::Error::other)?;
-        let mut links = Vec::new();
         let scope = std::num::NonZeroU32::new(pid).map(UProbeScope::OneProcess);
         let scope = scope.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         for (&offset, &cookie) in places.offsets.iter().zip(&places.cookies) {
@@ -45,7 +66,7 @@ impl Probe {
             let link = program.attach(point, file, scope).map_err(io::Error::other)?;
             links.push(Link::Single(hook, link));
         }
-        Ok(links)
+        Ok(())
     }
 
     /// Takes probes away. For each link the kernel waits until no processor can be in its probes any more, some tens

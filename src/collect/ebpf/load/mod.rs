@@ -20,6 +20,8 @@ use self::tracepoints::{attach_growth, field_at, fork_child_at};
 use super::error::AttachError;
 use super::kernel;
 use super::layout::{ProcessTable, Slot};
+use super::obstacle::Kernel;
+use crate::event::Bytes;
 
 /// Aligned as the loader wants it.
 static PROBE: &[u8] =
@@ -65,6 +67,8 @@ pub(super) struct Sizes {
     pub(super) rows: u32,
     /// Threads that can be within an allocator function at once, or have been.
     pub(super) threads: u32,
+    /// Blocks of a sample that can live at once.
+    pub(super) sampled: u32,
 }
 
 /// How many links hold the probes.
@@ -79,8 +83,8 @@ pub(super) enum Links {
 /// What the probe is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Every allocation.
-    Allocations(Links),
+    /// Every allocation, or on average one of every so many bytes.
+    Allocations(Links, Option<Bytes>),
     /// Only who makes the memory grow: nothing sits in a process.
     Growth,
 }
@@ -92,6 +96,8 @@ pub(super) struct Probe {
     multi: Vec<OwnedFd>,
     processes: RawFd,
     followed: HashMap<MapData, u32, u32>,
+    /// Where a sample is told: its blocks that live, by address and slot.
+    sampled: Option<HashMap<MapData, [u64; 2], u32>>,
     _tracepoints: Vec<TracePointLinkId>,
     /// Links of processes that have ended, to be closed, and who closes such.
     ended: Vec<OwnedFd>,
@@ -112,19 +118,40 @@ impl Probe {
         executions: bool,
         purpose: Purpose,
     ) -> Result<(Probe, Ends), AttachError> {
+        let has_loop = Kernel::here().is_none_or(Kernel::has_loop);
+        Probe::load_for(has_loop, sizes, executions, purpose)
+    }
+
+    /// The same, for a kernel that has `bpf_loop` or not.
+    fn load_for(
+        has_loop: bool,
+        sizes: Sizes,
+        executions: bool,
+        purpose: Purpose,
+    ) -> Result<(Probe, Ends), AttachError> {
         let fork_child_at = fork_child_at().map_err(AttachError::system(
-            "cannot read the layout of sched:sched_process_fork; is tracefs mounted at /sys/kernel/tracing?",
+            "cannot read the layout of sched:sched_process_fork; is tracefs mounted at /sys/kernel/tracing, and the \
+             kernel not locked down (confidentiality)?",
         ))?;
         let tell = u32::from(executions);
         let enough = u64::from(sizes.ring) / 8 * 7;
+        let mean = match purpose {
+            Purpose::Allocations(_, Some(mean)) => mean.0,
+            Purpose::Allocations(_, None) | Purpose::Growth => 0,
+        };
+        let sampled = if mean == 0 { 1 } else { sizes.sampled };
+        let has_loop = u32::from(has_loop);
         let mut loader = EbpfLoader::new();
         loader
+            .override_global("has_loop", &has_loop, true)
             .override_global("fork_child_at", &fork_child_at, true)
             .override_global("tell_executions", &tell, true)
             .override_global("ring_enough", &enough, true)
+            .override_global("sample_mean", &mean, true)
             .map_max_entries("EVENTS", sizes.ring)
             .map_max_entries("ROWS", sizes.rows)
-            .map_max_entries("THREADS", sizes.threads);
+            .map_max_entries("THREADS", sizes.threads)
+            .map_max_entries("SAMPLED", sampled);
         let mut places = [8, 8, 32];
         if purpose == Purpose::Growth {
             let fields = [
@@ -147,10 +174,12 @@ impl Probe {
         let mut probe_multi = Vec::new();
         let links = match purpose {
             Purpose::Growth => None,
-            Purpose::Allocations(Links::Few) if is_loaded(load_multi(&ebpf, &mut probe_multi)) => {
+            Purpose::Allocations(Links::Few, _)
+                if is_loaded(load_multi(&ebpf, &mut probe_multi)) =>
+            {
                 Some(Links::Few)
             }
-            Purpose::Allocations(_) => Some(Links::Many),
+            Purpose::Allocations(..) => Some(Links::Many),
         };
         if links == Some(Links::Many) {
             probe_multi.clear();
@@ -179,17 +208,25 @@ impl Probe {
         let ring = RingBuf::try_from(take("EVENTS")?).map_err(AttachError::load)?;
         let Map::Array(losses) = take("LOSSES")? else { return Err(AttachError::NoProbe) };
         let followed = HashMap::try_from(take("FOLLOWED")?).map_err(AttachError::load)?;
+        let sampled = HashMap::try_from(take("SAMPLED")?).map_err(AttachError::load)?;
+        let sampled = (mean > 0).then_some(sampled);
         let Map::Array(rows) = take("ROWS")? else { return Err(AttachError::NoProbe) };
         let probe = Probe {
             ebpf,
             multi: probe_multi,
             processes,
             followed,
+            sampled,
             _tracepoints: tracepoints,
             ended: Vec::new(),
             closing: None,
         };
         Ok((probe, Ends { ring, rows, losses }))
+    }
+
+    /// Whether probes go with the first thread of a process, while others run on.
+    pub(super) fn go_with_first_thread(&self) -> bool {
+        Kernel::here().is_some_and(Kernel::first_thread_holds) || !self.is_multi()
     }
 
     /// Whether one link holds all places of a file: else detaching takes its time.
@@ -206,6 +243,17 @@ impl Probe {
     pub(super) fn remove_process(&self, slot: Slot) {
         // It may have never been there.
         let _ = kernel::remove_inner(self.processes(), slot.0);
+    }
+
+    /// Forgets the blocks of a sample that lived in a process that is gone: another gets its slot.
+    pub(super) fn forget_sampled(&mut self, slot: Slot) {
+        let Some(sampled) = &mut self.sampled else { return };
+        let of = |key: &[u64; 2]| key[1] == u64::from(slot.0);
+        let keys: Vec<[u64; 2]> = sampled.keys().filter_map(Result::ok).filter(of).collect();
+        for key in keys {
+            // The process may still run, and have freed it meanwhile.
+            let _ = sampled.remove(&key);
+        }
     }
 
     fn processes(&self) -> BorrowedFd<'_> {
@@ -249,32 +297,4 @@ fn fd(map: Option<&Map>) -> Result<RawFd, AttachError> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::collect::ebpf::kernel::Places;
-
-    /// What kernels before 6.6 have: not tried on one, but this one takes it.
-    #[test]
-    fn each_place_can_have_a_link_of_its_own() {
-        if super::super::obstacle::everywhere().is_err() {
-            eprintln!("SKIPPED: attaching needs root");
-            return;
-        }
-        let sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64 };
-        let (mut probe, _) = Probe::load(sizes, false, Purpose::Allocations(Links::Many)).unwrap();
-        assert!(!probe.is_multi());
-        let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        // The beginning of its code: never come to, for it sleeps.
-        let places = Places { offsets: vec![0x2100], cookies: vec![1 << 32] };
-        let file = format!("/proc/{}/exe", sleeper.id());
-        for hook in Hook::ALL {
-            let links = probe.attach(hook, Path::new(&file), sleeper.id(), &places).unwrap();
-            assert_eq!(links.len(), 1);
-            probe.detach(links);
-        }
-        sleeper.kill().unwrap();
-        sleeper.wait().unwrap();
-    }
-}
+mod tests;

@@ -45,5 +45,10 @@ pub(super) fn load_multi(ebpf: &Ebpf, into: &mut Vec<OwnedFd>) -> Result<(), Att
             .map_err(AttachError::system("the kernel does not take the probe"))?;
         into.push(program);
     }
-    Ok(())
+    match into.first() {
+        Some(program) if kernel::links_many(program.as_fd()) => Ok(()),
+        _ => {
+            Err(AttachError::Kernel("such links are not there, or for one thread only".to_owned()))
+        }
+    }
 }

@@ -18,6 +18,7 @@ use super::load::{Link, Probe};
 use super::memory::{self, FileId, Mapped, Memory, link_to};
 use super::modules::{Module, Modules};
 use super::seen::Sight;
+use super::wine;
 use crate::collect::agent::clock::{Stamp, now};
 use crate::collect::agent::record::ModuleSeen;
 use crate::event::Function;
@@ -39,6 +40,8 @@ pub(super) struct Target {
     pub(super) is_new: bool,
     /// The code of its C library, if that is glibc.
     own: Range<u64>,
+    /// Whether it runs a program of Windows under Wine: only Windows' heaps are traced then.
+    pub(super) is_wine: bool,
     /// Whether only its growth is watched: it gets no probes.
     pub(super) watches_growth: bool,
     /// Where functions are that allocate, and in which module.
@@ -59,6 +62,8 @@ pub(super) struct Target {
     pub(super) name: String,
     /// Whether its probes were away for a moment, and not told yet: something was missed then.
     pub(super) had_gap: bool,
+    /// When its first thread ended, if that took the probes along and was not told yet.
+    pub(super) first_ended: Option<Stamp>,
     /// When its memory may be looked at again because a stack led out of what is known of it, and how long that
     /// was put off: what is made while the program runs (JIT) would have it looked at all the time.
     look_after: Instant,
@@ -86,6 +91,7 @@ impl Target {
             told: Counters::default(),
             is_new: true,
             own: 0..0,
+            is_wine: false,
             watches_growth: false,
             allocators: Vec::new(),
             news: Vec::new(),
@@ -96,6 +102,7 @@ impl Target {
             sight: Sight::default(),
             name: String::new(),
             had_gap: false,
+            first_ended: None,
             look_after: Instant::now(),
             put_off: LOOK_AGAIN,
             mapped: Vec::new(),
@@ -115,8 +122,15 @@ impl Target {
         probe: &mut Probe,
         modules: &mut Modules,
     ) -> Result<Option<Vec<ModuleSeen>>, AttachError> {
-        let Memory { mapped, unnamed } =
-            memory::mapped(self.pid).map_err(|error| self.unreadable(&error))?;
+        let memory = memory::mapped(self.pid).map_err(|error| self.unreadable(&error))?;
+        let is_wine = wine::is(self.pid, &memory);
+        let memory = if is_wine { wine::adopt(self.pid, memory, modules) } else { memory };
+        if is_wine && !self.is_wine {
+            // It was something else before, of which the probes on the C library are left.
+            self.detach(probe);
+        }
+        self.is_wine = is_wine;
+        let Memory { mapped, unnamed, .. } = memory;
         let same = mapped == self.mapped && unnamed == self.unnamed;
         if mapped.is_empty() || (same && !self.is_new) {
             return Ok(None);
@@ -125,8 +139,10 @@ impl Target {
         let files: Vec<_> = mapped
             .iter()
             .map(|mapped| {
-                let link = link_to(self.pid, mapped).unwrap_or_default();
-                modules.get(&mapped.file, &link)
+                let module = modules.get(&mapped.file, &link_to(self.pid, mapped));
+                let is_watched =
+                    self.watches_growth || !is_wine || wine::has_heaps(mapped, &module);
+                if is_watched { module } else { Arc::new(module.unallocating()) }
             })
             .collect();
         self.generation += 1;
@@ -142,6 +158,10 @@ impl Target {
                 .collect();
             self.has_allocator = true;
             self.sight.probed(now());
+        } else if is_wine && wine::is_32_bit(&mapped, &files) {
+            // Of its heaps nothing would be seen.
+            self.detach(probe);
+            self.has_allocator = false;
         } else {
             self.probe_all(&mapped, &files, probe)?;
         }
@@ -181,7 +201,7 @@ impl Target {
         };
         Some(ModuleSeen {
             path: path.as_os_str().as_bytes().to_vec(),
-            load_bias: module.bias(code.start, code.offset).unwrap_or(mapped.start),
+            load_bias: module.bias(mapped, code).unwrap_or(mapped.start),
             start: mapped.start,
             end: mapped.end,
         })

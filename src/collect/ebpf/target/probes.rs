@@ -1,7 +1,6 @@
 //! The probes of one process, file by file.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Target;
@@ -15,6 +14,7 @@ use crate::collect::ebpf::layout::{Shape, cookie};
 use crate::collect::ebpf::load::{Hook, Link, Probe};
 use crate::collect::ebpf::memory::{Mapped, link_to};
 use crate::collect::ebpf::modules::Module;
+use crate::collect::ebpf::wine;
 use crate::event::Function;
 
 impl Target {
@@ -33,14 +33,16 @@ impl Target {
             self.guarded = true;
         }
         for (mapped, module) in mapped.iter().zip(files) {
-            if self.probed_at(mapped).is_none() {
+            if self.probed_at(mapped).is_none() && !wine::is_unsettled(mapped) {
                 self.set_probes(probe, mapped, module)?;
             }
         }
         let allocators = mapped
             .iter()
             .zip(files)
-            .filter(|(mapped, module)| !choose(mapped, module).is_empty())
+            .filter(|(mapped, module)| {
+                !choose(mapped, module).is_empty() && !wine::is_unsettled(mapped)
+            })
             .map(|(mapped, _)| self.probed_at(mapped).unwrap_or_else(now));
         if let Some(last) = allocators.max() {
             self.has_allocator = true;
@@ -75,13 +77,12 @@ impl Target {
         mapped: &Mapped,
         module: &Module,
     ) -> Result<(), AttachError> {
-        let Some(link) = link_to(self.pid, mapped) else { return Ok(()) };
-        if let Some(entry) = &module.map_changed {
-            let places = Places {
-                offsets: vec![entry.offset],
-                cookies: vec![cookie(self.slot, Function::Unknown, Shape::Size, false)],
-            };
-            self.put(probe, Hook::MapChanged, &link, &places)?;
+        let mut wanted = Vec::new();
+        if !module.map_changed.is_empty() {
+            let offsets = module.map_changed.clone();
+            let cookie = cookie(self.slot, Function::Unknown, Shape::Size, false);
+            let places = Places { cookies: vec![cookie; offsets.len()], offsets };
+            wanted.push((Hook::MapChanged, places));
         }
         if module.functions.iter().any(|entry| has_no_place(module, entry)) {
             self.unprobed.push(mapped.path.clone());
@@ -95,8 +96,9 @@ impl Target {
             let mut releases = Places::default();
             for Chosen { function, role, offset, place, exits } in chosen {
                 let (shape, into) = match role {
-                    Role::Allocates(shape) => (shape, &mut allocations),
-                    Role::Releases => (Shape::Size, &mut releases),
+                    Role::Allocates(shape) => (shape, Some(&mut allocations)),
+                    Role::Releases(shape) => (shape, Some(&mut releases)),
+                    Role::MakesHeap => (Shape::WholeHeap, None),
                 };
                 if !place.cheap {
                     tracing::debug!(
@@ -106,9 +108,11 @@ impl Target {
                     );
                 }
                 let cookie = cookie(self.slot, function, shape, guarded);
-                into.offsets.push(offset + place.offset);
-                into.cookies.push(cookie);
-                if role == Role::Releases {
+                if let Some(into) = into {
+                    into.offsets.push(offset + place.offset);
+                    into.cookies.push(cookie);
+                }
+                if matches!(role, Role::Releases(_)) {
                     continue;
                 }
                 let Some(exits) = exits else {
@@ -125,31 +129,21 @@ impl Target {
                 }
             }
             // Whatever is seen allocated is seen released, and what is seen to begin is seen to end.
-            self.put(probe, Hook::Release, &link, &releases)?;
-            self.put(probe, Hook::Allocated, &link, &returning)?;
-            self.put(probe, Hook::Left, &link, &left)?;
-            self.put(probe, Hook::Allocation, &link, &allocations)?;
+            wanted.extend([
+                (Hook::Release, releases),
+                (Hook::Allocated, returning),
+                (Hook::Left, left),
+                (Hook::Allocation, allocations),
+            ]);
         }
-        self.probed.push((mapped.file.clone(), now()));
-        Ok(())
-    }
-
-    fn put(
-        &mut self,
-        probe: &mut Probe,
-        hook: Hook,
-        file: &Path,
-        places: &Places,
-    ) -> Result<(), AttachError> {
-        if places.offsets.is_empty() {
-            return Ok(());
-        }
-        let links =
-            probe.attach(hook, file, self.pid, places).map_err(|cause| match cause.kind() {
+        let links = probe.attach(&link_to(self.pid, mapped), self.pid, &wanted).map_err(
+            |cause| match cause.kind() {
                 io::ErrorKind::PermissionDenied => AttachError::NotAllowed,
                 _ => AttachError::System { what: "cannot set a probe", cause },
-            })?;
+            },
+        )?;
         self.links.extend(links);
+        self.probed.push((mapped.file.clone(), now()));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use unfreed_wire::split_frame_word;
 
 use super::Target;
 use crate::collect::ebpf::drain::Walked;
-use crate::collect::ebpf::functions::{Role, is_operator, known};
+use crate::collect::ebpf::functions::{is_operator, known};
 use crate::collect::ebpf::memory::Mapped;
 use crate::collect::ebpf::modules::Module;
 use crate::event::Function;
@@ -55,10 +55,10 @@ impl Target {
 
 /// Where a file's functions are that allocate.
 pub(super) fn allocators(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, Arc<str>)> {
-    let bias = mapped.code.first().and_then(|code| module.bias(code.start, code.offset));
+    let bias = mapped.code.first().and_then(|code| module.bias(mapped, code));
     let name = mapped.path.file_name().map(|name| Arc::<str>::from(name.to_string_lossy()));
     let (Some(bias), Some(name)) = (bias, name) else { return Vec::new() };
-    let gives = |entry: &&Entry| known(entry.name).is_some_and(|of| of.role != Role::Releases);
+    let gives = |entry: &&Entry| known(entry.name).is_some_and(|of| of.role.gives());
     let functions = module.functions.iter().filter(gives).map(|entry| {
         let start = bias.wrapping_add(entry.address);
         (start..start + entry.size.max(1) + 1, name.clone())
@@ -68,11 +68,11 @@ pub(super) fn allocators(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, A
 
 /// Where a C++ library's functions are that call malloc.
 pub(super) fn news(mapped: &Mapped, module: &Module) -> Vec<(Range<u64>, Function)> {
-    let bias = mapped.code.first().and_then(|code| module.bias(code.start, code.offset));
+    let bias = mapped.code.first().and_then(|code| module.bias(mapped, code));
     let Some(bias) = bias.filter(|_| module.made_of_malloc) else { return Vec::new() };
     let operators = module.functions.iter().filter(|entry| is_operator(entry.name));
     let functions = operators.filter_map(|entry| {
-        let known = known(entry.name).filter(|known| known.role != Role::Releases)?;
+        let known = known(entry.name).filter(|known| known.role.gives())?;
         let start = bias.wrapping_add(entry.address);
         // A return address may lie behind a call that is the last instruction.
         Some((start..start + entry.size + 1, known.function))

@@ -25,7 +25,7 @@ impl Target {
             mapped.code.iter().map(move |code| Mapping {
                 start: code.start,
                 end: code.end,
-                bias: module.bias(code.start, code.offset).unwrap_or(code.start),
+                bias: module.bias(mapped, code).unwrap_or(code.start),
                 first: module.first,
                 rows: if module.segments.is_empty() { 0 } else { module.rows },
                 flags,

@@ -1,0 +1,128 @@
+//! The probes in this machine's own kernel.
+
+use std::panic::Location;
+use std::path::Path;
+
+use super::*;
+use crate::collect::ebpf::kernel::Places;
+use crate::collect::ebpf::obstacle;
+
+#[path = "../../../../tests/support/skip.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "only what says that a test did not run"
+)]
+mod skip;
+
+const SIZES: Sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64, sampled: 64 };
+
+/// Whether probes can be loaded here; says so if not, as other tests do.
+#[track_caller]
+fn loads() -> bool {
+    let obstacle = obstacle::everywhere().err();
+    if let Some(why) = &obstacle {
+        let test = Location::caller();
+        skip::announce(&why.to_string(), test.file(), test.line());
+    }
+    obstacle.is_none()
+}
+
+/// A kernel before 6.6 takes the programs, and must be found out all the same; early ones of 6.6 to 6.9 too.
+#[test]
+fn one_link_holds_many_places_where_the_kernel_says_so() {
+    if !loads() {
+        return;
+    }
+    let purpose = Purpose::Allocations(Links::Few, None);
+    let is_multi = Probe::load(SIZES, false, purpose).unwrap().0.is_multi();
+    let kernel = Kernel::here().unwrap();
+    if kernel < Kernel(6, 6) || kernel >= Kernel(6, 10) {
+        assert_eq!(is_multi, kernel >= Kernel(6, 6), "{kernel:?}");
+    }
+}
+
+/// What kernels before 5.17 have.
+#[test]
+fn stacks_can_be_walked_by_loops_over_maps() {
+    if !loads() {
+        return;
+    }
+    let sampled = Some(Bytes(4096));
+    for purpose in [
+        Purpose::Allocations(Links::Few, None),
+        Purpose::Allocations(Links::Many, sampled),
+        Purpose::Growth,
+    ] {
+        Probe::load_for(false, SIZES, true, purpose).unwrap();
+    }
+}
+
+/// What kernels before 6.6 have.
+#[test]
+fn each_place_can_have_a_link_of_its_own() {
+    if !loads() {
+        return;
+    }
+    let (mut probe, _) =
+        Probe::load(SIZES, false, Purpose::Allocations(Links::Many, None)).unwrap();
+    assert!(!probe.is_multi());
+    let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    // The beginning of its code: never come to, for it sleeps.
+    let places = Places { offsets: vec![0x2100], cookies: vec![1 << 32] };
+    let file = format!("/proc/{}/exe", sleeper.id());
+    for hook in Hook::ALL {
+        let wanted = [(hook, places.clone())];
+        let links = probe.attach(Path::new(&file), sleeper.id(), &wanted).unwrap();
+        assert_eq!(links.len(), 1);
+        probe.detach(links);
+    }
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+}
+
+/// A process may execute something else between two of its probes.
+#[test]
+fn where_not_all_probes_can_be_put_none_stays() {
+    if !loads() {
+        return;
+    }
+    let mut sleeper = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let file = format!("/proc/{}/exe", sleeper.id());
+    let there = Places { offsets: vec![0x2100], cookies: vec![1 << 32] };
+    let nowhere = Places { offsets: vec![u64::MAX / 4], cookies: vec![1 << 32] };
+    for held in [Links::Few, Links::Many] {
+        let (mut probe, _) = Probe::load(SIZES, false, Purpose::Allocations(held, None)).unwrap();
+        let first = [(Hook::Release, there.clone())];
+        let both = [(Hook::Release, there.clone()), (Hook::Allocation, nowhere.clone())];
+        // Of processes' beginnings and ends.
+        let before = probe.held();
+        let links = probe.attach(Path::new(&file), sleeper.id(), &first).unwrap();
+        assert_eq!(probe.held(), before + 1, "{held:?}");
+        probe.detach(links);
+        assert_eq!(probe.held(), before, "{held:?}");
+        assert!(probe.attach(Path::new(&file), sleeper.id(), &both).is_err(), "{held:?}");
+        assert_eq!(probe.held(), before, "{held:?}: the first stayed");
+    }
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+}
+
+impl Probe {
+    /// How many links the kernel holds of its programs.
+    fn held(&self) -> usize {
+        let single = self.ebpf.programs().filter_map(|(_, program)| program.fd().ok());
+        let single = single.map(|fd| fd.as_fd().as_raw_fd());
+        let all = single.chain(self.multi.iter().map(AsRawFd::as_raw_fd));
+        let own: Vec<u32> = all.map(program_id).collect();
+        let links = aya::programs::loaded_links().filter_map(Result::ok);
+        links.filter(|link| own.contains(&link.program_id())).count()
+    }
+}
+
+fn program_id(fd: RawFd) -> u32 {
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
+    let id = told.lines().find_map(|line| line.strip_prefix("prog_id:")).unwrap();
+    id.trim().parse().unwrap()
+}
