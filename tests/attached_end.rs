@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use attached::{attach, require_attach};
+use attached::{Held, attach, require_attach};
 use serde_json::Value;
 use support::process::{LIMIT, Running, run};
 use support::programs;
@@ -22,10 +22,12 @@ const SAID: &str = "the result is being made; asked once more";
 /// An unfreed that has stopped watching, writes its result to a pipe that nobody reads, and has warned.
 fn warned(pipe: &Path) -> Running {
     run(Command::new("mkfifo").arg(pipe), LIMIT).expect_code(0);
-    let target = Running::start(&mut Command::new(programs::c("linger_attached")));
-    target.wait_for("up\n", LIMIT);
-    let pid = target.pid().to_string();
+    let held = Held::start(&[programs::c("linger_attached").into()], &[]);
+    let pid = held.pid().to_string();
     let unfreed = attach(&["attach", "--json", "--output", pipe.to_str().unwrap(), &pid]);
+    // It allocates before it says that it is up: there is something to write.
+    let target = held.release();
+    target.wait_for("up\n", LIMIT);
     let began = Instant::now();
     // The first ends the watching. How many are taken as that, until the watching is over, is of no matter.
     while !unfreed.has_told(SAID) {

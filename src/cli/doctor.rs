@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use unfreed::report::json;
-use unfreed::report::text::page::{Ink, Page, name, words};
+use unfreed::report::text::page::{Ink, Page, words};
 use unfreed::report::text::style::{Detail, Style};
 
 use super::Outcome;
@@ -122,11 +122,28 @@ fn render(diagnosis: &Diagnosis, style: Style) -> String {
             State::Missing => ("missing", Ink::Alarm),
             State::Unknown => ("unknown", Ink::Warning),
         };
-        let found = [words(check.title), words(": "), name(check.found.as_str())];
+        let found = [words(check.title), words(": "), words(check.found.as_str())];
         page.row_inked(0, 10, words(state).ink(ink), &found);
         if let Some(advice) = &check.advice {
             page.paragraph(10, &[words(advice.as_str())]);
         }
     }
     page.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reasons are whole sentences: none of their words may be left out.
+    #[test]
+    fn what_was_found_is_told_whole() {
+        let found = "one reason and another, ".repeat(8) + "\u{1b}[31m";
+        let state = State::Limited;
+        let check = Check { id: "id", title: "Title", state, found: found.clone(), advice: None };
+        let diagnosis = Diagnosis { schema: 1, can_capture: true, checks: vec![check] };
+        let told = render(&diagnosis, Style::default());
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.ends_with(&found.replace('\u{1b}', "\\u{1b}")), "{told}");
+    }
 }

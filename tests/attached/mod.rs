@@ -21,8 +21,9 @@ pub fn obstacle() -> Option<String> {
     let mut attempt = Command::new(UNFREED);
     attempt.args(["attach", "-q", "--duration", "1ms", &somebody.pid().to_string()]);
     let attempt = run(&mut attempt, LIMIT);
-    (attempt.code() == Some(2) && attempt.err().contains("needs root"))
-        .then(|| "attaching needs root".to_owned())
+    let lacks = ["attaching needs root", "tracefs is not mounted"];
+    let lack = lacks.into_iter().find(|lack| attempt.err().contains(lack))?;
+    (attempt.code() == Some(2)).then(|| lack.to_owned())
 }
 
 /// Leaves the calling test where nothing can be attached to.

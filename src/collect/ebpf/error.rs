@@ -17,6 +17,9 @@ pub enum AttachError {
     NotAllowed,
     #[error("{0}")]
     Unable(String),
+    /// Where the kernel describes its events there is nothing.
+    #[error("tracefs is not mounted at /sys/kernel/tracing")]
+    NoTracefs,
     /// What this kernel lacks or forbids.
     #[error("{0}")]
     Kernel(String),
@@ -52,6 +55,10 @@ impl AttachError {
     pub fn advice(&self) -> Option<String> {
         match self {
             AttachError::NotAllowed => Some("run it with sudo".to_owned()),
+            AttachError::NoTracefs => Some(
+                "mount it with `mount -t tracefs tracefs /sys/kernel/tracing`, or start the program by `unfreed run -- CMD`"
+                    .to_owned(),
+            ),
             AttachError::NoSuch(_) => Some(
                 "look with `ps`; with --wait unfreed waits for the next process of that name"
                     .to_owned(),

@@ -1,6 +1,7 @@
 //! What stands against attaching: looked at before anything is done to a process.
 
 use std::fs;
+use std::path::Path;
 
 use super::error::AttachError;
 
@@ -61,6 +62,9 @@ pub fn everywhere() -> Result<(), AttachError> {
         return Err(AttachError::Kernel(format!(
             "the kernel is locked down ({mode}), which closes tracefs and forbids probes to read the kernel's memory"
         )));
+    }
+    if !Path::new("/sys/kernel/tracing/events").is_dir() {
+        return Err(AttachError::NoTracefs);
     }
     Ok(())
 }

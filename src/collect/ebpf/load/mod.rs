@@ -129,10 +129,8 @@ impl Probe {
         executions: bool,
         purpose: Purpose,
     ) -> Result<(Probe, Ends), AttachError> {
-        let fork_child_at = fork_child_at().map_err(AttachError::system(
-            "cannot read the layout of sched:sched_process_fork; is tracefs mounted at /sys/kernel/tracing, and the \
-             kernel not locked down (confidentiality)?",
-        ))?;
+        let fork_child_at = fork_child_at()
+            .map_err(AttachError::system("cannot read the layout of sched:sched_process_fork"))?;
         let tell = u32::from(executions);
         let enough = u64::from(sizes.ring) / 8 * 7;
         let mean = match purpose {
