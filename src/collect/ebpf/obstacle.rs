@@ -63,10 +63,24 @@ pub fn everywhere() -> Result<(), AttachError> {
             "the kernel is locked down ({mode}), which closes tracefs and forbids probes to read the kernel's memory"
         )));
     }
-    if !Path::new("/sys/kernel/tracing/events").is_dir() {
-        return Err(AttachError::NoTracefs);
+    if Path::new("/sys/kernel/tracing/events").is_dir() {
+        return Ok(());
     }
-    Ok(())
+    match has_tracefs(&fs::read_to_string("/proc/self/mounts").unwrap_or_default()) {
+        // Where securityfs is not mounted, the lockdown itself cannot be read.
+        true => Err(AttachError::Kernel(
+            "tracefs at /sys/kernel/tracing is empty, as where the kernel is locked down (confidentiality)".to_owned(),
+        )),
+        false => Err(AttachError::NoTracefs),
+    }
+}
+
+/// Whether what lies uppermost at the place of tracefs is one.
+fn has_tracefs(mounts: &str) -> bool {
+    let mut mounts = mounts.lines().rev().map(|mount| mount.split(' ').skip(1));
+    let kind = mounts
+        .find_map(|mut mount| (mount.next() == Some("/sys/kernel/tracing")).then(|| mount.next()));
+    kind.flatten() == Some("tracefs")
 }
 
 /// The kernel's lockdown, if any: `integrity`, `confidentiality`.
@@ -155,6 +169,16 @@ mod tests {
         assert!(Kernel(6, 11).returns_are_filtered());
         assert!(Kernel(6, 13).returns_are_filtered());
         assert!(!Kernel(6, 14).returns_are_filtered());
+    }
+
+    #[test]
+    fn what_is_mounted_last_counts() {
+        const TRACEFS: &str = "none /sys/kernel/tracing tracefs rw 0 0\n";
+        const OTHER: &str = "none /sys/kernel/tracing tmpfs rw 0 0\nnone /run tracefs rw 0 0\n";
+        assert!(has_tracefs(&[OTHER, TRACEFS].concat()));
+        for mounts in ["", OTHER, &[TRACEFS, OTHER].concat()] {
+            assert!(!has_tracefs(mounts), "{mounts}");
+        }
     }
 
     #[test]
