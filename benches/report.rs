@@ -11,6 +11,8 @@ mod browser;
 #[path = "../tests/sample/mod.rs"]
 #[allow(dead_code, reason = "tests of the text use the rest")]
 mod sample;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::process::Command;
 use std::time::Instant;

@@ -6,6 +6,7 @@
 mod browser;
 #[allow(dead_code, reason = "tests of the text use the rest")]
 mod sample;
+mod support;
 
 use sample::{full, growth, hostile, nothing, over_release};
 use unfreed::report::flame::{Flame, Weighed};

@@ -6,6 +6,7 @@
 #[path = "html/browser.rs"]
 mod browser;
 mod evidence;
+mod support;
 mod synth;
 #[path = "founding_articles/traces.rs"]
 mod traces;

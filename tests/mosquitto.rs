@@ -11,6 +11,7 @@ mod support;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -30,6 +31,9 @@ const MARKS: u64 = 10;
 const BURST: u64 = 500;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Held for reading while a load is measured, for writing by what would take its processor: a browser.
+static MEASURED: RwLock<()> = RwLock::new(());
+
 /// Runs a broker under `unfreed run`, publishes in batches with a mark after each, and gives the
 /// report as JSON, the exit status and the text that `analyze` makes.
 fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
@@ -39,6 +43,7 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
     let [json, html] = [&report, &page].map(|path| path.to_str().unwrap());
     let prefix = [UNFREED, "run", "--json", "--output", json, "--report", html, "--"];
     let prefix: Vec<OsString> = prefix.iter().map(OsString::from).collect();
+    let measured = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let broker = Broker::start(&prefix, plugin);
     let tracer = parent_of(broker.pid());
     // Without the plug-in every message must arrive as it was sent: the broker works as untraced.
@@ -75,10 +80,12 @@ fn broker_under_load(plugin: Option<&Path>, qos: Qos) -> (Value, Option<i32>) {
         reader.join().expect("every message arrived whole");
     }
     let finished = broker.stop();
+    drop(measured);
     let text = std::fs::read_to_string(&report).unwrap_or_else(|error| {
         panic!("no report: {error}; {} {}", finished.out(), finished.err())
     });
     assert!(!finished.err().contains("rror"), "{}", finished.err());
+    let _alone = MEASURED.write().unwrap_or_else(PoisonError::into_inner);
     if let Some(browser) = browser::Browser::find() {
         let name = if plugin.is_some() { "mosquitto-plug-in" } else { "mosquitto" };
         browser.look(name, &std::fs::read_to_string(page).unwrap(), &[390, 1280, 2560]);
@@ -145,6 +152,7 @@ fn what_mosquitto_frees_only_as_it_stops_has_grown() {
     let report = directory.path().join("report.json");
     let prefix = [UNFREED, "run", "--json", "--output", report.to_str().unwrap(), "--"];
     let prefix: Vec<OsString> = prefix.iter().map(OsString::from).collect();
+    let measured = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let broker = Broker::start(&prefix, None);
     Subscriber::leave_behind(broker.port(), "gone", "mail/in").unwrap();
     let mut publisher = Publisher::connect(broker.port(), "load").unwrap();
@@ -154,6 +162,7 @@ fn what_mosquitto_frees_only_as_it_stops_has_grown() {
     }
     publisher.disconnect().unwrap();
     let finished = broker.stop();
+    drop(measured);
     let json = std::fs::read_to_string(&report).unwrap();
     let report: Value = serde_json::from_str(&json).unwrap();
     println!("{report:#}");

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{PoisonError, RwLock};
 
 use serde_json::{Value, json};
 use support::process::{Finished, LIMIT, Running, run};
@@ -41,11 +42,15 @@ fn fixes() -> PathBuf {
     support::compile::root().join("tests/programs/server/fixes")
 }
 
+/// Held for reading while a load is measured, for writing by what would take its processor: a browser.
+static MEASURED: RwLock<()> = RwLock::new(());
+
 /// Runs the server under a verb of unfreed to its own end, with a mark that counts the messages.
 fn serve(verb: &[&OsStr], plug_in: Archiver) -> Finished {
     let server = programs::server(plug_in, MESSAGES, 4);
     let mut command = Command::new(UNFREED);
     command.args(verb).arg("--").arg(server.get_program()).args(server.get_args());
+    let _measured = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let running = Running::start(command.args(["--rate", &RATE.to_string(), "--wait"]));
     running.wait_for("load done\n", LIMIT);
     // Not by a process of its own, which on a busy machine is there when the load is long over.
@@ -216,9 +221,10 @@ fn the_fixed_plug_in_is_no_suspect() {
 #[test]
 fn its_report_is_looked_at_in_a_browser() {
     support::require!("cc");
-    let Some(browser) = browser::Browser::find() else { return };
     let directory = tempfile::tempdir().unwrap();
     let trace = recorded(directory.path(), Archiver::Leaking);
+    let _alone = MEASURED.write().unwrap_or_else(PoisonError::into_inner);
+    let Some(browser) = browser::Browser::find() else { return };
     let page = directory.path().join("report.html");
     say(&["report", "-q", "-o", page.to_str().unwrap()], &[&trace], 1);
     browser.look("server", &std::fs::read_to_string(page).unwrap(), &[390, 1280, 2560]);

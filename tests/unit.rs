@@ -95,9 +95,13 @@ fn nothing_is_left_whatever_ends_the_tracing() {
     let machine = machine!(("stay", stay));
     let owner = "read pid rest < /run/unfreed/stay.service/owner";
     let traced = "grep -q libunfreed_agent /proc/$(systemctl show -P MainPID stay)/maps";
+    // The agent is mapped before it has joined. Who sleeps or waits (clock_nanosleep, wait4, pause) has allocated.
+    let at_work = format!(
+        "{traced} && grep -qE '^(230|61|34) ' /proc/$(systemctl show -P MainPID stay)/syscall"
+    );
     for signal in ["INT", "TERM", "HUP"] {
         let unfreed = machine.start_unfreed(&["run", "--unit", "stay"]);
-        machine.wait_until(traced);
+        machine.wait_until(&at_work);
         machine.sh(&format!("{owner}; kill -{signal} $pid"));
         let ended = unfreed.finish(LIMIT);
         assert!(matches!(ended.code(), Some(0 | 1)), "{signal}: {}", ended.err());
@@ -115,7 +119,7 @@ fn nothing_is_left_whatever_ends_the_tracing() {
     // A service may write the session, so it may cut it short: that must not end a root's process.
     machine.sh("systemctl restart stay");
     let unfreed = machine.start_unfreed(&["run", "--unit", "stay"]);
-    machine.wait_until(traced);
+    machine.wait_until(&at_work);
     machine.sh("truncate -s 0 /run/unfreed/stay.service/secret/session");
     // The service writes to what is no more, and dies; unfreed must see that and say so.
     machine.sh("systemctl stop stay");

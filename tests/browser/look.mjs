@@ -65,7 +65,7 @@ console.log(`opened in ${took} ms`);
 // On paper nothing can be opened: what a chart shows is left out there, and all else is shown.
 await page.emulateMedia({ media: "print" });
 const shut = () => [...document.querySelectorAll("details")].filter((one) => one.checkVisibility() && one.lastElementChild.getBoundingClientRect().height === 0);
-const seen = page.waitForFunction(`(${shut})().length === 0`, null, { timeout: 5000 });
+const seen = page.waitForFunction(`(${shut})().length === 0`, null);
 await seen.catch(() => wrong.push("what can be opened is not on paper"));
 const outside = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((one) => one.scrollWidth > one.clientWidth).length);
 if (outside > 0) wrong.push(`${outside} commands run off the paper`);
@@ -79,7 +79,8 @@ if ((await page.locator("iframe").count()) > 0) {
   // It is not loaded before somebody comes to it.
   await page.locator("iframe").scrollIntoViewIfNeeded();
   const frame = await (await page.locator("iframe").elementHandle()).contentFrame();
-  await frame.waitForSelector("#frames");
+  // What its scripts do last, once it is loaded.
+  await frame.waitForSelector("#frames g:last-of-type[aria-label]", { state: "attached" });
   // What to look for is taken from the innermost frame, whose title is `FUNCTION (BYTES bytes, SHARE)`.
   const innermost = await frame.evaluate(() => [...document.querySelectorAll("#frames title")].at(-1).textContent);
   const term = innermost.match(/[A-Za-z_]{3,}/)?.[0] ?? "bytes";

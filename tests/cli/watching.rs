@@ -50,7 +50,7 @@ fn a_run_that_could_not_be_told_is_not_begun() {
 fn what_a_trace_has_no_room_for_is_told_even_in_quiet() {
     let bench = Bench::new();
     let long = "x".repeat(70 << 10);
-    // The command line is read when the program reports, which it must live to see.
+    // The command line is read when the program reports, which it must live to see: who takes the mark has read it.
     for (argument, told_of) in [(long.as_str(), true), ("short", false)] {
         let told = bench.run(&[
             "record",
@@ -60,8 +60,9 @@ fn what_a_trace_has_no_room_for_is_told_even_in_quiet() {
             "--",
             "sh",
             "-c",
-            "sleep 0.5",
+            "\"$1\" mark seen --to $PPID >&2; :",
             argument,
+            env!("CARGO_BIN_EXE_unfreed"),
         ]);
         assert_eq!(told.code, Some(0), "{told:?}");
         let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");

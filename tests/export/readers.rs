@@ -1,13 +1,13 @@
 //! Readers that are not ours, from npm.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{browser, support};
+use super::browser;
+use super::support::{self, npm};
 
 /// What npm's `pprof-format` reads in a profile; `None` where it cannot be had, told loudly.
 pub fn read_pprof(profile: &Path) -> Option<Value> {
@@ -34,19 +34,9 @@ fn scripts() -> Option<&'static Path> {
 }
 
 fn install() -> Option<PathBuf> {
-    let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readers");
-    fs::create_dir_all(&scripts).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
-    for file in ["package.json", "package-lock.json", "pprof.mjs", "speedscope.mjs"] {
-        fs::copy(from.join(file), scripts.join(file)).unwrap();
+    let installed = npm::install("readers", &["pprof.mjs", "speedscope.mjs"]);
+    if let Err(why) = &installed {
+        support::skip::announce(why, file!(), line!());
     }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(&scripts)
-        .output();
-    if !installed.as_ref().is_ok_and(|output| output.status.success()) {
-        support::skip::announce(&format!("npm: {installed:?}"), file!(), line!());
-        return None;
-    }
-    Some(scripts)
+    installed.ok()
 }

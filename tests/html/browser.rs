@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::support::npm;
+
 /// Where a browser may be.
 const PLACES: [&str; 3] =
     ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -54,21 +56,7 @@ impl Browser {
 
 /// Where its scripts and their packages are.
 fn install() -> Option<PathBuf> {
-    let scripts = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
-    std::fs::create_dir_all(&scripts).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    for file in ["package.json", "package-lock.json", "look.mjs"] {
-        std::fs::copy(from.join(file), scripts.join(file)).unwrap();
-    }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(&scripts)
-        .output();
-    match installed {
-        Ok(output) if output.status.success() => Some(scripts),
-        Ok(output) => absent(&String::from_utf8_lossy(&output.stderr)),
-        Err(error) => absent(&format!("npm: {error}")),
-    }
+    npm::install("browser", &["look.mjs"]).map_or_else(|why| absent(&why), Some)
 }
 
 /// Where a browser is; says loudly where there is none.

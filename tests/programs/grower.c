@@ -1,5 +1,5 @@
 /* Proves that a triage tells who makes memory grow: prints `up`, then does one thing each two milliseconds for eight
- * seconds. `small`: keeps blocks of the heap; `large`: keeps blocks that the C library maps; `maps`: keeps memory that
+ * seconds, and waits to be ended. `small`: keeps blocks of the heap; `large`: keeps blocks that the C library maps; `maps`: keeps memory that
  * it maps itself; `steady`: allocates and frees; `stack`: goes deeper; `file`: writes to a private mapping of itself. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +39,9 @@ static void allocate_and_free(void) {
 static void go_deeper(int left) {
     volatile char room[16 << 10];
     memset((char *)room, 1, sizeof room);
-    usleep(10000);
+    usleep(20000);
     if (left > 0) go_deeper(left - 1);
+    pause();
     room[0] = 2;
 }
 
@@ -62,10 +63,7 @@ int main(int count, char **arguments) {
     if (count != 2) return 1;
     puts("up");
     fflush(stdout);
-    if (!strcmp(arguments[1], "stack")) {
-        go_deeper(450);
-        return 0;
-    }
+    if (!strcmp(arguments[1], "stack")) go_deeper(450);
     for (int i = 0; i < 4000; i++) {
         if (!strcmp(arguments[1], "small")) keep_small();
         if (!strcmp(arguments[1], "large")) keep_large();
@@ -74,5 +72,6 @@ int main(int count, char **arguments) {
         if (!strcmp(arguments[1], "file")) write_to_file();
         usleep(2000);
     }
+    pause();
     return 0;
 }

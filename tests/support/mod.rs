@@ -20,6 +20,7 @@ pub mod imap;
 pub mod mail;
 #[cfg(target_os = "linux")]
 pub mod mqtt;
+pub mod npm;
 #[cfg(target_os = "linux")]
 pub mod oracle;
 #[cfg(target_os = "linux")]

@@ -210,12 +210,12 @@ impl Session {
         let translator = Translator::new(clock, sample, identify, sink);
         let mut collector = Collector::new(translator, memory, target, marks)
             .map_err(CollectError::system("cannot start a thread"))?;
-        let exit = collector.run(&signals, duration, scan, &stop)?;
+        let exit = collector.run(&signals, duration, scan, &stop);
         drop(door);
         if struck() {
             return Err(CollectError::CutShort);
         }
-        Ok((exit, Unwatched { target: collector.into_target(), signals, _agent: agent }))
+        Ok((exit?, Unwatched { target: collector.into_target(), signals, _agent: agent }))
     }
 }
 

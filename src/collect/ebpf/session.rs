@@ -114,7 +114,11 @@ impl Attach {
         }
         obstacle::everywhere()?;
         for pid in &pids {
-            obstacle::of(*pid)?;
+            match obstacle::of(*pid) {
+                // Of many some may have ended meanwhile: they are told of with the rest.
+                Err(AttachError::NoSuch(_)) if pids.len() > 1 || wish.wait => {}
+                looked => looked?,
+            }
         }
         let sizes = Sizes { ring: RING, rows: ROWS, threads: THREADS, sampled: SAMPLED };
         let purpose = match wish.triage {

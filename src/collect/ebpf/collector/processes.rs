@@ -9,7 +9,6 @@ use crate::collect::agent::record::{Generation, Origin, Payload, Record};
 use crate::collect::ebpf::error::AttachError;
 use crate::collect::ebpf::layout::{SLOTS, Slot};
 use crate::collect::ebpf::obstacle;
-use crate::collect::ebpf::seen::Sight;
 use crate::collect::ebpf::sizes::sizes;
 use crate::collect::ebpf::target::Target;
 use crate::collect::ebpf::wine;
@@ -77,6 +76,9 @@ impl Collector<'_> {
             looked => {
                 self.say_late(slot, Some(now()));
                 self.forget(slot, Exit::Unknown);
+                if !procfs::is_alive(pid) {
+                    return Err(AttachError::NoSuch(pid.to_string()));
+                }
                 looked?;
                 let name = procfs::describe(pid, None).name;
                 Err(AttachError::Refused(format!("{name} (process {pid})"), why.to_owned()))
@@ -98,7 +100,7 @@ impl Collector<'_> {
             let said = began.command.iter().rposition(|word| !word.is_empty());
             began.command.truncate(said.map_or(0, |last| last + 1));
         }
-        target.sight = Sight::of(since);
+        target.sight = target.sight.next(since);
         target.name.clone_from(&began.name);
         // Its parent may be traced, too, and has left it no block that was seen.
         began.parent = 0;

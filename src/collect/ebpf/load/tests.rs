@@ -1,5 +1,6 @@
 //! The probes in this machine's own kernel.
 
+use std::fmt::Display;
 use std::panic::Location;
 use std::path::Path;
 
@@ -110,19 +111,25 @@ fn where_not_all_probes_can_be_put_none_stays() {
 }
 
 impl Probe {
-    /// How many links the kernel holds of its programs.
+    /// How many links of its programs this process holds. (A child that another test begins has copies of all until it
+    /// executes: the kernel keeps them for as long.)
     fn held(&self) -> usize {
         let single = self.ebpf.programs().filter_map(|(_, program)| program.fd().ok());
         let single = single.map(|fd| fd.as_fd().as_raw_fd());
         let all = single.chain(self.multi.iter().map(AsRawFd::as_raw_fd));
-        let own: Vec<u32> = all.map(program_id).collect();
-        let links = aya::programs::loaded_links().filter_map(Result::ok);
-        links.filter(|link| own.contains(&link.program_id())).count()
+        let own: Vec<u32> = all.map(|fd| number(&about(&fd), "prog_id:").unwrap()).collect();
+        let open = std::fs::read_dir("/proc/self/fdinfo").unwrap();
+        let open = open.map(|entry| about(&entry.unwrap().file_name().to_string_lossy()));
+        let links = open.filter(|about| number(about, "link_id:").is_some());
+        links.filter(|about| number(about, "prog_id:").is_some_and(|id| own.contains(&id))).count()
     }
 }
 
-fn program_id(fd: RawFd) -> u32 {
-    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
-    let id = told.lines().find_map(|line| line.strip_prefix("prog_id:")).unwrap();
-    id.trim().parse().unwrap()
+/// What the kernel says of an open file of this process; nothing of one that has been closed meanwhile.
+fn about(fd: &impl Display) -> String {
+    std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default()
+}
+
+fn number(about: &str, field: &str) -> Option<u32> {
+    about.lines().find_map(|line| line.strip_prefix(field)?.trim().parse().ok())
 }
