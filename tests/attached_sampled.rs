@@ -9,20 +9,11 @@ mod traced;
 
 use attached::{Gated, attach, require_attach};
 use serde_json::Value;
+use support::estimate::assert_near;
 use support::process::LIMIT;
 use support::programs;
 
 const BLOCKS: f64 = 300_000.0;
-
-/// Off by no more than so many of its own standard errors: five are met by chance once in two
-/// million times.
-#[track_caller]
-fn assert_near(report: &Value, what: &str, truth: f64) {
-    let said = report["totals"][what].as_f64().unwrap();
-    let error = report["totals"]["uncertainty"][what]["standard_error"].as_f64().unwrap();
-    assert!(error > 0.0 && error < truth / 5.0, "{what}: {error} of {truth}");
-    assert!((said - truth).abs() < 5.0 * error, "{what}: {said} ± {error}, in truth {truth}");
-}
 
 #[test]
 fn a_sample_estimates_what_a_program_keeps_and_how_far_it_is_off() {

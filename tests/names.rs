@@ -4,6 +4,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,21 +23,24 @@ const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 fn present(path: &str) -> bool {
     let present = Path::new(path).exists();
     if !present {
-        eprintln!("SKIPPED: {path} is not installed here");
+        skip::announce(&format!("{path} is not installed"), file!(), line!());
     }
     present
 }
 
-/// A command's output; `None` where it is not installed.
+/// A command's output; `None`, said loudly, where it does not work here.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output();
-    match output {
-        Ok(output) if output.status.success() => String::from_utf8(output.stdout).ok(),
-        failed => {
-            eprintln!("SKIPPED: {program} {arguments:?}: {failed:?}");
-            None
-        }
+    let output = answer(program, arguments);
+    if output.is_none() {
+        skip::announce(&format!("{program} {arguments:?} does not work"), file!(), line!());
     }
+    output
+}
+
+/// The same of a command that may have no answer.
+fn answer(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output().ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).ok())?
 }
 
 fn namer(options: StoreOptions) -> Namer {
@@ -169,7 +175,7 @@ fn owners_are_those_that_dpkg_gives() {
         let found = packages.owner(Path::new(path)).map(|package| package.name);
         // dpkg knows only the spelling its lists have.
         let short = path.strip_prefix("/usr").unwrap_or(path);
-        let listed = output("dpkg", &["-S", path]).or_else(|| output("dpkg", &["-S", short]));
+        let listed = answer("dpkg", &["-S", path]).or_else(|| answer("dpkg", &["-S", short]));
         let line = listed
             .as_deref()
             .and_then(|text| text.lines().find(|line| !line.starts_with("diversion")));

@@ -9,6 +9,7 @@ mod traced;
 use std::process::Command;
 
 use serde_json::Value;
+use support::estimate::assert_near;
 use support::process::{LIMIT, run};
 use support::programs;
 use traced::UNFREED;
@@ -29,16 +30,6 @@ fn sampled(mean: &str) -> Sampled {
     let finished = run(&mut command, LIMIT).expect_code(0);
     let report = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     Sampled { report, left: finished.count("left") as f64, bytes: finished.count("bytes") as f64 }
-}
-
-/// Off by no more than so many of its own standard errors: five are met by chance once in two
-/// million times.
-#[track_caller]
-fn assert_near(report: &Value, what: &str, truth: f64) {
-    let said = report["totals"][what].as_f64().unwrap();
-    let error = report["totals"]["uncertainty"][what]["standard_error"].as_f64().unwrap();
-    assert!(error > 0.0 && error < truth / 5.0, "{what}: {error} of {truth}");
-    assert!((said - truth).abs() < 5.0 * error, "{what}: {said} ± {error}, in truth {truth}");
 }
 
 #[test]

@@ -13,7 +13,6 @@ mod real;
 mod wrappers;
 
 #[path = "support/skip.rs"]
-#[allow(dead_code, unused_macros, unused_imports, reason = "other tests use the rest")]
 mod skip;
 
 use std::collections::BTreeMap;

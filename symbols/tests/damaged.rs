@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../tests/support/skip.rs"]
+mod skip;
+
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -42,7 +45,8 @@ static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
             files.push(std::fs::read(&library).unwrap());
         }
     } else {
-        eprintln!("SKIPPED in part: no C++ compiler, only the beginning of this test is damaged");
+        let why = "in part: no C++ compiler, only the beginning of this test is damaged";
+        skip::announce(why, file!(), line!());
         let mut own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         own.truncate(1 << 20);
         files.push(own);
@@ -147,7 +151,7 @@ fn a_section_that_claims_too_much_is_refused() {
         (packed.format != object::CompressionFormat::None).then_some((bytes, at))
     });
     let Some((bytes, at)) = packed else {
-        eprintln!("SKIPPED: no file with compressed sections");
+        skip::announce("no file with compressed sections", file!(), line!());
         return;
     };
     // Elf64_Chdr: type, reserved (4 bytes each), uncompressed size (8 bytes).

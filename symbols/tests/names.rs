@@ -4,6 +4,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../tests/support/skip.rs"]
+mod skip;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +38,8 @@ impl Built {
         match built {
             Ok(output) if output.status.success() => Some(Built { directory }),
             failed => {
-                eprintln!("SKIPPED: g++ {options:?} does not work here: {failed:?}");
+                let why = format!("g++ {options:?} does not work here: {failed:?}");
+                skip::announce(&why, file!(), line!());
                 None
             }
         }
@@ -359,7 +363,7 @@ fn compressed_sections_give_the_same_names() {
             .output()
             .unwrap();
         if !output.status.success() {
-            eprintln!("SKIPPED: objcopy does not know {method}");
+            skip::announce(&format!("objcopy does not know {method}"), file!(), line!());
             continue;
         }
         let packed = std::fs::read(packed).unwrap();

@@ -14,6 +14,7 @@ pub mod broker;
 pub mod compile;
 #[cfg(target_os = "linux")]
 pub mod delivery;
+pub mod estimate;
 #[cfg(target_os = "linux")]
 pub mod imap;
 #[cfg(target_os = "linux")]

@@ -2,6 +2,8 @@
 //! that pass, so the notice goes to the process's standard error itself, past the capture.
 //! With `UNFREED_REQUIRE_ALL=1` in the environment nothing is skipped: a missing tool is a failure.
 
+#![allow(dead_code, unused_imports, unused_macros, reason = "each user takes a part of this")]
+
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -5,12 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 #[path = "../../../tests/support/skip.rs"]
-#[allow(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "only what says that a test did not run"
-)]
 mod skip;
 
 #[test]

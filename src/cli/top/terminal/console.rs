@@ -17,7 +17,7 @@ use ratatui::crossterm::terminal::{
 };
 
 use super::super::super::fail::{Failure, Told};
-use super::{Asked, Heard, no_terminal};
+use super::{Asked, Heard, no_terminal, on_panic};
 
 /// Whether it is to be given back. A panic of any thread gives it back, too.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -36,7 +36,7 @@ impl Taken {
         let doing = || "cannot use the console".to_owned();
         // Before anything is changed: some hosts of consoles have none behind them.
         size().told(doing)?;
-        give_back_on_panic();
+        on_panic(give_back);
         TAKEN.store(true, Ordering::Relaxed);
         let taken = Taken { asked: Asked::default() };
         enable_raw_mode().told(doing)?;
@@ -68,14 +68,6 @@ fn give_back() {
         let _ = io::stdout().flush();
         let _ = disable_raw_mode();
     }
-}
-
-fn give_back_on_panic() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        give_back();
-        before(panic);
-    }));
 }
 
 /// The console, to draw on and to listen to.

@@ -22,7 +22,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::super::super::fail::{Failure, Told};
-use super::{Asked, Heard, no_terminal};
+use super::{Asked, Heard, no_terminal, on_panic};
 
 /// What is to be given back, while it is taken. A panic of any thread gives it back, too.
 static TAKEN: Mutex<Option<Streams>> = Mutex::new(None);
@@ -65,7 +65,7 @@ impl Taken {
         ];
         let terminal = File::from(duplicate(&io::stdout()).told(doing)?);
         let ours = terminal.try_clone().told(doing)?;
-        give_back_on_panic();
+        on_panic(give_back);
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Streams { terminal, before });
         let taken = Taken { terminal: ours, asked };
         dup2_stdin(&input).told(doing)?;
@@ -104,14 +104,6 @@ fn give_back() {
     let _ = dup2_stdin(&input);
     let _ = dup2_stdout(&output);
     let _ = dup2_stderr(&errors);
-}
-
-fn give_back_on_panic() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        give_back();
-        before(panic);
-    }));
 }
 
 /// The terminal, to draw on and to listen to.

@@ -35,6 +35,15 @@ pub enum Heard {
     Gone,
 }
 
+/// Has this done before a panic of any thread is told.
+fn on_panic(give_back: fn()) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        before(panic);
+    }));
+}
+
 fn no_terminal() -> Failure {
     Failure::new("top needs a terminal to show anything on")
         .advise("use `unfreed run` or `unfreed analyze` for a report without one")

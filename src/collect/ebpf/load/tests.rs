@@ -9,12 +9,6 @@ use crate::collect::ebpf::kernel::Places;
 use crate::collect::ebpf::obstacle;
 
 #[path = "../../../../tests/support/skip.rs"]
-#[allow(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "only what says that a test did not run"
-)]
 mod skip;
 
 const SIZES: Sizes = Sizes { ring: 1 << 16, rows: 1 << 10, threads: 64, sampled: 64 };
